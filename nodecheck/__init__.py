@@ -1,0 +1,1 @@
+"""nodecheck tells whether a Neural ODE layer is right."""
