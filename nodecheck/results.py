@@ -1,0 +1,312 @@
+"""What a check found and what follows from it: plain frozen data, to and from JSON.
+
+A check hands over `Evidence`: measurements, curves and a diagnosis.  Nobody sets a status: it is computed
+here from the evidence, when a result is made and again when a run is loaded, so an edited or stale status in
+a file changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+# A right layer is verified only if at least this share of what applies to it was decided and passed.
+VERIFIED_SHARE = 0.95
+# JSON has no NaN or infinity: they travel as the strings "NaN", "Infinity" and "-Infinity".
+_NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
+
+
+class Status(StrEnum):
+    """The verdict on one (layer, check, problem)."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"  # the layer raised, hung or crashed
+    UNSUPPORTED = "unsupported"  # an undeclared capability, refused with a clear error
+    INCONCLUSIVE = "inconclusive"  # not asymptotic, or the reference or the problem cannot decide
+    SKIPPED = "skipped"  # does not apply, with a reason
+    XFAILED = "xfailed"
+    XPASSED = "xpassed"
+
+
+class Outcome(StrEnum):
+    """How a check ended, before its measurements are judged."""
+
+    MEASURED = "measured"
+    ERROR = "error"
+    UNSUPPORTED = "unsupported"
+    INCONCLUSIVE = "inconclusive"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A number and the bound it must satisfy; NaN satisfies none."""
+
+    name: str
+    value: float
+    bound: float
+    at_most: bool = True
+    unit: str = ""
+
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is on the right side of its bound."""
+        return self.value <= self.bound if self.at_most else self.value >= self.bound
+
+
+def at_most(name: str, value: float, bound: float, unit: str = "") -> Measurement:
+    """Return a measurement that must not exceed `bound`."""
+    return Measurement(name, float(value), float(bound), True, unit)
+
+
+def at_least(name: str, value: float, bound: float, unit: str = "") -> Measurement:
+    """Return a measurement that must reach `bound`."""
+    return Measurement(name, float(value), float(bound), False, unit)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A curve for the report: `y` over `x`, drawn in the figure that `plot` names.
+
+    `style` is "points" (markers joined by a line), "line", or "field" (short strokes separated by NaN).
+    `slope` asks for a reference line of that slope on log-log axes.
+    """
+
+    plot: str
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    x_label: str = ""
+    y_label: str = ""
+    style: str = "points"
+    log: bool = False
+    slope: float | None = None
+
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            message = (
+                f"a series needs as many x as y, got {len(self.x)} and {len(self.y)}; "
+                f"separate strokes of a field by NaN in both"
+            )
+            raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a check may say.
+
+    `facts` are measured properties of the layer (order, class, evaluations per step) for its identity card.
+    """
+
+    measurements: tuple[Measurement, ...]
+    diagnosis: str = ""
+    series: tuple[Series, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One check of one layer on one problem.
+
+    `title` is the statement that holds or was refuted; `reason` says why there is no verdict; `expected` is
+    the layer's own reason for an expected failure; `stale` marks an expectation that no longer holds.
+    """
+
+    layer: str
+    check: str
+    problem: str
+    outcome: Outcome
+    title: str
+    theme: str = ""
+    kind: str = ""
+    cite: str = ""
+    measurements: tuple[Measurement, ...] = ()
+    diagnosis: str = ""
+    reason: str = ""
+    expected: str = ""
+    stale: bool = False
+    series: tuple[Series, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    reproducer: str = ""
+    seconds: float = 0.0
+    seed: int = 0
+    id: str = ""
+    status: Status = Status.ERROR
+
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.layer}:{self.check}:{self.problem}")
+        object.__setattr__(self, "status", _status(self))
+
+    @property
+    def violated(self) -> tuple[Measurement, ...]:
+        """The measurements that break their bound."""
+        return tuple(m for m in self.measurements if not m.holds)
+
+
+def _status(result: Result) -> Status:
+    """Derive the status: a check that measured nothing proves nothing."""
+    if result.outcome is Outcome.MEASURED and not result.measurements:
+        return Status.INCONCLUSIVE
+    if result.outcome not in (Outcome.MEASURED, Outcome.ERROR):
+        return Status(result.outcome.value)
+    if result.outcome is Outcome.MEASURED and not result.violated:
+        return Status.XPASSED if result.stale and result.expected else Status.PASSED
+    if result.expected:
+        return Status.XFAILED
+    return Status.ERROR if result.outcome is Outcome.ERROR else Status.FAILED
+
+
+@dataclass(frozen=True)
+class LayerCard:
+    """Who a layer is: its claims, and where it came from."""
+
+    name: str
+    target: str
+    resolution: str  # "n_steps" or "tol"
+    order: int | None = None
+    adjoint: str | None = None
+    memory: str | None = None
+    tableau: str | None = None
+    origin: str = ""
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """All results of one run, with what is needed to repeat it."""
+
+    results: tuple[Result, ...]
+    layers: tuple[LayerCard, ...] = ()
+    targets: tuple[str, ...] = ()
+    profile: str = "ci"
+    seed: int = 0
+    command: str = ""
+    started: str = ""  # ISO 8601, UTC
+    seconds: float = 0.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    load_errors: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    nodecheck_version: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
+
+    def __post_init__(self) -> None:
+        repeated = [name for name, n in Counter(r.id for r in self.results).items() if n > 1]
+        if repeated:
+            message = (
+                f"(layer, check, problem) must be unique in a run, got {repeated[0]!r} twice; "
+                f"give each layer its own name"
+            )
+            raise ValueError(message)
+        object.__setattr__(self, "results", _mark_stale_expectations(self.results))
+
+    def count(self, *statuses: Status) -> int:
+        """Return how many results have one of the statuses."""
+        return sum(r.status in statuses for r in self.results)
+
+    def of_layer(self, name: str) -> tuple[Result, ...]:
+        """Return the results of one layer, in the order in which they were made."""
+        return tuple(r for r in self.results if r.layer == name)
+
+    def is_verified(self, name: str) -> bool:
+        """Whether enough of what applies to the layer was decided, and nothing is wrong with it."""
+        applicable = [r for r in self.of_layer(name) if r.status not in (Status.SKIPPED, Status.UNSUPPORTED)]
+        passed = sum(r.status is Status.PASSED for r in applicable)
+        return bool(applicable) and passed >= VERIFIED_SHARE * len(applicable)
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """Return 3, 1, 5 or 0, the first that applies; usage errors (2) never get as far as a run."""
+        if self.load_errors:
+            return 3
+        if self.count(Status.FAILED, Status.ERROR, Status.XPASSED):
+            return 1
+        if all(r.status is Status.SKIPPED for r in self.results):
+            return 5
+        unverified = any(not self.is_verified(card.name) for card in self.layers)
+        return 1 if strict and unverified else 0
+
+
+def _mark_stale_expectations(results: Iterable[Result]) -> tuple[Result, ...]:
+    """Mark an expected failure as stale if its check ran and passed on every problem."""
+    results = tuple(results)
+    by_check: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        by_check[result.layer, result.check].append(result)
+    stale = {
+        key: all(r.outcome is Outcome.MEASURED and r.measurements and not r.violated for r in group)
+        for key, group in by_check.items()
+    }
+    return tuple(
+        r
+        if r.stale == bool(r.expected and stale[r.layer, r.check])
+        else replace(r, stale=bool(r.expected and stale[r.layer, r.check]))
+        for r in results
+    )
+
+
+def to_json(run: Run) -> bytes:
+    """Return the run as UTF-8 JSON."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Run).dump_json(run, indent=1)
+
+
+def from_json(data: bytes | str) -> Run:
+    """Return the run in `data`, with every status computed anew.
+
+    Raises
+    ------
+    ValueError
+        If the data is not a run of this schema version.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        run = TypeAdapter(Run).validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the top level"
+        message = (
+            f"expected a run written by `nodecheck check`, got {first['msg'].lower()} at {where}; "
+            f"write run.json again"
+        )
+        raise ValueError(message) from error
+    if run.schema_version != SCHEMA_VERSION:
+        message = (
+            f"expected schema version {SCHEMA_VERSION}, got {run.schema_version} "
+            f"(written by nodecheck {run.nodecheck_version or 'of unknown version'}); "
+            f"read it with that version or run the check again"
+        )
+        raise ValueError(message)
+    return run
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of run.json."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Run).json_schema(mode="serialization")
+
+
+def load_run(path: Path) -> Run:
+    """Return the run stored at `path`."""
+    return from_json(path.read_bytes())
+
+
+def finite_or_nan(values: Iterable[float]) -> tuple[float, ...]:
+    """Return plain floats for a series; infinities would stretch its axes, so they become gaps."""
+    return tuple(v if math.isfinite(v) else math.nan for v in map(float, values))
