@@ -1,0 +1,83 @@
+"""Problems that are linear in the state, all with closed forms: the identities and the first orders."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from nodecheck.problems.problem import Array, Problem
+
+# The end times are deliberately not binary fractions and not 0 or 1: a layer that rounds its grid, assumes
+# that time starts at zero, or forgets a factor T = 1.4 shows it.
+T0, T1 = 0.3, 1.7
+_THREE_BY_TWO = np.array([[0.25, -0.5], [1.0, 0.75], [-1.25, 0.5]])
+
+
+def apply(matrix: Array, y: Array) -> Array:
+    """Return matrix @ y for y of shape (..., d) and a matrix of shape (..., m, d).
+
+    A product and a sum instead of ``matmul``: torch refuses to multiply a real matrix by a complex vector.
+    """
+    return array_namespace(y).sum(matrix * y[..., None, :], axis=-1)
+
+
+def _power_field(exponent: int, t: Array, y: Array, /, *, c: Array) -> Array:
+    # 0 y gives the result the shape of y and keeps y in the autograd graph, as a network would.
+    return c * t**exponent + 0.0 * y
+
+
+def _power_flow(exponent: int, t0: float, t: Array, y0: Array, /, *, c: Array) -> Array:
+    k = exponent + 1
+    return y0 + c * ((t**k - t0**k) / k)
+
+
+@functools.lru_cache
+def power(exponent: int) -> Problem:
+    """Return y' = c t^k: a Runge-Kutta method is exact on it if its quadrature is of degree k or more."""
+    if exponent < 0:
+        msg = f"exponent must be 0 or more, got {exponent!r}"
+        raise ValueError(msg)
+    return Problem(
+        name=f"power_{exponent}",
+        vector_field=functools.partial(_power_field, exponent),
+        exact_flow=functools.partial(_power_flow, exponent),
+        y0=_THREE_BY_TWO,
+        t0=T0,
+        t1=T1,
+        params={"c": np.array([1.0, -0.75])},
+        reveals="stage times (nodes), weights, the time handed to the field forward and backward",
+        blind_to="everything about the state: the Jacobian is zero and the adjoint is constant",
+        cite="Hairer, Nørsett & Wanner (1993), sec. II.1: order conditions B(p), sum b_i c_i^(k) = 1/(k+1)",
+    )
+
+
+constant = power(0).replace(
+    name="constant",
+    reveals="an extra, missing or shortened step: any consistent one-step method is exact",
+    blind_to="stage times, Jacobian, order: nothing depends on time or state",
+    cite="Hairer, Nørsett & Wanner (1993), sec. II.1: consistency, the sum of the weights is 1",
+)
+
+
+def _affine(t: Array, y: Array, /, *, A: Array, b: Array) -> Array:
+    return apply(A, y) + b + 0.0 * t  # as above: t stays in the graph although f does not depend on it
+
+
+linear = Problem(
+    name="linear",
+    vector_field=_affine,
+    y0=np.array(
+        [[0.5, -1.0, 0.25], [1.0, 0.5, -0.75], [-0.25, 1.25, 0.5], [0.75, 0.25, 1.0], [-1.0, 0.5, 0.5]]
+    ),
+    t0=T0,
+    t1=T1,
+    params={
+        "A": np.array([[-0.5, 1.0, 0.25], [-0.25, -0.75, 1.0], [0.5, -0.5, 0.25]]),
+        "b": np.array([0.5, -0.25, 0.125]),
+    },
+    reveals="a transposed Jacobian (A is neither symmetric nor normal), sums over the batch, order",
+    blind_to="time (autonomous) and where the Jacobian is evaluated (it is the same everywhere)",
+    cite="gradient: Al-Mohy & Higham (2009), Fréchet derivative of the matrix exponential",
+)
