@@ -1,0 +1,99 @@
+"""The dynamics handed to a layer under test: tolerant of call styles, and recording every call.
+
+Public layers call f(t, y) with t as a Python float, a NumPy scalar, or a tensor of shape (), (1,), (1, 1) or
+(B,), and y with any leading axes.  None of this is wrong, so all of it works; but all of it is recorded,
+because a float32 t beside a float64 y, or a time outside [t0, t1], is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from nodecheck.problems import Problem
+
+Phase = Literal["forward", "backward"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One evaluation of the dynamics.
+
+    `t` is the time as it was given (the mean of a batch of times); `t_dtype` is None for a Python or NumPy
+    number; `y_dtype` and `y_shape` are those of the state.
+    """
+
+    t: float
+    t_dtype: torch.dtype | None
+    y_dtype: torch.dtype
+    y_shape: tuple[int, ...]
+    phase: Phase
+
+
+@dataclass(eq=False)
+class Trace:
+    """The calls of the dynamics, in the order in which they happened."""
+
+    calls: list[Call] = field(default_factory=list)
+    phase: Phase = "forward"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the trace itself: what a copied dynamics does is recorded in the same place."""
+        return self
+
+    @contextmanager
+    def backward(self) -> Iterator[None]:
+        """Record what happens inside as part of the backward pass."""
+        self.phase = "backward"
+        try:
+            yield
+        finally:
+            self.phase = "forward"
+
+    def times(self, phase: Phase) -> list[float]:
+        """Return the times at which the field was evaluated in one phase."""
+        return [call.t for call in self.calls if call.phase == phase]
+
+
+class Dynamics(nn.Module):
+    """The vector field of a problem as a module, called as ``dynamics(t, y)``.
+
+    Every parameter of the problem is an `nn.Parameter` of the given dtype.  The field itself is evaluated
+    with t as a 0-d tensor of the dtype and device of y.
+    """
+
+    def __init__(self, problem: Problem, dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        self.vector_field = problem.vector_field
+        self.trace = Trace()
+        for name, value in problem.params.items():
+            self.register_parameter(name, nn.Parameter(torch.tensor(value, dtype=dtype)))
+
+    def forward(self, t: Any, y: Tensor) -> Tensor:
+        """Return f(t, y), of the shape and dtype of `y`."""
+        self._record(t, y)
+        time = torch.as_tensor(t).to(dtype=y.dtype, device=y.device)
+        params = dict(self.named_parameters())
+        if time.numel() == 1:
+            result = self.vector_field(time.reshape(()), y, **params)
+        else:  # one time per batch member
+            result = torch.stack(
+                [
+                    self.vector_field(s, member, **params)
+                    for s, member in zip(time.reshape(-1), y, strict=True)
+                ]
+            )
+        return result  # type: ignore[no-any-return]
+
+    def _record(self, t: Any, y: Tensor) -> None:
+        is_tensor = isinstance(t, Tensor)
+        with torch.no_grad():
+            mean = float(t.detach().double().mean()) if is_tensor else float(t)
+        self.trace.calls.append(
+            Call(mean, t.dtype if is_tensor else None, y.dtype, tuple(y.shape), self.trace.phase)
+        )
