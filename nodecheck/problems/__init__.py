@@ -1,8 +1,48 @@
-"""The suite of problems: initial value problems whose gradients are known."""
+"""The suite of problems: initial value problems whose solutions and gradients are known."""
 
 from nodecheck.problems.linear import constant, linear, power
-from nodecheck.problems.problem import Array, Problem
+from nodecheck.problems.neural import neural
+from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
+from nodecheck.problems.oscillators import rotation, time_linear
+from nodecheck.problems.problem import Array, Float64, Problem
 
-PROBLEMS: tuple[Problem, ...] = (constant, *(power(k) for k in range(6)), linear)
+# For order checks: explicit Euler is asymptotic on them from 64 steps on, for y1 and for every gradient group
+# (slope within 0.1 of 1 over 64, 128, 256 steps; tests/test_problems.py measures it).
+ORDER_PROBLEMS: tuple[Problem, ...] = (
+    linear,
+    rotation,
+    time_linear,
+    logistic,
+    lotka_volterra,
+    van_der_pol(1.0),
+    spiral,
+    neural,
+)
 
-__all__ = ["PROBLEMS", "Array", "Problem", "constant", "linear", "power"]
+PROBLEMS: tuple[Problem, ...] = (
+    constant,
+    *(power(k) for k in range(6)),
+    *ORDER_PROBLEMS,
+    cubic(1.0),
+    cubic(20.0),
+    van_der_pol(50.0),
+)
+
+__all__ = [
+    "ORDER_PROBLEMS",
+    "PROBLEMS",
+    "Array",
+    "Float64",
+    "Problem",
+    "constant",
+    "cubic",
+    "linear",
+    "logistic",
+    "lotka_volterra",
+    "neural",
+    "power",
+    "rotation",
+    "spiral",
+    "time_linear",
+    "van_der_pol",
+]

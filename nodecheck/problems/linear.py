@@ -49,7 +49,7 @@ def power(exponent: int) -> Problem:
         params={"c": np.array([1.0, -0.75])},
         reveals="stage times (nodes), weights, the time handed to the field forward and backward",
         blind_to="everything about the state: the Jacobian is zero and the adjoint is constant",
-        cite="Hairer, Nørsett & Wanner (1993), sec. II.1: order conditions B(p), sum b_i c_i^(k) = 1/(k+1)",
+        cite="Hairer & Wanner (1996), sec. IV.5: condition B(p), sum b_i c_i^k = 1/(k+1) for k < p",
     )
 
 
