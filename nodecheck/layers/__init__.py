@@ -1,5 +1,15 @@
 """Layers under test."""
 
 from nodecheck.layers.base import Array, Gradients, LayerError, Solution, TorchLayer
+from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
 
-__all__ = ["Array", "Gradients", "LayerError", "Solution", "TorchLayer"]
+__all__ = [
+    "Array",
+    "ForwardRun",
+    "GradientRun",
+    "Gradients",
+    "LayerError",
+    "LayerUnderTest",
+    "Solution",
+    "TorchLayer",
+]

@@ -1,0 +1,124 @@
+"""A layer while it is examined: every run of it is made once and shared by all checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodecheck.instruments import Call
+from nodecheck.layers.base import Array, Gradients, Solution, TorchLayer
+from nodecheck.problems import Problem
+from nodecheck.profiles import Profile
+
+# Methods of order five and more reach the round-off floor early: their ladder starts coarser.
+_START, _START_OF_HIGH_ORDER, _HIGH_ORDER = 8, 4, 5
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardRun:
+    """A forward pass: final state and the calls of the dynamics that it made."""
+
+    y1: Array
+    calls: tuple[Call, ...]
+
+    @property
+    def evaluations(self) -> int:
+        """Number of evaluations of the field (NFE)."""
+        return len(self.calls)
+
+
+@dataclass(frozen=True, eq=False)
+class GradientRun:
+    """A backward pass for one cotangent, and the calls of the dynamics that it made."""
+
+    gradients: Gradients
+    calls: tuple[Call, ...]
+
+
+class LayerUnderTest:
+    """A layer, its claims, and the cache of its runs.
+
+    Parameters
+    ----------
+    layer
+        The layer and its claims.
+    profile
+        How thoroughly to examine it.
+    seed
+        Seed of everything that is drawn at random.
+    """
+
+    def __init__(self, layer: TorchLayer, profile: Profile, seed: int = 0) -> None:
+        self.claims = layer
+        self.profile = profile
+        self.seed = seed
+        self._solutions: dict[tuple[Problem, float], tuple[Solution, ForwardRun]] = {}
+        self._gradients: dict[tuple[Problem, float], list[GradientRun]] = {}
+        self._cotangents: dict[tuple[Problem, int], tuple[Array, ...]] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return self.claims.name
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the resolution of the layer is a tolerance."""
+        return self.claims.adaptive
+
+    def ladder(self, levels: int | None = None) -> tuple[int, ...]:
+        """Return the step counts of the refinement ladder, coarse to fine."""
+        start = _START_OF_HIGH_ORDER if (self.claims.order or 0) >= _HIGH_ORDER else _START
+        return tuple(start * 2**k for k in range(levels or self.profile.levels))
+
+    def tolerances(self) -> tuple[float, ...]:
+        """Return the tolerances of the sweep, loose to tight."""
+        return tuple(10.0**-k for k in range(3, 4 + self.profile.decades))
+
+    def rng(self, salt: int = 0) -> np.random.Generator:
+        """Return a fresh generator; the same salt gives the same numbers in every run of this seed."""
+        return np.random.default_rng((self.seed, salt))
+
+    def cotangents(self, problem: Problem, count: int | None = None) -> tuple[Array, ...]:
+        """Return random cotangents of the shape of y1: short binary fractions, Gaussian in distribution.
+
+        Gaussian, because random signs miss a pair of errors (+e, -e) with probability one half.
+        """
+        count = count or self.profile.cotangents
+        if (problem, count) not in self._cotangents:
+            rng = self.rng(1)
+            draws = [rng.standard_normal(problem.y0.shape) for _ in range(count)]
+            self._cotangents[problem, count] = tuple(np.round(d * 64) / 64 for d in draws)
+        return self._cotangents[problem, count]
+
+    def solve(self, problem: Problem, resolution: float) -> ForwardRun:
+        """Return the forward pass of the layer on `problem` with n_steps or tol = `resolution`."""
+        return self._solution(problem, resolution)[1]
+
+    def gradients(self, problem: Problem, resolution: float, count: int | None = None) -> list[GradientRun]:
+        """Return the backward passes for the first `count` cotangents of the problem."""
+        cotangents = self.cotangents(problem, count)
+        runs = self._gradients.setdefault((problem, resolution), [])
+        solution = self._solution(problem, resolution)[0]
+        for cotangent in cotangents[len(runs) :]:
+            gradients = solution.pullback(cotangent)
+            calls = tuple(c for c in solution.trace.calls if c.phase == "backward")
+            runs.append(GradientRun(gradients, calls))
+        return runs[: len(cotangents)]
+
+    def fresh(self, problem: Problem, resolution: float) -> Solution:
+        """Return a forward pass that is not shared, for checks that look at the runs themselves."""
+        return self.claims.vjp(problem, resolution)
+
+    def evaluations_per_step(self, problem: Problem) -> float:
+        """Return how many evaluations one more step costs; 0 if the number of steps has no effect."""
+        n, m = self.ladder(2)
+        return (self.solve(problem, m).evaluations - self.solve(problem, n).evaluations) / (m - n)
+
+    def _solution(self, problem: Problem, resolution: float) -> tuple[Solution, ForwardRun]:
+        key = (problem, resolution)
+        if key not in self._solutions:
+            solution = self.claims.vjp(problem, resolution)
+            self._solutions[key] = (solution, ForwardRun(solution.y1, tuple(solution.trace.calls)))
+        return self._solutions[key]
