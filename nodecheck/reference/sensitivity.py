@@ -1,0 +1,101 @@
+"""The reference gradient, with its own error."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+
+from nodecheck.problems import Float64, Problem
+from nodecheck.reference.complex_step import by_group
+from nodecheck.reference.routes import Route, routes_for
+
+# Two routes may agree by luck; the last operations of either still round.
+SMALLEST_RTOL = 8 * float(np.finfo(np.float64).eps)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """The accurate y(t1) and its derivatives.
+
+    Attributes
+    ----------
+    y1
+        Shape (B, d).
+    jacobians
+        "y0": dy1_i/dy0_j of each member of the batch, shape (B, d, d); each parameter: (B, d, *shape).
+    dy1_dt0, dy1_dt1
+        Derivatives with respect to the ends of the interval, shape (B, d).
+    rtol
+        Estimated relative error of y1 and of each Jacobian, in the maximum norm scaled by the group's own
+        largest entry: the disagreement of two independent routes.
+    routes
+        Names of the routes; the values are those of the first.
+    """
+
+    y1: Float64
+    jacobians: Mapping[str, Float64]
+    dy1_dt0: Float64
+    dy1_dt1: Float64
+    rtol: float
+    routes: tuple[str, str]
+
+    def pullback(self, cotangent: Float64) -> dict[str, Float64]:
+        """Return the gradient of <cotangent, y1>: "y0" of shape (B, d), parameters summed over the batch.
+
+        Parameters
+        ----------
+        cotangent
+            Shape (B, d).
+        """
+        if np.shape(cotangent) != self.y1.shape:
+            msg = f"cotangent must have the shape of y1, {self.y1.shape}, got {np.shape(cotangent)}"
+            raise ValueError(msg)
+        return {
+            name: np.einsum("bi,bij->bj", cotangent, jacobian)
+            if name == "y0"
+            else np.tensordot(cotangent, jacobian, axes=2)
+            for name, jacobian in self.jacobians.items()
+        }
+
+
+@functools.lru_cache(maxsize=256)
+def sensitivity(problem: Problem) -> Sensitivity:
+    """Return the accurate solution and derivatives of a problem, computed by two routes, once per problem."""
+    routes = routes_for(problem)
+    y1, groups = _values(problem, routes[0])
+    other_y1, other_groups = _values(problem, routes[1])
+    disagreements = [
+        _disagreement(y1, other_y1),
+        *(_disagreement(groups[name], other_groups[name]) for name in groups),
+    ]
+    f0, f1 = (
+        problem.vector_field(np.asarray(t), y, **problem.params)
+        for t, y in ((problem.t0, problem.y0), (problem.t1, y1))
+    )
+    dy1_dt0 = -np.einsum("bij,bj->bi", groups["y0"], f0)  # starting later is starting elsewhere
+    for array in (y1, dy1_dt0, f1, *groups.values()):
+        array.flags.writeable = False
+    return Sensitivity(
+        y1=y1,
+        jacobians=groups,
+        dy1_dt0=dy1_dt0,
+        dy1_dt1=f1,
+        rtol=max(SMALLEST_RTOL, *disagreements),
+        routes=(routes[0].__name__, routes[1].__name__),
+    )
+
+
+def _values(problem: Problem, route: Route) -> tuple[Float64, dict[str, Float64]]:
+    y1, tangents = route(problem)
+    return y1.copy(), {name: array.copy() for name, array in by_group(problem, tangents).items()}
+
+
+def _disagreement(ours: Float64, other: Float64) -> float:
+    """Return the largest difference over the largest entry; 0 if both are zero, infinite if one is."""
+    difference, scale = float(np.abs(ours - other).max()), float(np.abs(ours).max())
+    if difference == 0.0:
+        return 0.0
+    return difference / scale if scale > 0.0 else float("inf")
