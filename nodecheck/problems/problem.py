@@ -28,9 +28,9 @@ class Problem:
         Identifier, unique in the suite.
     vector_field
         ``f(t, y, /, **params) -> dy/dt`` in the array API standard.  ``t`` is a 0-d array of y's dtype and
-        device, ``y`` has shape (..., d) with any leading axes, and so has the result.  A parameter may carry
-        leading axes too, which broadcast with those of y.  Fields are analytic: complex arguments give
-        complex derivatives (complex step).
+        device, ``y`` has shape (..., d) with any leading axes, and so has the result.  Where y is (K, B, d), a
+        parameter may be (K, 1, *shape): K fields in one call, so index parameters with ``[..., i]`` too.
+        Fields are analytic: complex arguments give complex derivatives (complex step).
     y0
         Initial state, float64, shape (B, d).  The members of the batch do not interact.
     t0, t1
