@@ -49,8 +49,7 @@ def load_target(target: str) -> tuple[TorchLayer, ...]:
     if target in registered_names():
         return registered_layers(target)
     source, object_name = _split(target)
-    is_file = source.endswith(".py") or "/" in source or "\\" in source
-    module = import_file(source, target) if is_file else import_module(source, target)
+    module = import_file(source, target) if source.endswith(".py") else import_module(source, target)
     return _as_layers(_find(module, object_name, target), object_name, target)
 
 
@@ -59,10 +58,9 @@ def _split(target: str) -> tuple[str, str]:
     source, colon, object_name = target.rpartition(":")
     if not colon:
         raise _no_object(target)
-    is_file = source.endswith(".py")
-    if _DOTTED.fullmatch(object_name) and (is_file or _DOTTED.fullmatch(source)):
+    if _DOTTED.fullmatch(object_name) and (source.endswith(".py") or _DOTTED.fullmatch(source)):
         return source, object_name
-    message = f"expected a target written as {_FORMS}, got {target!r}; for instance `mylib/nodecheck_layers.py:LAYERS`"
+    message = f"expected {_FORMS}, got {target!r}; write for instance `mylib/nodecheck_layers.py:LAYERS`"
     raise UsageError(message)
 
 
@@ -105,9 +103,7 @@ def _as_layers(found: Any, object_name: str, target: str) -> tuple[TorchLayer, .
     if isinstance(found, str) or not isinstance(found, Sequence):
         raise _not_a_layer(found, object_name, target)
     if not found:
-        message = (
-            f"expected at least one TorchLayer, got an empty sequence from {target!r}; put a layer into it"
-        )
+        message = f"expected at least one TorchLayer, got an empty sequence in {target!r}; add a layer"
         raise UsageError(message)
     for i, item in enumerate(found):
         if not isinstance(item, TorchLayer):

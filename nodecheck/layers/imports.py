@@ -31,7 +31,7 @@ def import_file(source: str, target: str) -> ModuleType:
     if not path.is_file():
         received = "a folder" if path.is_dir() else "nothing there"
         message = (
-            f"expected a Python file at {source!r}, got {received}; paths start at the current directory"
+            f"expected a Python file at {source!r}, got {received}; give its path from the current directory"
         )
         raise TargetError(message)
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
@@ -71,7 +71,7 @@ def _put_on_path(folder: Path) -> None:
 def _guarded(load: Callable[[], ModuleType], target: str) -> ModuleType:
     """Run an import, and turn what it raises into one of the two errors.
 
-    An import may end the process; the other targets of the run must not suffer.  Ctrl-C is for us, not for them.
+    An import that ends the process must not take the other targets of the run with it; Ctrl-C still must.
     """
     try:
         return load()

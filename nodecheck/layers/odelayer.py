@@ -20,7 +20,8 @@ def _layer(solver: str, order: int, adjoint: Adjoint) -> TorchLayer:
         from nodecheck.neural_ode import ODELayer
 
         options: dict[str, Any] = {"solver": solver, "adjoint": adjoint}
-        return ODELayer(dynamics, t0, t1, n_steps, **options)
+        layer: Callable[[Tensor], Tensor] = ODELayer(dynamics, t0, t1, n_steps, **options)
+        return layer
 
     return TorchLayer(
         f"odelayer-{solver}-{adjoint}",

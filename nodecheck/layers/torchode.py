@@ -14,7 +14,7 @@ from nodecheck.layers.base import TorchLayer
 _METHODS: dict[str, Any] = {"dopri5": torchode.Dopri5, "tsit5": torchode.Tsit5}
 
 
-def _autodiff(term: Any, method: Any, controller: Any) -> Any:
+def _autodiff(_term: Any, method: Any, controller: Any) -> Any:
     return torchode.AutoDiffAdjoint(method, controller)
 
 
@@ -41,8 +41,15 @@ def _build(adjoint: Callable[..., Any], method: str) -> Callable[..., Callable[[
     return build
 
 
-LAYERS: tuple[TorchLayer, ...] = (
-    TorchLayer(
-        "torchode-autodiff-dopri5", _build(_autodiff, "dopri5"), order=5, adjoint="discrete", memory="linear"
-    ),
+def _layer(adjoint: str, method: str) -> TorchLayer:
+    name = f"torchode-{adjoint}-{method}"
+    if adjoint == "autodiff":
+        build = _build(_autodiff, method)
+        return TorchLayer(name, build, order=5, adjoint="discrete", memory="linear")
+    build = _build(_backsolve, method)
+    return TorchLayer(name, build, order=5, adjoint="continuous", memory="constant")
+
+
+LAYERS: tuple[TorchLayer, ...] = tuple(
+    _layer(adjoint, method) for adjoint in ("autodiff", "backsolve") for method in _METHODS
 )
