@@ -28,8 +28,8 @@ class Problem:
         Identifier, unique in the suite.
     vector_field
         ``f(t, y, /, **params) -> dy/dt`` in the array API standard.  ``t`` is a 0-d array of y's dtype and
-        device, ``y`` has shape (..., d) with any leading axes, and so has the result.  Where y is (K, B, d), a
-        parameter may be (K, 1, *shape): K fields in one call, so index parameters with ``[..., i]`` too.
+        device, ``y`` has shape (..., d) with any leading axes, and so has the result.  Where y is (K, B, d),
+        a parameter may be (K, 1, *shape): K fields in one call, so index parameters by ``[..., i]`` too.
         Fields are analytic: complex arguments give complex derivatives (complex step).
     y0
         Initial state, float64, shape (B, d).  The members of the batch do not interact.

@@ -74,14 +74,14 @@ def _field_features(problem: Problem) -> dict[Feature, bool]:
     at_start = np.stack([jacobians(problem, t, problem.y0)[0] for t in times])
     length, transposed = abs(problem.duration), np.swapaxes(jac, -1, -2)
     size = _norm(jac)
-    scale = np.where(size > 0.0, size, 1.0)
+    scale = np.maximum(size, CHANGE / length)  # the shape of a Jacobian too small to matter does not matter
     logarithmic_norm = np.linalg.eigvalsh(np.sign(problem.duration) * (jac + transposed) / 2)[..., -1]
     return {
         Feature.TIME_DEPENDENT: np.abs(df_dt).max() * length > CHANGE * np.abs(f).max(),
         Feature.STATE_DEPENDENT: size.max() * length > CHANGE,
         Feature.NONSYMMETRIC: (_norm(jac - transposed) / scale).max() > CHANGE,
         Feature.NONNORMAL: (_norm(jac @ transposed - transposed @ jac) / scale**2).max() > CHANGE,
-        Feature.NONLINEAR: _norm(jac - at_start).max() > CHANGE * size.max(),
+        Feature.NONLINEAR: _norm(jac - at_start).max() * length > CHANGE,
         Feature.CONTRACTIVE: logarithmic_norm.max() * length < -CHANGE,
     }
 
