@@ -1,0 +1,20 @@
+"""The reference implementation: a Neural ODE layer, its solvers and its adjoints."""
+
+from nodecheck.neural_ode.adjoint import integrate_with_adjoint
+from nodecheck.neural_ode.explicit import VectorField, integrate
+from nodecheck.neural_ode.grid import Segment
+from nodecheck.neural_ode.layer import ODELayer
+from nodecheck.neural_ode.tableau import ButcherTableau
+from nodecheck.neural_ode.tableaus import TABLEAUS
+from nodecheck.neural_ode.trajectory import BackwardTrajectory
+
+__all__ = [
+    "TABLEAUS",
+    "BackwardTrajectory",
+    "ButcherTableau",
+    "ODELayer",
+    "Segment",
+    "VectorField",
+    "integrate",
+    "integrate_with_adjoint",
+]

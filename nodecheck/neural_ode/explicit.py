@@ -1,0 +1,100 @@
+"""Explicit Runge-Kutta steps, forwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from nodecheck.neural_ode.grid import Segment, stage_times
+from nodecheck.neural_ode.tableau import ButcherTableau, Coefficient
+
+__all__ = ["VectorField", "advance", "integrate", "slope"]
+
+VectorField = Callable[[Tensor, Tensor], Tensor]
+"""f(t, y) -> dy/dt: t is a 0-d tensor of y's real dtype and device, and dy/dt has y's shape."""
+
+
+def advance(y: Tensor, slopes: Sequence[Tensor | None], weights: Sequence[Coefficient], h: float) -> Tensor:
+    """Return y + h * sum_i weights[i] * slopes[i]; a slope that is None is zero.
+
+    The slopes are added up before they meet y, so that y is rounded once however many stages there are.
+    h stays a Python float: rounded to a bfloat16 tensor, it would cost three digits of the elapsed time.
+    """
+    terms = [(k, float(w)) for k, w in zip(slopes, weights, strict=True) if k is not None and w]
+    if not terms:
+        return y
+    first, weight = terms[0]
+    if len(terms) == 1:
+        return torch.add(y, first, alpha=h * weight)
+    total = first * weight
+    for k, w in terms[1:]:
+        total = torch.add(total, k, alpha=w)
+    return torch.add(y, total, alpha=h)
+
+
+def slope(k: Tensor, y: Tensor) -> Tensor:
+    """Return k, which a vector field answered at y, in y's dtype.
+
+    Under autocast a field answers in half precision; the state keeps its own.
+
+    Raises
+    ------
+    TypeError
+        If k is not a tensor.
+    ValueError
+        If its shape is not y's: it would broadcast to a plausible wrong answer.
+    """
+    if not isinstance(k, Tensor):
+        raise TypeError(
+            f"dynamics(t, y) must return a tensor, got {type(k).__name__}; "
+            "for a state of several parts, concatenate them along the last dimension"
+        )
+    if k.shape != y.shape:
+        raise ValueError(
+            f"dynamics(t, y) must return the shape of y, {tuple(y.shape)}, got {tuple(k.shape)}; "
+            "check the last layer and any broadcasting in the dynamics"
+        )
+    return k if k.dtype == y.dtype else k.to(y.dtype)
+
+
+def integrate(
+    vector_field: VectorField, y0: Tensor, segments: Sequence[Segment], tableau: ButcherTableau
+) -> list[Tensor]:
+    """Return the solution at the end of each segment.
+
+    Plain differentiable torch operations: autograd through this function is the discrete adjoint.
+
+    Parameters
+    ----------
+    vector_field : VectorField
+        f(t, y).
+    y0 : Tensor, any shape, floating or complex
+        The state at the start of the first segment.
+    segments : sequence of Segment
+        Consecutive: each starts where the one before it ends.
+    tableau : ButcherTableau
+        The method.
+
+    Returns
+    -------
+    list of tensors of y0's shape and dtype, one per segment, none of which is y0 itself
+    """
+    method = tableau.rounded
+    y, outputs = y0.view_as(y0), []  # an alias: a field that calls y.requires_grad_() must not reach y0
+    for segment in segments:
+        for times in stage_times(segment, method.c, y0):
+            y = _step(vector_field, y, times, segment.step, method)
+        outputs.append(y if segment.n_steps else y.clone())
+    return outputs
+
+
+def _step(
+    vector_field: VectorField, y: Tensor, times: tuple[Tensor, ...], h: float, method: ButcherTableau
+) -> Tensor:
+    slopes: list[Tensor] = []
+    for t, row in zip(times, method.a, strict=True):
+        stage = advance(y, slopes, row, h)
+        slopes.append(slope(vector_field(t, stage), stage))
+    return advance(y, slopes, method.b, h)

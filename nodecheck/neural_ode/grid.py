@@ -1,0 +1,120 @@
+"""Where the steps and their stages lie in time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nodecheck.neural_ode.tableau import Coefficient
+
+__all__ = ["Segment", "node_times", "segments_through", "stage_times"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`n_steps` equal steps from time `start` to time `stop`; `stop` may be the smaller one.
+
+    A segment without steps stands for an output at its start.
+    """
+
+    start: float
+    stop: float
+    n_steps: int
+
+    @property
+    def step(self) -> float:
+        """The signed step size, in float64; 0.0 for a segment without steps."""
+        return (self.stop - self.start) / self.n_steps if self.n_steps else 0.0
+
+
+def _times(segment: Segment, positions: Tensor, like: Tensor) -> tuple[Tensor, ...]:
+    """Return the times at these positions, counted in steps from the start, rounded once to `like`'s dtype.
+
+    Nothing is accumulated: accumulated in bfloat16, 1001 times have 507 distinct values.  Both ends are hit
+    exactly, because `torch.lerp` measures from the nearer end.
+    """
+    start = torch.tensor(segment.start, dtype=torch.float64, device="cpu")
+    stop = torch.tensor(segment.stop, dtype=torch.float64, device="cpu")
+    times = torch.lerp(start, stop, positions / max(segment.n_steps, 1))
+    # Rounded before it moves: there are devices without float64, and one copy is cheaper than n_steps.
+    return times.to(like.dtype.to_real()).to(like.device).flatten().unbind()
+
+
+def stage_times(
+    segment: Segment, nodes: Sequence[Coefficient], like: Tensor, *, backward: bool = False
+) -> list[tuple[Tensor, ...]]:
+    """Return, for each step, the times of its stages.
+
+    Parameters
+    ----------
+    segment : Segment
+        The steps.
+    nodes : sequence of s numbers
+        The nodes c of the tableau.
+    like : Tensor
+        The state: the times have its real dtype and its device.
+    backward : bool
+        Walk from `stop` to `start` instead, over the same grid points.
+
+    Returns
+    -------
+    list of n_steps tuples of s 0-d tensors
+    """
+    steps = torch.arange(segment.n_steps, dtype=torch.float64, device="cpu")[:, None]
+    # Counted in steps from `start` in both directions, so that both meet bitwise the same grid points.
+    positions = steps + torch.tensor([float(c) for c in nodes], dtype=torch.float64, device="cpu")
+    if backward:
+        positions = segment.n_steps - positions
+    times = _times(segment, positions, like)
+    s = len(nodes)
+    return [times[i * s : (i + 1) * s] for i in range(segment.n_steps)]
+
+
+def node_times(segment: Segment, like: Tensor, *, backward: bool = False) -> Tensor:
+    """Return the n_steps + 1 ends of the steps, shape (n_steps + 1,), in the order in which they are met."""
+    positions = torch.arange(segment.n_steps + 1, dtype=torch.float64, device="cpu")
+    return torch.stack(_times(segment, positions.flip(0) if backward else positions, like))
+
+
+def segments_through(t0: float, t1: float, n_steps: int, ts: Sequence[float]) -> tuple[Segment, ...]:
+    """Return one segment per time in `ts`, the first from `t0`, each ending exactly at its time.
+
+    Every step is at most as long as the `n_steps` steps from `t0` to `t1`, so times that lie on that grid
+    leave the grid as it is.
+
+    Raises
+    ------
+    ValueError
+        If `ts` is empty, leaves the interval, or turns back.
+    """
+    if len(ts) == 0:
+        raise ValueError(f"ts must hold at least one time, got {ts!r}; pass [t1] for the solution at the end")
+    span, segments, here = t1 - t0, [], t0
+    for t in ts:
+        if not min(t0, t1) <= t <= max(t0, t1):
+            raise ValueError(
+                f"every time in ts must lie between t0 = {t0!r} and t1 = {t1!r}, got {t!r}; "
+                "leave it out, or build the layer for a longer interval"
+            )
+        if (t - here) * math.copysign(1.0, span) < 0.0:
+            raise ValueError(
+                f"ts must run from t0 = {t0!r} towards t1 = {t1!r} without turning back, "
+                f"got {t!r} after {here!r}; sort ts in the direction of integration"
+            )
+        segments.append(Segment(here, t, _steps_needed(here, t, t0, t1, n_steps)))
+        here = t
+    return tuple(segments)
+
+
+def _steps_needed(here: float, there: float, t0: float, t1: float, n_steps: int) -> int:
+    """Return how many steps, none longer than (t1 - t0) / n_steps, lead from here to there."""
+    if here == there:
+        return 0
+    exact = n_steps * (there - here) / (t1 - t0)
+    # A time on the grid was rounded, as was the one before it: two ulps of the larger end, counted in steps.
+    slack = n_steps * 2.0**-51 * max(abs(t0), abs(t1)) / abs(t1 - t0)
+    return max(1, math.ceil(exact - min(slack, 0.5)))

@@ -1,0 +1,120 @@
+"""What must be as it was in the forward pass when the backward pass evaluates the field again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from nodecheck.neural_ode.explicit import VectorField
+
+__all__ = ["Conditions", "fixed_randomness", "tensors_of", "with_tensors"]
+
+T = TypeVar("T")
+
+
+class _Whole(nn.Module):
+    """A module whose call is a whole solve, so that parameters are exchanged once and not at every stage."""
+
+    def __init__(self, dynamics: nn.Module) -> None:
+        super().__init__()
+        self.dynamics = dynamics
+
+    def forward(self, task: Callable[[], T]) -> T:
+        return task()
+
+
+def with_tensors(dynamics: VectorField, tensors: Mapping[str, Tensor], task: Callable[[], T]) -> T:
+    """Return task(), during which the named parameters and buffers of `dynamics` are these tensors.
+
+    Whatever is not named keeps its normal behaviour: a buffer that is updated in place stays updated.
+    Exchanged at every stage instead of once, the parameters of a small field cost 1.24 to 1.48 of a bare
+    loop, and 1.08 to 1.22 like this.
+    """
+    if not tensors or not isinstance(dynamics, nn.Module):
+        return task()
+    prefixed = {f"dynamics.{name}": tensor for name, tensor in tensors.items()}
+    result: T = torch.func.functional_call(_Whole(dynamics), prefixed, (task,))
+    return result
+
+
+def tensors_of(dynamics: VectorField) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the trainable parameters, and the frozen ones together with the buffers, by name.
+
+    A tied parameter appears once, under its first name.
+    """
+    if not isinstance(dynamics, nn.Module):
+        return {}, {}
+    trainable: dict[str, Tensor] = {}
+    constant: dict[str, Tensor] = {}
+    for name, parameter in dynamics.named_parameters():
+        (trainable if parameter.requires_grad else constant)[name] = parameter
+    constant.update(dynamics.named_buffers())
+    return trainable, constant
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Modes that a field may depend on: autocast, and train or eval of each of its modules."""
+
+    autocast: tuple[tuple[str, torch.dtype, bool], ...]
+    training: tuple[tuple[nn.Module, bool], ...]
+
+    @classmethod
+    def now(cls, dynamics: VectorField, device: torch.device) -> Conditions:
+        """Return the modes as they are at this moment."""
+        # The state may live on a device while the field works on the CPU: keep both.
+        autocast = tuple(
+            (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
+            for kind in sorted({"cpu", device.type} - {"meta"})
+        )
+        modules = dynamics.modules() if isinstance(dynamics, nn.Module) else ()
+        return cls(autocast, tuple((module, module.training) for module in modules))
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Have the modes as they were; afterwards, have them as they are."""
+        changed = [(module, module.training) for module, mode in self.training if module.training != mode]
+        with ExitStack() as stack:
+            for kind, dtype, enabled in self.autocast:
+                # Without the cache: it would keep the cast copies of our detached tensors, and their graph.
+                stack.enter_context(torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=False))
+            for module, mode in changed:
+                module.training = not mode
+                stack.callback(setattr, module, "training", mode)
+            yield
+
+
+@contextmanager
+def fixed_randomness(device: torch.device) -> Iterator[None]:
+    """Refuse a field that draws random numbers from the global generators.
+
+    The backward pass meets the field at other states and stages than the forward pass did, so there is no
+    draw of the forward pass that it could repeat: a field that is redrawn at every evaluation has a
+    solution, but is no ordinary differential equation and has no continuous adjoint.
+
+    Raises
+    ------
+    RuntimeError
+        If the generator of the CPU, or that of a CUDA `device`, has moved on.
+    """
+    before = _generator_states(device)
+    yield
+    if not all(map(torch.equal, before, _generator_states(device))):
+        why = (
+            "adjoint='continuous' expects dynamics(t, y) to be a function of t and y alone, but it drew "
+            "random numbers; call dynamics.eval() if that was dropout, draw the noise once before the solve, "
+            "or use adjoint='discrete', which differentiates through the draws"
+        )
+        raise RuntimeError(why)
+
+
+def _generator_states(device: torch.device) -> list[Tensor]:
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    return states

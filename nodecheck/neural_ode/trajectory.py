@@ -1,0 +1,98 @@
+"""The backward pass laid open: every state of the three-way ODE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nodecheck.neural_ode.explicit import VectorField, integrate
+from nodecheck.neural_ode.grid import Segment, node_times
+from nodecheck.neural_ode.recall import fixed_randomness, tensors_of, with_tensors
+from nodecheck.neural_ode.reverse import reverse_steps
+from nodecheck.neural_ode.tableau import ButcherTableau
+from nodecheck.neural_ode.vjp import DetachedField, Vjp
+
+__all__ = ["BackwardTrajectory", "backward_trajectory"]
+
+
+@dataclass(frozen=True, eq=False)
+class BackwardTrajectory:
+    """What the continuous adjoint computes on its way from t1 back to t0.
+
+    All four run in the order of the computation: index 0 is at t1, index n at t0.
+
+    Attributes
+    ----------
+    t : Tensor, shape (n + 1,)
+        The ends of the steps, in the state's real dtype.
+    y : Tensor, shape (n + 1, *state)
+        The state: y[0] is the layer's output, y[n] what backwards integration makes of y0.
+    a : Tensor, shape (n + 1, *state)
+        The adjoint dL/dy(t): a[0] is the cotangent, a[n] the gradient of y0.
+    param_grads : mapping of parameter name to Tensor, shape (n + 1, *parameter)
+        dL/dtheta gathered so far: 0 at index 0, the parameter's gradient at index n.
+    """
+
+    t: Tensor
+    y: Tensor
+    a: Tensor
+    param_grads: Mapping[str, Tensor]
+
+
+def backward_trajectory(
+    dynamics: VectorField, y0: Tensor, cotangent: Tensor, segment: Segment, tableau: ButcherTableau
+) -> BackwardTrajectory:
+    """Return the backward trajectory of one solve; see `BackwardTrajectory`.
+
+    Raises
+    ------
+    ValueError
+        If the cotangent does not have the shape of y0.
+    RuntimeError
+        If the field draws random numbers, or depends on a tensor unknown to the adjoint.
+    """
+    if cotangent.shape != y0.shape:
+        raise ValueError(
+            f"cotangent must have the shape of y0, {tuple(y0.shape)}, got {tuple(cotangent.shape)}; "
+            "pass dL/dy(t1)"
+        )
+    trainable, others = tensors_of(dynamics)
+    copies = {name: p.detach().requires_grad_() for name, p in trainable.items()}
+    buffers = {name: tensor.clone() for name, tensor in others.items()}
+    vjp, field = Vjp(dynamics, list(copies.values())), DetachedField(dynamics)
+    detached = {name: p.detach() for name, p in trainable.items()}
+    with torch.no_grad(), fixed_randomness(y0.device):
+        # On copies of the buffers: looking at a layer does not change it.
+        y1 = with_tensors(dynamics, buffers | detached, lambda: integrate(field, y0, [segment], tableau)[-1])
+        return with_tensors(
+            dynamics, buffers | copies, lambda: _record(vjp, y1, cotangent, copies, segment, tableau)
+        )
+
+
+def _record(
+    vjp: Vjp,
+    y1: Tensor,
+    cotangent: Tensor,
+    copies: Mapping[str, Tensor],
+    segment: Segment,
+    tableau: ButcherTableau,
+) -> BackwardTrajectory:
+    sums: list[Tensor | None] = [torch.zeros_like(copy) for copy in copies.values()]
+    ys, adjoints, gathered = [y1], [cotangent.detach()], [[torch.zeros_like(c)] for c in copies.values()]
+    for y, a in reverse_steps(vjp, y1, cotangent.detach(), sums, segment, tableau):
+        ys.append(y)
+        adjoints.append(a)
+        for history, total in zip(gathered, sums, strict=True):
+            assert total is not None  # it began as zeros
+            history.append(total.clone())
+    return BackwardTrajectory(
+        t=node_times(segment, y1, backward=True),
+        y=torch.stack(ys),
+        a=torch.stack(adjoints),
+        param_grads={
+            name: torch.stack(history).detach() for name, history in zip(copies, gathered, strict=True)
+        },
+    )
