@@ -43,11 +43,14 @@ class Solution:
         ``pullback(cotangent) -> {"y0": ..., "<param>": ...}``; it runs the layer's own backward pass.
     trace
         The calls of the dynamics, forward and, once `pullback` has been called, backward.
+    changed
+        ``changed()`` names the inputs and global settings that the layer has changed so far.
     """
 
     y1: Array
     pullback: Callable[[Array], Gradients]
     trace: Trace
+    changed: Callable[[], list[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +129,9 @@ class TorchLayer:
             If the layer returns anything but a tensor of the shape of y0.
         """
         pass_ = _Pass(self, problem, resolution, dtype)
-        return Solution(pass_.y1.detach().numpy(force=True).copy(), pass_.pullback, pass_.dynamics.trace)
+        return Solution(
+            pass_.y1.detach().numpy(force=True).copy(), pass_.pullback, pass_.dynamics.trace, pass_.changed
+        )
 
 
 class _Pass:
@@ -139,6 +144,8 @@ class _Pass:
         self.layer, self.problem, self.resolution = layer, problem, resolution
         self.dynamics = Dynamics(problem, dtype)
         self.dtype = dtype
+        self.cotangent_changed = False
+        self.settings = _global_settings()
         self.forward()
 
     def forward(self) -> None:
@@ -158,12 +165,29 @@ class _Pass:
         for leaf in leaves.values():
             leaf.grad = None
         if self.y1.requires_grad:  # a detached output sends no gradient anywhere
+            given = torch.tensor(cotangent, dtype=self.y1.dtype)
             with self.dynamics.trace.backward():
-                self.y1.backward(torch.tensor(cotangent, dtype=self.y1.dtype))
+                self.y1.backward(given)
+            self.cotangent_changed |= not np.array_equal(given.numpy(force=True), cotangent)
         return {
             name: None if leaf.grad is None else leaf.grad.detach().numpy(force=True).copy()
             for name, leaf in leaves.items()
         }
+
+    def changed(self) -> list[str]:
+        """Return the names of inputs and settings that are no longer what they were."""
+        inputs = {"y0": self.y0, **dict(self.dynamics.named_parameters())}
+        names = [
+            name
+            for name, value in self.problem.groups.items()
+            if not torch.equal(inputs[name].detach(), torch.tensor(value, dtype=self.dtype))
+        ]
+        names += ["cotangent"] * self.cotangent_changed
+        return names + [name for name, value in _global_settings().items() if value != self.settings[name]]
+
+
+def _global_settings() -> dict[str, Any]:
+    return {"default dtype": torch.get_default_dtype(), "grad mode": torch.is_grad_enabled()}
 
 
 def _checked(y1: Any, y0: Tensor) -> Tensor:

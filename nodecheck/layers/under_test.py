@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from nodecheck.layers.base import Array, Gradients, Solution, TorchLayer
 from nodecheck.problems import Problem
 from nodecheck.profiles import Profile
 
+_T = TypeVar("_T")
 # Methods of order five and more reach the round-off floor early: their ladder starts coarser.
 _START, _START_OF_HIGH_ORDER, _HIGH_ORDER = 8, 4, 5
 
@@ -53,7 +56,8 @@ class LayerUnderTest:
         self.claims = layer
         self.profile = profile
         self.seed = seed
-        self._solutions: dict[tuple[Problem, float], tuple[Solution, ForwardRun]] = {}
+        self._once: dict[Hashable, Any] = {}
+        self._forward: dict[tuple[Problem, float], ForwardRun] = {}
         self._gradients: dict[tuple[Problem, float], list[GradientRun]] = {}
         self._cotangents: dict[tuple[Problem, int], tuple[Array, ...]] = {}
 
@@ -94,31 +98,43 @@ class LayerUnderTest:
 
     def solve(self, problem: Problem, resolution: float) -> ForwardRun:
         """Return the forward pass of the layer on `problem` with n_steps or tol = `resolution`."""
-        return self._solution(problem, resolution)[1]
+        key = (problem, resolution)
+        if key not in self._forward:
+            self._forward[key] = _forward_run(self.fresh(problem, resolution))
+        return self._forward[key]
 
     def gradients(self, problem: Problem, resolution: float, count: int | None = None) -> list[GradientRun]:
-        """Return the backward passes for the first `count` cotangents of the problem."""
+        """Return the backward passes for the first `count` cotangents of the problem.
+
+        Each follows its own forward pass at once: whether passes may overlap is a check of its own.
+        """
         cotangents = self.cotangents(problem, count)
         runs = self._gradients.setdefault((problem, resolution), [])
-        solution = self._solution(problem, resolution)[0]
         for cotangent in cotangents[len(runs) :]:
+            solution = self.fresh(problem, resolution)
+            self._forward.setdefault((problem, resolution), _forward_run(solution))
             gradients = solution.pullback(cotangent)
-            calls = tuple(c for c in solution.trace.calls if c.phase == "backward")
-            runs.append(GradientRun(gradients, calls))
+            runs.append(
+                GradientRun(gradients, tuple(c for c in solution.trace.calls if c.phase == "backward"))
+            )
         return runs[: len(cotangents)]
 
     def fresh(self, problem: Problem, resolution: float) -> Solution:
         """Return a forward pass that is not shared, for checks that look at the runs themselves."""
         return self.claims.vjp(problem, resolution)
 
+    def once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
+        """Return `compute()`, evaluated the first time this key is asked for."""
+        if key not in self._once:
+            self._once[key] = compute()
+        value: _T = self._once[key]
+        return value
+
     def evaluations_per_step(self, problem: Problem) -> float:
         """Return how many evaluations one more step costs; 0 if the number of steps has no effect."""
         n, m = self.ladder(2)
         return (self.solve(problem, m).evaluations - self.solve(problem, n).evaluations) / (m - n)
 
-    def _solution(self, problem: Problem, resolution: float) -> tuple[Solution, ForwardRun]:
-        key = (problem, resolution)
-        if key not in self._solutions:
-            solution = self.claims.vjp(problem, resolution)
-            self._solutions[key] = (solution, ForwardRun(solution.y1, tuple(solution.trace.calls)))
-        return self._solutions[key]
+
+def _forward_run(solution: Solution) -> ForwardRun:
+    return ForwardRun(solution.y1, tuple(solution.trace.calls))

@@ -1,0 +1,63 @@
+"""The checks, in the order in which they run and are reported."""
+
+from nodecheck.checks.adaptive import forward_tolerance, gradient_tolerance
+from nodecheck.checks.base import Check, Inconclusive, Refusal, Skip, Unsupported, attempt, check
+from nodecheck.checks.consistency import (
+    backprop_agreement,
+    finite_differences,
+    gradient_class,
+    taylor_remainder,
+)
+from nodecheck.checks.contract import (
+    backward_pass,
+    determinism,
+    forward_pass,
+    interleaved_calls,
+    nothing_mutated,
+    zero_cotangent,
+)
+from nodecheck.checks.exactness import (
+    constant_field,
+    constant_field_gradient,
+    polynomial_field,
+    time_precision,
+)
+from nodecheck.checks.forward import (
+    batch_independence,
+    evaluation_times,
+    forward_order,
+    reverse_time,
+    solve_ivp_agreement,
+)
+from nodecheck.checks.gradient import gradient_completeness, gradient_order
+from nodecheck.checks.properties import constant_field_property, cotangent_linearity
+
+CHECKS: tuple[Check, ...] = (
+    forward_pass,
+    backward_pass,
+    determinism,
+    nothing_mutated,
+    interleaved_calls,
+    constant_field,
+    constant_field_property,
+    time_precision,
+    evaluation_times,
+    polynomial_field,
+    forward_order,
+    solve_ivp_agreement,
+    forward_tolerance,
+    reverse_time,
+    batch_independence,
+    gradient_completeness,
+    gradient_class,
+    constant_field_gradient,
+    gradient_order,
+    gradient_tolerance,
+    finite_differences,
+    taylor_remainder,
+    backprop_agreement,
+    cotangent_linearity,
+    zero_cotangent,
+)
+
+__all__ = ["CHECKS", "Check", "Inconclusive", "Refusal", "Skip", "Unsupported", "attempt", "check"]

@@ -1,0 +1,143 @@
+"""Adaptive layers: the error must follow the tolerance, in the state and in every gradient."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+from nodecheck.checks.base import Inconclusive, check
+from nodecheck.checks.gradient import explain_at_tolerance
+from nodecheck.checks.ladders import exact_gradients, judged_groups
+from nodecheck.layers import LayerUnderTest
+from nodecheck.numerics import (
+    FLOOR_FACTOR,
+    MAXIMUM_GROWTH,
+    fit_growth,
+    group_errors,
+    relative_error,
+    roundoff,
+)
+from nodecheck.problems import Problem, linear, lotka_volterra, neural, time_linear
+from nodecheck.reference import sensitivity, solve_adaptive
+from nodecheck.results import Evidence, Series, at_most
+
+
+@check(
+    title="Error follows the tolerance",
+    failure_title="Error does not follow the tolerance",
+    theme="Forward",
+    kind="order",
+    applies_to="adaptive",
+    problems=(neural, lotka_volterra, time_linear),
+    cite="Hairer, Nørsett & Wanner (1993), sec. II.4: control of the local error",
+)
+def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Sweep the tolerance and watch error/tol, beside SciPy's RK45 at equal tolerance.
+
+    Under local error control a method of order p has a global error like tol^(p/(p+1)), so error/tol may
+    grow like tol^(-1/2) at the worst (p = 1).  If the tolerance is ignored, or a part of the computation has
+    a fixed error, it grows like tol^(-1).
+    """
+    exact = sensitivity(problem).y1
+    tolerances = _affordable(layer, problem)
+    errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]
+    own = _scipy_errors(problem, tolerances)
+    growth = _growth(problem, tolerances, errors)
+    diagnosis = ""
+    if not growth <= MAXIMUM_GROWTH:
+        diagnosis = (
+            f"Between tol = {tolerances[0]:g} and {tolerances[-1]:g} the error goes from {errors[0]:.2g} to "
+            f"{errors[-1]:.2g}; SciPy's RK45 ends at {own[-1]:.2g}."
+        )
+    series = (
+        _curve("Error against tolerance", f"y1, {problem.name}", tolerances, errors),
+        _curve("Error against tolerance", f"SciPy RK45, {problem.name}", tolerances, own),
+    )
+    facts = {"growth of error/tol": f"{growth:.2f}"} if problem is neural else {}
+    return Evidence(
+        (at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH),), diagnosis, series, facts
+    )
+
+
+@check(
+    title="Gradient error follows the tolerance",
+    failure_title="Gradient error does not follow the tolerance",
+    theme="Gradient",
+    kind="order",
+    applies_to="adaptive",
+    problems=(neural, lotka_volterra, time_linear, linear),
+    needs="backward-pass",
+    cite="Chen et al. (2018), sec. 2; SciMLSensitivity issue 1094: judge by the tolerance sweep",
+)
+def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Sweep the tolerance and watch the gradient error over the tolerance, group by group.
+
+    Finite differences of an adaptive solver are biased, so only the exact gradient is a yardstick.  A
+    wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.
+    """
+    tolerances = _affordable(layer, problem)
+    exact = exact_gradients(layer, problem)
+    by_level = [
+        group_errors([run.gradients for run in layer.gradients(problem, tol)], exact) for tol in tolerances
+    ]
+    growths = {
+        g: _growth(problem, tolerances, [errors[g] for errors in by_level]) for g in judged_groups(problem)
+    }
+    measurements = tuple(
+        at_most(f"growth exponent of error/tol of ∂L/∂{g}", growth, MAXIMUM_GROWTH)
+        for g, growth in growths.items()
+    )
+    wrong = any(not m.holds for m in measurements)
+    diagnosis = explain_at_tolerance(layer, problem, tolerances) if wrong else ""
+    series = tuple(
+        _curve(
+            "Gradient error against tolerance",
+            f"∂L/∂{g}, {problem.name}",
+            tolerances,
+            [errors[g] for errors in by_level],
+        )
+        for g in growths
+    )
+    facts = {"gradient class": _class(max(growths.values()))} if problem is neural else {}
+    return Evidence(measurements, diagnosis, series, facts)
+
+
+def _class(growth: float) -> str:
+    if not growth <= MAXIMUM_GROWTH:
+        return "inconsistent"
+    return f"continuously consistent, error ~ tol^{1 - max(growth, 0.0):.2f}"
+
+
+def _affordable(layer: LayerUnderTest, problem: Problem) -> tuple[float, ...]:
+    """Return the tolerances of the sweep up to the first that costs more than the profile allows."""
+    sweep = []
+    for tol in layer.tolerances():
+        sweep.append(tol)
+        if layer.solve(problem, tol).evaluations > layer.profile.evaluations:
+            break
+    return tuple(sweep)
+
+
+def _growth(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:
+    """Return the growth exponent; 0 where every error is at the floor, which no tolerance asks for."""
+    floor = FLOOR_FACTOR * max(sensitivity(problem).rtol, roundoff(1))
+    if all(error <= floor for error in errors):
+        return 0.0
+    growth = fit_growth(tolerances, errors, floor)
+    if math.isnan(growth):
+        message = f"fewer than three of {len(errors)} tolerances leave an error above {floor:.1g} to judge"
+        raise Inconclusive(message)
+    return growth
+
+
+@functools.lru_cache
+def _scipy_errors(problem: Problem, tolerances: tuple[float, ...]) -> tuple[float, ...]:
+    exact = sensitivity(problem).y1
+    return tuple(relative_error(solve_adaptive(problem, tol)[0], exact) for tol in tolerances)
+
+
+def _curve(plot: str, label: str, tolerances: Sequence[float], errors: Sequence[float]) -> Series:
+    return Series(
+        plot, label, tuple(tolerances), tuple(errors), "tolerance", "relative error", log=True, slope=1.0
+    )

@@ -1,0 +1,103 @@
+"""What a check is: a function that measures, with what is needed to run, explain and report it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from nodecheck.layers import LayerUnderTest
+from nodecheck.problems import Problem
+from nodecheck.results import Evidence
+
+_T = TypeVar("_T")
+Kind = Literal["identity", "order", "resource", "contract"]
+AppliesTo = Literal["all", "fixed-step", "adaptive"]
+
+
+class Inconclusive(Exception):
+    """The reference, the problem or the ladder cannot decide; the message says why."""
+
+
+class Unsupported(Exception):
+    """The layer refuses, with a clear error, something that it never promised."""
+
+
+class Skip(Exception):
+    """The check does not apply to this layer; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """A function (layer, problem) -> Evidence and what there is to know about it.
+
+    Attributes
+    ----------
+    id
+        Kebab-case noun phrase, stable.
+    title, failure_title
+        Complete statements: what holds, and what does not.
+    theme
+        Column of the scorecard.
+    kind
+        Kind of bound: "identity", "order", "resource" or "contract".
+    problems
+        The problems it runs on; the function is called once for each.  Empty: called once, with the layer.
+    applies_to
+        Kind of layer.
+    needs
+        Id of the check without which this one means nothing: "forward-pass" or "backward-pass".
+    profile
+        The cheapest profile that includes it.
+    cite
+        Source.
+    """
+
+    id: str
+    title: str
+    failure_title: str
+    theme: str
+    kind: Kind
+    function: Callable[..., Evidence]
+    problems: tuple[Problem, ...] = ()
+    applies_to: AppliesTo = "all"
+    needs: str = "forward-pass"
+    profile: Literal["smoke", "ci", "full"] = "smoke"
+    cite: str = ""
+
+    @property
+    def page(self) -> str:
+        """What the check does, why it matters and what a failure looks like."""
+        return inspect.cleandoc(self.function.__doc__ or "")
+
+    def measure(self, layer: LayerUnderTest, problem: Problem | None) -> Evidence:
+        """Run the check on one problem."""
+        return self.function(layer) if problem is None else self.function(layer, problem)
+
+
+def check(**metadata: Any) -> Callable[[Callable[..., Evidence]], Check]:
+    """Turn a function into a `Check` whose id is the function's name in kebab-case."""
+
+    def decorate(function: Callable[..., Evidence]) -> Check:
+        return Check(id=function.__name__.replace("_", "-"), function=function, **metadata)
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a layer raised where raising is one of the answers a check asks about."""
+
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}".strip().splitlines()[0][:300]
+
+
+def attempt(call: Callable[[], _T]) -> _T | Refusal:
+    """Return what `call` returns, or what it raised: the one place where a check may catch."""
+    try:
+        return call()
+    except Exception as error:
+        return Refusal(error)

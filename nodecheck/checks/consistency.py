@@ -1,0 +1,222 @@
+"""The consistency class of a gradient, and its agreement with what the layer itself computes."""
+
+from __future__ import annotations
+
+from nodecheck.checks.base import Skip, check
+from nodecheck.checks.gradient import consistency, explain
+from nodecheck.checks.ladders import Ladder, fit, gradient_ladders, order_of, own_layer
+from nodecheck.checks.own_forward import (
+    TAYLOR_THRESHOLD,
+    Distance,
+    own_derivative_distances,
+    require_separation,
+    taylor_rate,
+)
+from nodecheck.layers import LayerUnderTest
+from nodecheck.neural_ode import TABLEAUS, ButcherTableau
+from nodecheck.numerics import INCONSISTENT_BELOW, group_errors, relative_error, roundoff
+from nodecheck.problems import Problem, neural
+from nodecheck.results import Evidence, Measurement, at_least, at_most
+
+# Few steps: there the two classes of gradient are furthest apart, and rounding is smallest.
+_N_STEPS = 4
+_LEVELS = (8, 16, 32)
+
+
+@check(
+    title="Gradient is consistent, of the claimed class",
+    failure_title="Gradient is not consistent, or not of the claimed class",
+    theme="Gradient",
+    kind="order",
+    applies_to="fixed-step",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="Onken & Ruthotto (2020): discretise-optimise against optimise-discretise",
+)
+def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Place the gradient among three classes, group by group, and compare with the claim.
+
+    Discretely consistent: the derivative of the layer's own forward map, to rounding.  Continuously
+    consistent of order q: not that, but its distance to the exact gradient shrinks like h^q.  Inconsistent:
+    it does not shrink; this is a bug.  No single tolerance can tell these apart.  A layer that claims
+    "continuous" and is discrete is better than it says, and passes.
+    """
+    order = order_of(layer, problem)
+    distances = own_derivative_distances(layer, problem, _N_STEPS)
+    ladders = gradient_ladders(layer, problem)
+    discrete = all(d.at_rounding for d in distances.values())
+    facts = {
+        "gradient class": _class(distances, ladders),
+        "Taylor rate": f"{taylor_rate(layer, problem, _N_STEPS):.2f}",
+    }
+    if discrete and layer.claims.adjoint == "discrete":
+        require_separation(layer, problem, _N_STEPS, order, distances)
+    if layer.claims.adjoint == "discrete" or discrete:
+        measurements = _against_own_forward(distances)
+    else:
+        measurements = tuple(
+            at_least(f"order of ∂L/∂{g}", ladder.fit.slope, INCONSISTENT_BELOW)
+            for g, ladder in ladders.items()
+            if not ladder.fit.exact
+        )
+    diagnosis = (
+        "" if all(m.holds for m in measurements) else _explain(layer, problem, facts["gradient class"])
+    )
+    return Evidence(measurements, diagnosis, facts=facts)
+
+
+def _class(distances: dict[str, Distance], ladders: dict[str, Ladder]) -> str:
+    if all(d.at_rounding for d in distances.values()):
+        return "discretely consistent"
+    return consistency(ladders)
+
+
+def _against_own_forward(distances: dict[str, Distance]) -> tuple[Measurement, ...]:
+    return tuple(
+        at_most(f"∂L/∂{group} against finite differences", d.value, d.bound) for group, d in distances.items()
+    )
+
+
+def _explain(layer: LayerUnderTest, problem: Problem, found: str) -> str:
+    if found == "inconsistent":
+        return explain(layer, problem)
+    return (
+        f"The gradient is {found}, but not the derivative of the layer's own forward pass: it comes from an "
+        f"adjoint that is discretised on its own, while adjoint='discrete' is claimed."
+    )
+
+
+@check(
+    title="Gradient agrees with finite differences",
+    failure_title="Gradient does not agree with finite differences",
+    theme="Gradient",
+    kind="order",
+    applies_to="fixed-step",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="scipy.differentiate.derivative; Griewank & Walther (2008), ch. 3",
+)
+def finite_differences(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Compare the gradient with finite differences of the layer's own forward map.
+
+    The gradient of a layer that claims "discrete" must agree to ten times the reported error of the
+    differences, or rounding.  A continuous adjoint differs by its discretisation error: there the distance
+    must shrink as the steps do.
+    """
+    distances = own_derivative_distances(layer, problem, _N_STEPS)
+    if layer.claims.adjoint == "discrete" or all(d.at_rounding for d in distances.values()):
+        measurements = _against_own_forward(distances)
+    else:
+        by_level = [own_derivative_distances(layer, problem, n) for n in _LEVELS]
+        ladders = {
+            g: fit(_LEVELS, [d[g].value for d in by_level], max(d[g].bound for d in by_level) / 10)
+            for g in distances
+        }
+        measurements = tuple(
+            at_least(
+                f"rate at which ∂L/∂{g} approaches finite differences", ladder.fit.slope, INCONSISTENT_BELOW
+            )
+            if ladder.fit.levels == len(_LEVELS)
+            else at_most(f"∂L/∂{g} against finite differences", by_level[-1][g].value, by_level[-1][g].bound)
+            for g, ladder in ladders.items()
+        )
+    diagnosis = ""
+    if any(not m.holds for m in measurements):
+        off = ", ".join(f"∂L/∂{g} by {d.value:.2g}" for g, d in distances.items() if not d.at_rounding)
+        diagnosis = (
+            f"At {_N_STEPS} steps the gradient differs from finite differences of the forward pass: {off}."
+        )
+    return Evidence(measurements, diagnosis)
+
+
+@check(
+    title="Taylor remainder of the gradient is of second order",
+    failure_title="Taylor remainder of the gradient is not of second order",
+    theme="Gradient",
+    kind="order",
+    applies_to="fixed-step",
+    problems=(neural,),
+    needs="backward-pass",
+    profile="ci",
+    cite="Farrell, Ham, Funke & Rognes (2013): the Taylor remainder convergence test",
+)
+def taylor_remainder(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Fit the rate at which J(x + s v) - J(x) - s <g, v> vanishes: a second opinion without a step size.
+
+    Only the derivative of the layer's own forward map gives rate 2, so it is asked only of layers that claim
+    "discrete"; of the others the rate is reported with the class of the gradient.
+    """
+    if layer.claims.adjoint != "discrete":
+        message = "asked only of layers that claim adjoint='discrete'; the rate is reported with the class"
+        raise Skip(message)
+    rate = taylor_rate(layer, problem, _N_STEPS)
+    diagnosis = "" if rate >= TAYLOR_THRESHOLD else "Rate 1: the gradient is not that of the forward pass."
+    return Evidence((at_least("rate of the Taylor remainder", rate, TAYLOR_THRESHOLD),), diagnosis)
+
+
+@check(
+    title="Gradient agrees with backprop through our own solver",
+    failure_title="Gradient does not agree with backprop through our own solver",
+    theme="Gradient",
+    kind="order",
+    applies_to="fixed-step",
+    problems=(neural,),
+    needs="backward-pass",
+    profile="ci",
+    cite="Chen et al. (2018), sec. 2; Gholami, Keutzer & Biros (2019): backprop as the discrete adjoint",
+)
+def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Compare with backprop through our own solver of the same Butcher tableau.
+
+    The tableau is the claimed one, or the one of ours whose forward pass agrees to rounding.  A discrete
+    adjoint then agrees to rounding as well; a continuous one approaches it as the steps shrink.
+    """
+    tableau, distance = _matching_tableau(layer, problem)
+    evaluations = layer.solve(problem, _N_STEPS).evaluations
+    widest = max(value.size for value in problem.params.values())
+    rounding = roundoff(evaluations * widest)
+    measurements = [at_most(f"y1 against our {tableau.name}", distance, rounding)]
+    errors = _backprop_errors(layer, problem, tableau, _N_STEPS)
+    if layer.claims.adjoint == "discrete" or all(e <= rounding for e in errors.values()):
+        measurements += [at_most(f"∂L/∂{g} against backprop", e, rounding) for g, e in errors.items()]
+    else:
+        by_level = [_backprop_errors(layer, problem, tableau, n) for n in _LEVELS]
+        for g in errors:
+            slope = fit(_LEVELS, [e[g] for e in by_level], rounding).fit.slope
+            name = f"rate at which ∂L/∂{g} approaches backprop"
+            measurements.append(at_least(name, slope, INCONSISTENT_BELOW))
+    diagnosis = ""
+    if any(not m.holds for m in measurements):
+        worst = max(errors, key=lambda g: errors[g])
+        diagnosis = (
+            f"With the tableau {tableau.name} at {_N_STEPS} steps, y1 is off by {distance:.2g}; "
+            f"∂L/∂{worst} differs most from backprop, by {errors[worst]:.2g}."
+        )
+    return Evidence(tuple(measurements), diagnosis, facts={"tableau": tableau.name})
+
+
+def _matching_tableau(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTableau, float]:
+    """Return the claimed tableau, or the one whose forward pass is nearest, and how near it is."""
+    y1 = layer.solve(problem, _N_STEPS).y1
+    claimed = layer.claims.tableau
+    if claimed is not None:
+        tableau = TABLEAUS[claimed] if isinstance(claimed, str) else claimed
+        return tableau, relative_error(_backprop(tableau, layer).solve(problem, _N_STEPS).y1, y1)
+    for tableau in TABLEAUS.values():
+        distance = relative_error(_backprop(tableau, layer).solve(problem, _N_STEPS).y1, y1)
+        if distance <= roundoff(layer.solve(problem, _N_STEPS).evaluations):
+            return tableau, distance
+    message = "no tableau is claimed, and the forward pass is none of our explicit Runge-Kutta methods"
+    raise Skip(message)
+
+
+def _backprop(tableau: ButcherTableau, layer: LayerUnderTest) -> LayerUnderTest:
+    return own_layer(tableau, "discrete", layer.profile, layer.seed)
+
+
+def _backprop_errors(
+    layer: LayerUnderTest, problem: Problem, tableau: ButcherTableau, n_steps: int
+) -> dict[str, float]:
+    own = _backprop(tableau, layer)
+    exact = [dict(run.gradients) for run in own.gradients(problem, n_steps)]
+    return group_errors([run.gradients for run in layer.gradients(problem, n_steps)], exact)  # type: ignore[arg-type]

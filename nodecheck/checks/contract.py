@@ -1,0 +1,169 @@
+"""What any autograd function owes to the code around it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodecheck.checks.base import check
+from nodecheck.layers import Gradients, LayerUnderTest
+from nodecheck.numerics import roundoff
+from nodecheck.problems import Problem, neural
+from nodecheck.results import Evidence, at_most
+
+_TOLERANCE = 1e-6
+_N_STEPS = 4
+
+
+def _resolution(layer: LayerUnderTest) -> float:
+    return _TOLERANCE if layer.adaptive else _N_STEPS
+
+
+@check(
+    title="Forward pass runs",
+    failure_title="Forward pass does not run",
+    theme="Contract",
+    kind="contract",
+    problems=(neural,),
+    needs="",
+    cite="the contract of TorchLayer: y0 of shape (B, d) in, y1 of the same shape out",
+)
+def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Solve one ordinary problem: a network with time as an input, a batch of four, float64.
+
+    A layer that cannot do this costs one result; nothing else is tried on it.
+    """
+    y1 = layer.solve(problem, 16 if not layer.adaptive else _TOLERANCE).y1
+    bad = int(np.sum(~np.isfinite(y1)))
+    diagnosis = f"{bad} of {y1.size} entries of y1 are NaN or infinite." if bad else ""
+    return Evidence((at_most("entries of y1 that are not finite", bad, 0),), diagnosis)
+
+
+@check(
+    title="Backward pass runs",
+    failure_title="Backward pass does not run",
+    theme="Contract",
+    kind="contract",
+    problems=(neural,),
+    cite="the contract of TorchLayer: gradients through .backward() and .grad",
+)
+def backward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Run one backward pass on the same ordinary problem; without it there is no gradient to judge."""
+    (run,) = layer.gradients(problem, 16 if not layer.adaptive else _TOLERANCE, 1)
+    bad = [name for name, g in run.gradients.items() if g is not None and not np.isfinite(g).all()]
+    diagnosis = f"The gradient of {', '.join(bad)} has entries that are NaN or infinite." if bad else ""
+    return Evidence((at_most("groups with a gradient that is not finite", len(bad), 0),), diagnosis)
+
+
+@check(
+    title="Zero cotangent gives zero gradient",
+    failure_title="Zero cotangent gives a gradient that is not zero",
+    theme="Gradient",
+    kind="identity",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="Griewank & Walther (2008), ch. 3: the pullback is a linear map",
+)
+def zero_cotangent(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Pull back the zero cotangent: every gradient must be exactly zero."""
+    gradients = layer.fresh(problem, _resolution(layer)).pullback(np.zeros_like(problem.y0))
+    sizes = {name: _largest(value) for name, value in gradients.items()}
+    worst = max(sizes, key=lambda name: sizes[name])
+    largest = max(sizes.values())
+    diagnosis = f"∂L/∂{worst} is {largest:.2g} although the loss does not depend on y1." if largest else ""
+    return Evidence((at_most("largest entry of the gradient", largest, 0.0),), diagnosis)
+
+
+def _largest(value: np.ndarray | None) -> float:
+    return 0.0 if value is None else float(np.max(np.abs(value), initial=0.0))
+
+
+@check(
+    title="Two calls give the same numbers",
+    failure_title="Two calls do not give the same numbers",
+    theme="Contract",
+    kind="identity",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="PyTorch documentation, Reproducibility; torch.autograd.gradcheck, nondet_tol",
+)
+def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Run forward and backward twice with the same input; on the CPU every bit must agree."""
+    resolution = _resolution(layer)
+    (cotangent,) = layer.cotangents(problem, 1)
+    first, second = (layer.fresh(problem, resolution) for _ in range(2))
+    forward = float(np.max(np.abs(first.y1 - second.y1)))
+    # Each backward pass follows its own forward pass: overlapping passes are another check.
+    g, h = (layer.fresh(problem, resolution).pullback(cotangent) for _ in range(2))
+    backward = _difference(g, h)
+    diagnosis = ""
+    if forward or backward:
+        diagnosis = "The same input gives other numbers the second time: hidden state or random numbers."
+    return Evidence(
+        (
+            at_most("difference of two forward passes", forward, 0.0),
+            at_most("difference of two backward passes", backward, 0.0),
+        ),
+        diagnosis,
+    )
+
+
+def _difference(g: Gradients, h: Gradients) -> float:
+    """Return the largest difference; infinite where one gradient arrived and the other did not."""
+    worst = 0.0
+    for name, value in g.items():
+        other = h[name]
+        if value is None or other is None:
+            worst = max(worst, 0.0 if value is other else np.inf)
+        else:
+            worst = max(worst, float(np.max(np.abs(value - other), initial=0.0)))
+    return worst
+
+
+@check(
+    title="Passes may overlap",
+    failure_title="Overlapping passes disturb each other",
+    theme="Contract",
+    kind="identity",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="PyTorch documentation, Extending PyTorch: state of a Function belongs on ctx",
+)
+def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Run forward on a, forward on b, then backward on a: the gradient must be that of a.
+
+    A layer used twice in one model does this.  State kept on the module or the class, instead of on the
+    context of the call, is overwritten by the second forward pass.
+    """
+    resolution = _resolution(layer)
+    (cotangent,) = layer.cotangents(problem, 1)
+    other = problem.replace(y0=problem.y0[::-1][:-1] + 0.5)
+    alone = layer.fresh(problem, resolution).pullback(cotangent)
+    first = layer.fresh(problem, resolution)
+    layer.fresh(other, resolution)
+    difference = _difference(first.pullback(cotangent), alone)
+    scale = max(_largest(value) for value in alone.values())
+    evaluations = max(1, layer.solve(problem, resolution).evaluations)
+    diagnosis = ""
+    measurement = at_most("change of the gradient", difference, roundoff(evaluations, scale))
+    if not measurement.holds:
+        diagnosis = "The gradient of the first call changes when a second call comes in between."
+    return Evidence((measurement,), diagnosis)
+
+
+@check(
+    title="Inputs are left as they were",
+    failure_title="Inputs are modified",
+    theme="Contract",
+    kind="contract",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="PyTorch documentation, Extending PyTorch: inputs and grad_output are not modified",
+)
+def nothing_mutated(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Compare y0, parameters, cotangent and global settings, bit by bit, before and after a pass."""
+    solution = layer.fresh(problem, _resolution(layer))
+    after_forward = solution.changed()
+    solution.pullback(layer.cotangents(problem, 1)[0])
+    changed = sorted({*after_forward, *solution.changed()})
+    diagnosis = f"Changed by the layer: {', '.join(changed)}." if changed else ""
+    return Evidence((at_most("inputs changed", len(changed), 0),), diagnosis)

@@ -1,0 +1,208 @@
+"""Identities of the forward pass: fields on which every consistent method is exact."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodecheck.checks.base import Skip, check
+from nodecheck.checks.ladders import order_of
+from nodecheck.diagnosis import explain_elapsed
+from nodecheck.layers import LayerUnderTest
+from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, roundoff, time_roundoff
+from nodecheck.problems import Problem, constant, neural, power
+from nodecheck.results import Evidence, Measurement, at_most
+
+_N_STEPS = 16  # few enough that one step more or less is plain to see
+_TOLERANCE = 1e-6
+# A decimal interval: none of its interior points i/10 + 0.1 but 0.5 is a short binary fraction.
+_DECIMAL = constant.replace(name="constant_decimal").with_interval(0.1, 0.8)
+_DECIMAL_STEPS = 7
+
+
+def identity_bound(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
+    """Return what an identity in time may be off by: rounding, or the tolerance of an adaptive layer."""
+    if layer.adaptive:
+        return TOLERANCE_FACTOR * _TOLERANCE
+    size = max(1.0, float(np.max(np.abs(problem.y0))))
+    return time_roundoff(n_steps, problem.t0, problem.t1) * size
+
+
+def _elapsed(layer: LayerUnderTest, problem: Problem, n_steps: int) -> np.ndarray:
+    """Return for every component of y' = c the time the layer has integrated over."""
+    resolution = _TOLERANCE if layer.adaptive else n_steps
+    return (layer.solve(problem, resolution).y1.astype(np.float64) - problem.y0) / problem.params["c"]
+
+
+@check(
+    title="Constant field is integrated exactly",
+    failure_title="Constant field is not integrated exactly",
+    theme="Forward",
+    kind="identity",
+    problems=(constant,),
+    cite="Hairer, Nørsett & Wanner (1993), sec. II.1: consistency, the sum of the weights is 1",
+)
+def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Integrate y' = c, for which every consistent one-step method is exact.
+
+    A time grid with one point too many passes an order check at order one, because the overshoot is itself
+    O(h).  Here it shows as an elapsed time that is wrong by a whole number of steps.  Adaptive layers are
+    held to their tolerance.
+    """
+    elapsed = _elapsed(layer, problem, _N_STEPS)
+    error = float(np.max(np.abs(elapsed - problem.duration)))
+    bound = identity_bound(layer, problem, _N_STEPS)
+    diagnosis = ""
+    if not error <= bound:
+        worst = elapsed.flat[np.argmax(np.abs(elapsed - problem.duration))]
+        diagnosis = explain_elapsed(float(worst), problem.duration, _N_STEPS)
+    return Evidence((at_most("error of the elapsed time", error, bound),), diagnosis)
+
+
+@check(
+    title="Time is kept in double precision",
+    failure_title="Time is not kept in double precision",
+    theme="Forward",
+    kind="identity",
+    problems=(_DECIMAL,),
+    cite="PyTorch documentation, torch.linspace: the default dtype is float32",
+)
+def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Integrate y' = c over a decimal interval and look at the times handed to the dynamics.
+
+    `torch.linspace` makes float32 unless told otherwise.  In a float64 layer such a grid leaves an error of
+    1e-8 that no refinement removes, and that no test at ordinary tolerance shows.  Times that float32
+    represents exactly, or that arrive in another dtype than the state, give it away.
+    """
+    calls = layer.solve(problem, _TOLERANCE if layer.adaptive else _DECIMAL_STEPS).calls
+    rounded = [float(np.float32(c.t)) == c.t for c in calls]
+    lower = sum(
+        c.t_dtype is not None and c.t_dtype.is_floating_point and c.t_dtype.itemsize < c.y_dtype.itemsize
+        for c in calls
+    )
+    measurements = [
+        at_most("share of times that float32 represents", float(np.mean(rounded)) if calls else 0.0, 0.5),
+        at_most("times of lower precision than the state", lower, 0, "calls"),
+    ]
+    if not layer.adaptive:
+        measurements.append(_elapsed_in_float64(layer, problem))
+    diagnosis = ""
+    if not all(m.holds for m in measurements):
+        diagnosis = (
+            f"{sum(rounded)} of {len(calls)} times are float32 numbers and {lower} arrive in lower precision "
+            f"than the state: the time grid is probably made without dtype=y0.dtype."
+        )
+    return Evidence(tuple(measurements), diagnosis)
+
+
+def _elapsed_in_float64(layer: LayerUnderTest, problem: Problem) -> Measurement:
+    """Return the error of the elapsed time, less the part that is a whole number of steps."""
+    h = problem.duration / _DECIMAL_STEPS
+    error = (_elapsed(layer, problem, _DECIMAL_STEPS) - problem.duration) / h
+    fraction = float(np.max(np.abs(error - np.round(error)))) * h
+    return at_most(
+        "error of the elapsed time, less whole steps",
+        fraction,
+        identity_bound(layer, problem, _DECIMAL_STEPS),
+    )
+
+
+@check(
+    title="Powers of t below the order are integrated exactly",
+    failure_title="Powers of t below the order are not integrated exactly",
+    theme="Forward",
+    kind="identity",
+    applies_to="fixed-step",
+    cite="Hairer, Nørsett & Wanner (1993), sec. II.1: order conditions B(p), sum b_i c_i^(k-1) = 1/k",
+)
+def polynomial_field(layer: LayerUnderTest) -> Evidence:
+    """Integrate y' = c t^k for every k below the order: a Runge-Kutta method of order p is exact up to p - 1.
+
+    This sees wrong stage times, a wrong weight and a mislabelled order at rounding level, on one coarse
+    grid.  Methods with fewer evaluations a step than their order are multistep methods (Butcher: an explicit
+    Runge-Kutta method of order p needs at least p stages); a start-up of lower order is legitimate there, so
+    the check does not apply.
+    """
+    order = order_of(layer, neural)
+    per_step = layer.evaluations_per_step(neural)
+    if per_step < order:
+        message = f"not a one-step method: {per_step:g} evaluations a step at order {order}"
+        raise Skip(message)
+    n_steps = 8
+    measurements = []
+    for k in range(order):
+        problem = power(k)
+        exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
+        error = float(np.max(np.abs(layer.solve(problem, n_steps).y1 - exact)))
+        size = max(abs(problem.t0), abs(problem.t1)) ** k
+        bound = identity_bound(layer, problem, n_steps * round(per_step)) * max(1.0, size) * (k + 1)
+        measurements.append(at_most(f"error of y1 for t^{k}", error, bound))
+    return Evidence(tuple(measurements), _explain_powers(layer, measurements, n_steps))
+
+
+def _explain_powers(layer: LayerUnderTest, measurements: list[Measurement], n_steps: int) -> str:
+    wrong = [k for k, m in enumerate(measurements) if not m.holds]
+    if not wrong:
+        return ""
+    values = ", ".join(f"t^{k}: {measurements[k].value:.2g}" for k in wrong)
+    if all(measurements[k].value < 100 * EPS_FLOAT32 for k in wrong):
+        return f"Errors ({values}) are of the size of float32 rounding: time or state pass through float32."
+    nodes = _nodes(layer, n_steps)
+    seen = f" The first step evaluates the field at c = ({nodes})." if nodes else ""
+    if wrong[0] == 0:
+        return f"Already a constant field is wrong ({values}): the elapsed time or the weights are.{seen}"
+    return f"Exact below t^{wrong[0]}, wrong from there on ({values}): stage times or weights.{seen}"
+
+
+def _nodes(layer: LayerUnderTest, n_steps: int) -> str:
+    """Return the stage times of the first step in units of h, as a list."""
+    problem = power(0)
+    calls = layer.solve(problem, n_steps).calls
+    stages, h = len(calls) // n_steps, problem.duration / n_steps
+    return ", ".join(f"{(c.t - problem.t0) / h:.3g}" for c in calls[:stages])
+
+
+@check(
+    title="Gradient of a constant field is exact",
+    failure_title="Gradient of a constant field is not exact",
+    theme="Gradient",
+    kind="identity",
+    problems=(constant,),
+    needs="backward-pass",
+    cite="Chen et al. (2018), sec. 2: the adjoint of a field without state is constant",
+)
+def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Differentiate through y' = c: dL/dy0 is the cotangent, dL/dc the elapsed time times its batch sum.
+
+    Holds for backprop and for every consistent discretisation of the adjoint alike, so it needs no claim.
+    """
+    n_steps = _N_STEPS
+    (run,) = layer.gradients(problem, _TOLERANCE if layer.adaptive else n_steps, 1)
+    (cotangent,) = layer.cotangents(problem, 1)
+    exact = {"y0": cotangent, "c": problem.duration * cotangent.sum(axis=0)}
+    bound = identity_bound(layer, problem, n_steps) + roundoff(problem.y0.size)
+    measurements = tuple(
+        at_most(f"error of ∂L/∂{name}", _distance(run.gradients[name], value), bound)
+        for name, value in exact.items()
+    )
+    return Evidence(measurements, _explain_constant(run.gradients["c"], exact["c"], problem, measurements))
+
+
+def _distance(value: np.ndarray | None, exact: np.ndarray) -> float:
+    return float(np.max(np.abs((0.0 if value is None else value) - exact)))
+
+
+def _explain_constant(
+    value: np.ndarray | None, exact: np.ndarray, problem: Problem, measurements: tuple[Measurement, ...]
+) -> str:
+    if all(m.holds for m in measurements):
+        return ""
+    if not measurements[0].holds:
+        return "∂L/∂y0 is not the cotangent, although the field does not depend on the state."
+    if value is None or not np.any(value):
+        return "No gradient arrives at the parameter."
+    ratio = float(np.vdot(value, exact) / np.vdot(exact, exact))
+    if np.allclose(value, ratio * exact, rtol=1e3 * EPS_FLOAT32):
+        return explain_elapsed(ratio * problem.duration, problem.duration, _N_STEPS).replace(
+            "The layer", "The backward pass"
+        )
+    return "∂L/∂c is not a multiple of the exact gradient: batch members or entries are mixed up."

@@ -1,0 +1,273 @@
+"""The forward pass against the exact solution: order, agreement, times, direction, batch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nodecheck.checks.base import Inconclusive, Refusal, Unsupported, attempt, check
+from nodecheck.checks.ladders import (
+    control,
+    floor_of,
+    forward_ladder,
+    require_asymptotic,
+    require_refinable,
+)
+from nodecheck.checks.portraits import phase_portrait
+from nodecheck.layers import LayerUnderTest
+from nodecheck.numerics import (
+    INCONSISTENT_BELOW,
+    ORDER_MARGIN,
+    TOLERANCE_FACTOR,
+    relative_error,
+    richardson,
+    rms,
+    roundoff,
+    time_roundoff,
+)
+from nodecheck.problems import (
+    ORDER_PROBLEMS,
+    Problem,
+    cubic,
+    lotka_volterra,
+    neural,
+    spiral,
+    time_linear,
+)
+from nodecheck.reference import sensitivity
+from nodecheck.results import Evidence, at_least, at_most
+
+_SINGLE_TOLERANCE = 1e-6
+# A Richardson estimate is right to first order in h: in the asymptotic window it errs by less than half.
+_ESTIMATE_MARGIN = 2.0
+
+
+@check(
+    title="Forward pass converges at its order",
+    failure_title="Forward pass does not converge at its order",
+    theme="Forward",
+    kind="order",
+    applies_to="fixed-step",
+    problems=(neural, lotka_volterra),
+    cite="Hairer, Nørsett & Wanner (1993), sec. II.3: the global error of a method of order p is O(h^p)",
+)
+def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Fit the order of the error of y1 over a refinement ladder, on a field with and one without time.
+
+    Two-sided: an order far above the claim is as suspicious as one below it.  Our own solver of the claimed
+    order runs on the same ladder first; where that does not show its order, the problem decides nothing.
+    Without a claim the order is measured and reported.
+    """
+    ladder = forward_ladder(layer, problem)
+    claimed = layer.claims.order
+    if claimed is None:
+        return _measured_order(layer, problem)
+    own = control(layer, claimed)
+    if own is not None:
+        require_asymptotic({"y1": forward_ladder(own, problem)}, claimed, problem, ["y1"])
+    series = (ladder.series("Forward error", problem.name, problem, claimed),)
+    if ladder.fit.exact:
+        return Evidence((at_most("error of y1", max(ladder.errors), math.inf),), series=series)
+    slope = ladder.fit.slope
+    diagnosis = ""
+    if not abs(slope - claimed) <= ORDER_MARGIN:
+        diagnosis = _explain_order(layer, problem, slope, claimed, ladder.fit.pairwise)
+    facts = {"order": f"{slope:.2f}"} if problem is neural else {}
+    measurements = (
+        at_least("observed order", slope, claimed - ORDER_MARGIN),
+        at_most("observed order, from above", slope, claimed + ORDER_MARGIN),
+    )
+    return Evidence(measurements, diagnosis, series, facts)
+
+
+def _measured_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    ladder = forward_ladder(layer, problem)
+    slope = ladder.fit.slope
+    if not ladder.fit.exact and not ladder.fit.asymptotic and slope >= INCONSISTENT_BELOW:
+        message = f"not asymptotic: successive orders {[round(s, 2) for s in ladder.fit.pairwise]}"
+        raise Inconclusive(message)
+    diagnosis = "" if slope >= INCONSISTENT_BELOW else "The error does not shrink with the step."
+    series = (ladder.series("Forward error", problem.name, problem, None),)
+    facts = {"order": f"{slope:.2f}"} if problem is neural else {}
+    return Evidence((at_least("observed order", slope, INCONSISTENT_BELOW),), diagnosis, series, facts)
+
+
+def _explain_order(
+    layer: LayerUnderTest, problem: Problem, slope: float, claimed: int, pairwise: tuple[float, ...]
+) -> str:
+    seen = f"Order {slope:.2f} is observed, order {claimed} claimed (successive: "
+    seen += ", ".join(f"{s:.2f}" for s in pairwise) + ")."
+    if slope < INCONSISTENT_BELOW:
+        return f"{seen} The error stops shrinking: the layer solves another equation, or rounds in float32."
+    autonomous = forward_ladder(layer, lotka_volterra).fit.slope
+    if problem is neural and autonomous >= claimed - ORDER_MARGIN:
+        return f"{seen} Without time in the field the order is {autonomous:.2f}: the stage times are wrong."
+    if slope > claimed:
+        return f"{seen} The method is of higher order than claimed."
+    return seen
+
+
+@check(
+    title="Forward pass agrees with solve_ivp",
+    failure_title="Forward pass does not agree with solve_ivp",
+    theme="Forward",
+    kind="order",
+    applies_to="fixed-step",
+    problems=(spiral, *(p for p in ORDER_PROBLEMS if p is not spiral), cubic(1.0)),
+    cite="scipy.integrate.solve_ivp (DOP853); Hairer, Nørsett & Wanner (1993), sec. II.4: extrapolation",
+)
+def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Compare y1 with the reference and hold the difference to the layer's own discretisation error.
+
+    That error is estimated from three grids of the layer itself, with the order that they show.  What is
+    left over is not discretisation: the layer converges, but to something else.
+    """
+    return _agreement(layer, problem)
+
+
+def _agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    require_refinable(layer, problem)
+    levels = layer.ladder(4)[1:]
+    error, estimate = _unexplained(layer, problem, levels)
+    floor = floor_of(problem, levels[-1])
+    order = layer.claims.order
+    own = control(layer, order) if order is not None else None
+    if own is not None:
+        own_error, own_estimate = _unexplained(own, problem, levels)
+        if own_error > _ESTIMATE_MARGIN * own_estimate + floor:
+            message = f"{problem.name} is not asymptotic at {levels[-1]} steps for our own order {order}"
+            raise Inconclusive(message)
+    bound = _ESTIMATE_MARGIN * estimate + floor
+    diagnosis = ""
+    if not error <= bound:
+        diagnosis = (
+            f"At {levels[-1]} steps y1 is off by {error:.2g}, of which refinement explains {estimate:.2g}: "
+            f"the layer converges to something else."
+        )
+    series = phase_portrait(layer, problem) if problem is spiral else ()
+    return Evidence((at_most("difference to solve_ivp", error, bound),), diagnosis, series)
+
+
+def _unexplained(layer: LayerUnderTest, problem: Problem, levels: tuple[int, ...]) -> tuple[float, float]:
+    """Return the relative error on the finest level and its estimate from the three levels."""
+    exact = sensitivity(problem).y1
+    a, b, c = (layer.solve(problem, n).y1.astype(np.float64) for n in levels)
+    scale = rms(exact)
+    before, after = rms(b - a), rms(c - b)
+    # Without shrinking differences there is no order; half an order is the slowest that is consistent.
+    order = math.log2(before / after) if 0 < after < before else INCONSISTENT_BELOW
+    return relative_error(c, exact), richardson(b, c, max(order, INCONSISTENT_BELOW)) / scale
+
+
+@check(
+    title="Field is evaluated inside the interval",
+    failure_title="Field is evaluated outside the interval",
+    theme="Forward",
+    kind="contract",
+    problems=(time_linear,),
+    cite="Chen et al. (2018), eq. (2)-(3): the solution on [t0, t1] asks for the field on [t0, t1] only",
+)
+def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Look at the times at which the dynamics is called, forward and backward.
+
+    A fixed-step explicit method starts at t0 and never evaluates the field beyond t1.  With one evaluation
+    a step, the last step starts one step before t1.  An adaptive layer may look beyond t1 and interpolate:
+    that is information.
+    """
+    n_steps = 16
+    run = layer.solve(problem, _SINGLE_TOLERANCE if layer.adaptive else n_steps)
+    h = problem.duration / n_steps
+    times = np.array([call.t for call in run.calls])
+    if not times.size:
+        message = "the layer never called the dynamics"
+        raise Inconclusive(message)
+    bound = math.inf if layer.adaptive else time_roundoff(n_steps, problem.t0, problem.t1) / abs(h)
+    beyond, before = float((times.max() - problem.t1) / h), float((problem.t0 - times.min()) / h)
+    measurements = [
+        at_most("latest time beyond t1", beyond, bound, "steps"),
+        at_most("earliest time before t0", before, bound, "steps"),
+    ]
+    diagnosis = (
+        f"Evaluated on [{times.min():.6g}, {times.max():.6g}], asked for [{problem.t0}, {problem.t1}]."
+    )
+    if run.evaluations == n_steps and abs(times[0] - problem.t0) <= abs(h) * 1e-3 and not layer.adaptive:
+        last = at_most("start of the last step beyond t1 - h", float((times[-1] - problem.t1) / h + 1), bound)
+        measurements.append(last)
+    facts = _cost(layer, problem)
+    failed = not all(m.holds for m in measurements)
+    return Evidence(tuple(measurements), diagnosis if failed else "", facts=facts)
+
+
+def _cost(layer: LayerUnderTest, problem: Problem) -> dict[str, str]:
+    if layer.adaptive:
+        return {
+            f"evaluations at tol {_SINGLE_TOLERANCE:g}": str(
+                layer.solve(problem, _SINGLE_TOLERANCE).evaluations
+            )
+        }
+    return {"evaluations per step": f"{layer.evaluations_per_step(problem):g}"}
+
+
+@check(
+    title="Time can run backwards",
+    failure_title="Time does not run backwards correctly",
+    theme="Forward",
+    kind="order",
+    problems=(time_linear.reversed(), neural.reversed()),
+    cite="torchdiffeq documentation: times may be strictly decreasing",
+)
+def reverse_time(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Integrate from the later to the earlier time and compare with the reference.
+
+    A layer that refuses t1 < t0 with an error is `unsupported`; one that answers must be right.
+    """
+    outcome = attempt(lambda: layer.solve(problem, _SINGLE_TOLERANCE if layer.adaptive else 16))
+    if isinstance(outcome, Refusal):
+        raise Unsupported(str(outcome))
+    if layer.adaptive:
+        return _within_tolerance(layer, problem)
+    return _agreement(layer, problem)
+
+
+def _within_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    error = relative_error(layer.solve(problem, _SINGLE_TOLERANCE).y1, sensitivity(problem).y1)
+    bound = TOLERANCE_FACTOR * _SINGLE_TOLERANCE
+    diagnosis = "" if error <= bound else f"At tol = {_SINGLE_TOLERANCE:g} y1 is off by {error:.2g}."
+    return Evidence((at_most("error of y1", error, bound),), diagnosis)
+
+
+@check(
+    title="Batch members do not influence each other",
+    failure_title="Batch members influence each other",
+    theme="Forward",
+    kind="identity",
+    problems=(neural,),
+    cite="torchdiffeq issue 284; bayesflow issue 292: one step size for the whole batch",
+)
+def batch_independence(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Solve each batch member alone and in the batch.
+
+    In a fixed-step layer they must agree to rounding.  An adaptive layer that shares one step size agrees to
+    its tolerance.
+    """
+    resolution = _SINGLE_TOLERANCE if layer.adaptive else 8
+    together = layer.solve(problem, resolution).y1
+    alone = [
+        layer.fresh(problem.replace(y0=problem.y0[i : i + 1]), resolution).y1[0]
+        for i in range(len(problem.y0))
+    ]
+    per_member = [float(np.max(np.abs(a - b))) for a, b in zip(alone, together, strict=True)]
+    bound = TOLERANCE_FACTOR * _SINGLE_TOLERANCE if layer.adaptive else _rounding(problem, 8)
+    measurement = at_most("member alone against member in the batch", max(per_member), bound)
+    diagnosis = ""
+    if not measurement.holds:
+        touched = sum(error > bound for error in per_member)
+        diagnosis = f"{touched} of {len(per_member)} members change when the others are taken away."
+    return Evidence((measurement,), diagnosis)
+
+
+def _rounding(problem: Problem, n_steps: int) -> float:
+    """Return what summing in another order may change: every step sums over the widest parameter."""
+    widest = max((value.size for value in problem.params.values()), default=1)
+    return roundoff(n_steps * widest, max(1.0, float(np.max(np.abs(problem.y0)))))

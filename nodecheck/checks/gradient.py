@@ -1,0 +1,139 @@
+"""The gradient against the exact gradient: whether it arrives, and whether it converges."""
+
+from __future__ import annotations
+
+import math
+
+from nodecheck.checks.base import Inconclusive, check
+from nodecheck.checks.ladders import (
+    Ladder,
+    control,
+    gradient_ladders,
+    order_of,
+    require_asymptotic,
+)
+from nodecheck.checks.portraits import backward_trajectory
+from nodecheck.diagnosis import Observation, explain_gradient
+from nodecheck.layers import LayerUnderTest
+from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN
+from nodecheck.problems import (
+    Problem,
+    linear,
+    lotka_volterra,
+    neural,
+    spiral,
+    time_linear,
+    van_der_pol,
+)
+from nodecheck.results import Evidence, Measurement, at_least, at_most
+
+_SINGLE_TOLERANCE = 1e-6
+
+
+@check(
+    title="Every group receives a gradient",
+    failure_title="A gradient is missing",
+    theme="Gradient",
+    kind="contract",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="torchdiffeq issues 118, 227 and pull request 104: gradients that are silently None",
+)
+def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Ask for the gradient of y0 and of every parameter tensor, and count those that stay None.
+
+    An autograd Function passes gradients only to the tensors handed to `apply`; whatever it reaches by
+    another way silently gets none.
+    """
+    (run,) = layer.gradients(problem, _SINGLE_TOLERANCE if layer.adaptive else 8, 1)
+    missing = [name for name, value in run.gradients.items() if value is None]
+    diagnosis = f"No gradient arrives at {', '.join(missing)}." if missing else ""
+    if len(missing) == len(run.gradients):
+        diagnosis = "No gradient arrives anywhere: the output is detached from its inputs."
+    return Evidence((at_most("groups without a gradient", len(missing), 0, "groups"),), diagnosis)
+
+
+@check(
+    title="Gradient converges at its order",
+    failure_title="Gradient does not converge at its order",
+    theme="Gradient",
+    kind="order",
+    applies_to="fixed-step",
+    problems=(neural, time_linear, lotka_volterra, linear, van_der_pol(1.0), spiral),
+    needs="backward-pass",
+    cite="Roache (1998): observed order of accuracy; Chen et al. (2018), sec. 2: the adjoint method",
+)
+def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Fit the order at which the gradient of every group approaches the exact gradient.
+
+    This tells a bug from discretisation: the error of a right adjoint, continuous or discrete, shrinks like
+    h^order; the error of a wrong one stays, or shrinks too slowly.  Errors are RMS over random cotangents and
+    relative to the group.  Our own solver of the same order is the control.
+    """
+    order = order_of(layer, problem)
+    ladders = gradient_ladders(layer, problem)
+    own = control(layer, order)
+    if own is not None:
+        require_asymptotic(gradient_ladders(own, problem), order, problem, list(ladders))
+    measurements = tuple(_order_measurement(group, ladder, order) for group, ladder in ladders.items())
+    wrong = any(not m.holds for m in measurements)
+    _require_settled(ladders, order)
+    series = tuple(
+        ladder.series("Gradient error", f"∂L/∂{group}, {problem.name}", problem, order)
+        for group, ladder in ladders.items()
+    )
+    if problem is spiral:
+        series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
+    diagnosis = explain(layer, problem) if wrong else ""
+    facts = {"gradient order": _range(ladders)} if problem is neural else {}
+    return Evidence(measurements, diagnosis, series, facts)
+
+
+def _order_measurement(group: str, ladder: Ladder, order: int) -> Measurement:
+    if ladder.fit.exact:
+        return at_most(f"error of ∂L/∂{group}, at the floor", max(ladder.errors), math.inf)
+    return at_least(f"order of ∂L/∂{group}", ladder.fit.slope, order - ORDER_MARGIN)
+
+
+def _require_settled(ladders: dict[str, Ladder], order: int) -> None:
+    """Raise `Inconclusive` if a group misses the order but is still on its way towards it."""
+    for group, ladder in ladders.items():
+        pairwise = ladder.fit.pairwise
+        short = not ladder.fit.exact and ladder.fit.slope < order - ORDER_MARGIN
+        if short and not ladder.fit.asymptotic and len(pairwise) > 1 and pairwise[-1] > pairwise[-2]:
+            orders = ", ".join(f"{s:.2f}" for s in pairwise)
+            message = f"not asymptotic: the order of ∂L/∂{group} is still rising ({orders})"
+            raise Inconclusive(message)
+
+
+def _range(ladders: dict[str, Ladder]) -> str:
+    slopes = [ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact]
+    if not slopes:
+        return "exact"
+    low, high = min(slopes), max(slopes)
+    return f"{low:.2f}" if high - low < 0.005 else f"{low:.2f} to {high:.2f}"
+
+
+def explain(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return the cause of a wrong gradient, from the two finest levels of the ladder."""
+    coarse, fine = layer.ladder()[-2:]
+    return explain_gradient(_observe(layer, problem, fine, fine), _observe(layer, problem, coarse, coarse))
+
+
+def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
+    """Return the cause of a wrong gradient of an adaptive layer, from its tightest tolerance."""
+    return explain_gradient(_observe(layer, problem, tolerances[-1], None))
+
+
+def _observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps: int | None) -> Observation:
+    gradients = tuple(run.gradients for run in layer.gradients(problem, resolution))
+    return Observation(problem, layer.cotangents(problem), gradients, n_steps)
+
+
+def consistency(ladders: dict[str, Ladder]) -> str:
+    """Return "consistent" with its order, or "inconsistent", for the worst group."""
+    slopes = [ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact]
+    worst = min(slopes, default=math.inf)
+    if not worst >= INCONSISTENT_BELOW:
+        return "inconsistent"
+    return "exact" if math.isinf(worst) else f"continuously consistent of order {worst:.1f}"

@@ -1,0 +1,145 @@
+"""Errors over a refinement ladder, and our own solver on the same ladder as the control."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodecheck.checks.base import Inconclusive
+from nodecheck.layers import Adjoint, Array, LayerUnderTest, TorchLayer
+from nodecheck.neural_ode import TABLEAUS, ButcherTableau, ODELayer
+from nodecheck.numerics import CONTROL_MARGIN, OrderFit, fit_order, group_errors, relative_error, roundoff
+from nodecheck.problems import Problem
+from nodecheck.profiles import Profile
+from nodecheck.reference import group_weights, sensitivity
+from nodecheck.reference.adequacy import SMALLEST_WEIGHT
+from nodecheck.results import Series
+
+_SOLVER_OF_ORDER = {1: "euler", 2: "heun", 3: "ralston3", 4: "rk4", 5: "dopri5"}
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Errors at every level, relative to their group, and the order fitted to them."""
+
+    n_steps: tuple[int, ...]
+    errors: tuple[float, ...]
+    fit: OrderFit
+
+    def series(self, plot: str, label: str, problem: Problem, order: float | None) -> Series:
+        """Return the curve error against step size."""
+        h = tuple(abs(problem.duration) / n for n in self.n_steps)
+        return Series(plot, label, h, self.errors, "step h", "relative error", log=True, slope=order)
+
+
+def fit(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> Ladder:
+    """Return the ladder of these errors."""
+    return Ladder(tuple(n_steps), tuple(errors), fit_order(n_steps, errors, floor))
+
+
+def floor_of(problem: Problem, n_steps: int) -> float:
+    """Return the error below which nothing is known: the reference's own, or rounding."""
+    return max(sensitivity(problem).rtol, roundoff(n_steps))
+
+
+def forward_ladder(layer: LayerUnderTest, problem: Problem) -> Ladder:
+    """Return the errors of y1 over the refinement ladder."""
+    require_refinable(layer, problem)
+    exact = sensitivity(problem).y1
+    levels = layer.ladder()
+    errors = [relative_error(layer.solve(problem, n).y1, exact) for n in levels]
+    return fit(levels, errors, floor_of(problem, levels[-1]))
+
+
+def gradient_ladders(layer: LayerUnderTest, problem: Problem) -> dict[str, Ladder]:
+    """Return the errors of the gradient of every group that can be judged, over the ladder."""
+    require_refinable(layer, problem)
+    levels = layer.ladder()
+    exact = exact_gradients(layer, problem)
+    by_level = [group_errors([run.gradients for run in layer.gradients(problem, n)], exact) for n in levels]
+    floor = floor_of(problem, levels[-1])
+    return {
+        group: fit(levels, [errors[group] for errors in by_level], floor) for group in judged_groups(problem)
+    }
+
+
+def judged_groups(problem: Problem) -> tuple[str, ...]:
+    """Return the groups whose gradient is large enough to be judged on this problem."""
+    weights = group_weights(problem)
+    largest = max(weights.values())
+    return tuple(name for name, weight in weights.items() if weight >= SMALLEST_WEIGHT * largest)
+
+
+def exact_gradients(
+    layer: LayerUnderTest, problem: Problem, count: int | None = None
+) -> list[dict[str, Array]]:
+    """Return the reference gradients for the cotangents of the layer."""
+    reference = sensitivity(problem)
+    return [reference.pullback(cotangent) for cotangent in layer.cotangents(problem, count)]
+
+
+def require_refinable(layer: LayerUnderTest, problem: Problem) -> None:
+    """Raise `Inconclusive` if asking for more steps changes nothing."""
+    n, m = layer.ladder(2)
+    coarse, fine = layer.solve(problem, n), layer.solve(problem, m)
+    if coarse.evaluations == fine.evaluations and np.array_equal(coarse.y1, fine.y1):
+        message = (
+            f"the resolution cannot be changed: n_steps={n} and n_steps={m} both cost "
+            f"{coarse.evaluations} evaluations and return the same state"
+        )
+        raise Inconclusive(message)
+
+
+@functools.lru_cache
+def own_layer(solver: str | ButcherTableau, adjoint: Adjoint, profile: Profile, seed: int) -> LayerUnderTest:
+    """Return our own layer with this solver, examined once for all the layers it is the control of."""
+    tableau = TABLEAUS[solver] if isinstance(solver, str) else solver
+    layer = TorchLayer(
+        f"own-{tableau.name}-{adjoint}",
+        lambda dynamics, t0, t1, n_steps: ODELayer(
+            dynamics, t0, t1, n_steps, solver=tableau, adjoint=adjoint
+        ),
+        order=tableau.order,
+        adjoint=adjoint,
+    )
+    return LayerUnderTest(layer, profile, seed)
+
+
+def control(layer: LayerUnderTest, order: int, adjoint: Adjoint | None = None) -> LayerUnderTest | None:
+    """Return our own layer of the same order, or None above order five."""
+    if order not in _SOLVER_OF_ORDER:
+        return None
+    kind = adjoint or layer.claims.adjoint or "discrete"
+    return own_layer(_SOLVER_OF_ORDER[order], kind, layer.profile, layer.seed)
+
+
+def require_asymptotic(
+    ladders: Mapping[str, Ladder], order: int, problem: Problem, groups: Sequence[str]
+) -> None:
+    """Raise `Inconclusive` if our own solver does not show its order on this ladder."""
+    for group in groups:
+        slope = ladders[group].fit.slope
+        if not abs(slope - order) <= CONTROL_MARGIN and not ladders[group].fit.exact:
+            message = (
+                f"{problem.name} decides nothing on this ladder: our own solver of order {order} shows "
+                f"{slope:.2f} for {group}"
+            )
+            raise Inconclusive(message)
+
+
+def order_of(layer: LayerUnderTest, problem: Problem) -> int:
+    """Return the claimed order, or the integer nearest to the one measured on `problem`."""
+    if layer.claims.order is not None:
+        return layer.claims.order
+    ladder = forward_ladder(layer, problem)
+    if not ladder.fit.asymptotic or not ladder.fit.slope >= 0.5:
+        message = f"no order is claimed and none can be measured: successive orders {_list(ladder)}"
+        raise Inconclusive(message)
+    return max(1, round(ladder.fit.slope))
+
+
+def _list(ladder: Ladder) -> str:
+    return ", ".join(f"{s:.2f}" for s in ladder.fit.pairwise) or "none"

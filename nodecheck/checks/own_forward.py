@@ -1,0 +1,171 @@
+"""The gradient against the layer's own forward pass: finite differences, Taylor remainder, backprop."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.differentiate import derivative
+
+from nodecheck.checks.base import Inconclusive
+from nodecheck.checks.ladders import control, exact_gradients, judged_groups
+from nodecheck.layers import Array, LayerUnderTest
+from nodecheck.numerics import EPS, REPORTED_ERROR_FACTOR, SEPARATION, rms, roundoff
+from nodecheck.problems import Problem
+
+# Relative to the size of the group; SciPy's default of 0.5 leaves errors of 1e-8 (see DESIGN, verdicts).
+_INITIAL_STEP = 0.01
+_TAYLOR_STEPS = tuple(0.1 * 2.0**-k for k in range(6))
+# Two classes: rate 2 for the derivative of the forward map, 1 for anything else.
+TAYLOR_THRESHOLD = 1.5
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far the gradient of a group is from the derivative of the layer's own forward map.
+
+    Both `value` and `bound` are relative to the size of the exact directional derivative; `bound` is what
+    finite differences and rounding leave undecided.
+    """
+
+    value: float
+    bound: float
+
+    @property
+    def at_rounding(self) -> bool:
+        """Whether nothing is left but the error of the finite differences."""
+        return self.value <= self.bound
+
+
+def own_derivative_distances(layer: LayerUnderTest, problem: Problem, n_steps: int) -> dict[str, Distance]:
+    """Return for every judged group the distance to finite differences of the forward map.
+
+    Each group is moved along one random direction; the extrapolated difference quotient of y1 serves all
+    cotangents (RMS).
+
+    Raises
+    ------
+    Inconclusive
+        If SciPy's difference quotient does not converge: the forward map is not smooth.
+    """
+    key = ("own_derivative_distances", problem, n_steps)
+    return layer.once(key, lambda: _distances(layer, problem, n_steps))
+
+
+def _distances(layer: LayerUnderTest, problem: Problem, n_steps: int) -> dict[str, Distance]:
+    cotangents = layer.cotangents(problem)
+    gradients = [run.gradients for run in layer.gradients(problem, n_steps)]
+    exact = exact_gradients(layer, problem)
+    distances = {}
+    for k, group in enumerate(judged_groups(problem)):
+        direction = random_direction(layer, problem, group, k)
+        slope, error = _difference_quotient(layer, problem, n_steps, {group: direction})
+        quotients = [float(np.vdot(w, slope)) for w in cotangents]
+        unknown = [float(np.vdot(np.abs(w), error)) for w in cotangents]
+        claimed = [_inner(g[group], direction) for g in gradients]
+        scale = rms(np.array([_inner(e[group], direction) for e in exact])) or 1.0
+        value = rms(np.array(claimed) - np.array(quotients)) / scale
+        evaluations = max(1, layer.solve(problem, n_steps).evaluations)
+        bound = max(
+            REPORTED_ERROR_FACTOR * rms(np.array(unknown)) / scale,
+            roundoff(evaluations * direction.size) / _INITIAL_STEP,
+        )
+        distances[group] = Distance(value, bound)
+    return distances
+
+
+def random_direction(layer: LayerUnderTest, problem: Problem, group: str, salt: int) -> Array:
+    """Return a Gaussian direction of the shape and size of a group."""
+    value = problem.groups[group]
+    return layer.rng(100 + salt).standard_normal(value.shape) * (rms(value) or 1.0)
+
+
+def moved(problem: Problem, directions: dict[str, Array], distance: float) -> Problem:
+    """Return the problem with its groups moved by `distance` along `directions`."""
+    groups = {
+        name: value + distance * directions[name] if name in directions else value
+        for name, value in problem.groups.items()
+    }
+    return problem.replace(y0=groups.pop("y0"), params=groups)
+
+
+def _difference_quotient(
+    layer: LayerUnderTest, problem: Problem, n_steps: int, directions: dict[str, Array]
+) -> tuple[Array, Array]:
+    """Return dy1/ds along the directions and SciPy's estimate of its error."""
+
+    def along(s: Array) -> Array:
+        """Return y1 at the distances in any row of s, which are all equal: shape (size of y1, k)."""
+        distances = np.atleast_2d(s.T).T[0]
+        return np.stack(
+            [layer.fresh(moved(problem, directions, float(x)), n_steps).y1.ravel() for x in distances],
+            axis=-1,
+        )
+
+    start = np.zeros(problem.y0.size)
+    size = float(np.max(np.abs(layer.solve(problem, n_steps).y1)))
+    # A component that hardly moves has no relative accuracy to reach: it is held to that of the state.
+    result = derivative(
+        lambda s: along(s).reshape(s.shape),
+        start,
+        initial_step=_INITIAL_STEP,
+        preserve_shape=True,
+        tolerances={"atol": math.sqrt(EPS) * size},
+    )
+    if not np.all(result.status == 0):
+        message = f"finite differences of the forward map do not converge at {n_steps} steps"
+        raise Inconclusive(message)
+    shape = problem.y0.shape
+    return result.df.reshape(shape), result.error.reshape(shape)
+
+
+def taylor_rate(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
+    """Return the order of |J(x + s v) - J(x) - s <g, v>| in s, all groups moved at once (RMS).
+
+    2 if the gradient is the derivative of the layer's own forward map, 1 if it is anything else.  No step
+    size has to be chosen: it is the rate that decides.
+    """
+    cotangents = layer.cotangents(problem)
+    directions = {g: random_direction(layer, problem, g, k) for k, g in enumerate(problem.groups)}
+    slopes = [
+        sum(_inner(run.gradients[g], v) for g, v in directions.items())
+        for run in layer.gradients(problem, n_steps)
+    ]
+    y1 = layer.solve(problem, n_steps).y1
+    remainders = []
+    for s in _TAYLOR_STEPS:
+        change = layer.fresh(moved(problem, directions, s), n_steps).y1 - y1
+        values = [np.vdot(w, change) - s * slope for w, slope in zip(cotangents, slopes, strict=True)]
+        remainders.append(rms(np.array(values)))
+    if not all(0 < r < math.inf for r in remainders):
+        return math.nan
+    tail = slice(-3, None)
+    return float(np.polyfit(np.log(_TAYLOR_STEPS[tail]), np.log(remainders[tail]), 1)[0])
+
+
+def require_separation(
+    layer: LayerUnderTest, problem: Problem, n_steps: int, order: int, distances: dict[str, Distance]
+) -> None:
+    """Raise `Inconclusive` if a continuous adjoint of this order would be within reach of the bounds."""
+    continuous, discrete = control(layer, order, "continuous"), control(layer, order, "discrete")
+    if continuous is None or discrete is None:
+        return
+    pairs = zip(continuous.gradients(problem, n_steps), discrete.gradients(problem, n_steps), strict=True)
+    gaps = dict.fromkeys(distances, 0.0)
+    for a, b in pairs:
+        for group in gaps:
+            x, y = a.gradients[group], b.gradients[group]
+            if x is not None and y is not None:
+                gaps[group] = max(gaps[group], rms(x - y) / rms(y))
+    close = [group for group, gap in gaps.items() if gap < SEPARATION * distances[group].bound]
+    if close:
+        message = (
+            f"a continuous adjoint of order {order} is too close to the discrete one at {n_steps} steps "
+            f"to tell them apart for {', '.join(close)}"
+        )
+        raise Inconclusive(message)
+
+
+def _inner(value: Array | None, direction: Array) -> float:
+    return 0.0 if value is None else float(np.vdot(value, direction))
