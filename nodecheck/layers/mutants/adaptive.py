@@ -1,0 +1,114 @@
+"""Adaptive mutants: the tolerance does not control the error, forward or backward."""
+
+# ruff: noqa: ARG002, D102
+# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from nodecheck.layers.mutants.adaptive_families import AdaptiveAdjoint, AdaptiveBackprop
+from nodecheck.layers.mutants.families import Field, State
+from nodecheck.layers.mutants.mutant import Mutant, mutant
+
+_LOOSE = 1e-3
+
+
+class ToleranceIgnored(AdaptiveBackprop):
+    """The tolerance is always 1e-3."""
+
+    def __init__(self, dynamics: nn.Module, t0: float, t1: float, tol: float) -> None:
+        super().__init__(dynamics, t0, t1, _LOOSE)
+
+
+class EstimateWithoutStep(AdaptiveBackprop):
+    """The error estimate is not multiplied by the step."""
+
+    def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
+        return super().error(state, proposal, embedded, h) / abs(h)
+
+
+class EstimateTimesStepTwice(AdaptiveBackprop):
+    """The error estimate is multiplied by the step once too often."""
+
+    def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
+        return super().error(state, proposal, embedded, h) * abs(h)
+
+
+class EstimateWithoutRoot(AdaptiveBackprop):
+    """The error norm lacks its square root before it is compared with the tolerance."""
+
+    def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
+        scaled = super().error(state, proposal, embedded, h)
+        return float((scaled * self.tol) ** 2 / self.tol)
+
+
+class SmallStepsAccepted(AdaptiveBackprop):
+    """Steps below a smallest step are lengthened to it, and always accepted."""
+
+    def clip(self, t: float, h: float, end: float) -> tuple[float, float]:
+        return super().clip(t, h if abs(h) > 0.2 else (0.2 if end > t else -0.2), end)
+
+    def accepts(self, error: float, h: float) -> bool:
+        return super().accepts(error, h) or abs(h) <= 0.2
+
+
+class GivesUp(AdaptiveBackprop):
+    """After ten steps the state is returned as it is, without a word."""
+
+    def stages(self, field: Field, t: float, h: float, state: State) -> list[State]:
+        self.count = getattr(self, "count", 0) + 1
+        silent = tuple(0 * x for x in state)
+        return super().stages(field, t, h, state) if self.count <= 10 else [silent] * len(self.tableau.b)
+
+
+class EndOvershot(AdaptiveBackprop):
+    """The last step is not shortened: the state returned is that behind t1."""
+
+    def clip(self, t: float, h: float, end: float) -> tuple[float, float]:
+        return h, end if abs(h) >= abs(end - t) else t + h
+
+
+class BackwardToleranceFixed(AdaptiveAdjoint):
+    """The backward pass has a tolerance of its own, always 1e-3."""
+
+    def backward(self, state: State) -> State:
+        return AdaptiveAdjoint(self.dynamics, self.t0, self.t1, _LOOSE).backward(state)
+
+
+class ParametersNotConverged(AdaptiveAdjoint):
+    """The parameters' share of the backward pass stays at the solution for tolerance 1e-3."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        loose = AdaptiveAdjoint(self.dynamics, self.t0, self.t1, _LOOSE).pullback(y1, cotangent)
+        return (super().pullback(y1, cotangent)[0], *loose[1:])
+
+
+class AdaptiveTimeReversed(AdaptiveAdjoint):
+    """The backward pass runs through the times from t0 to t1."""
+
+    def adjoint_time(self, t: float) -> float:
+        return self.t0 + (self.t1 - t)
+
+
+class AdaptiveWrongSign(AdaptiveAdjoint):
+    """The gradients of the parameters have the wrong sign."""
+
+    def backward(self, state: State) -> State:
+        y, a, *pulled = super().backward(state)
+        return (y, a, *(-g for g in pulled))
+
+
+ADAPTIVE: tuple[Mutant, ...] = (
+    mutant(ToleranceIgnored, "option_silently_ignored", "forward-tolerance"),
+    mutant(EstimateWithoutStep, "error_estimate_missing_dt", "forward-tolerance"),
+    mutant(EstimateTimesStepTwice, "error_estimate_missing_dt", "forward-tolerance"),
+    mutant(EstimateWithoutRoot, "error_estimate_missing_dt", "forward-tolerance"),
+    mutant(SmallStepsAccepted, "min_step_accepts_bad_steps", "forward-tolerance"),
+    mutant(GivesUp, "gives_up_silently", "forward-tolerance"),
+    mutant(EndOvershot, "last_partial_step_wrong", "forward-tolerance"),
+    mutant(BackwardToleranceFixed, "backward_options_not_forwarded", "gradient-tolerance"),
+    mutant(ParametersNotConverged, "backward_options_not_forwarded", "gradient-tolerance"),
+    mutant(AdaptiveTimeReversed, "adjoint_wrong_times", "gradient-tolerance"),
+    mutant(AdaptiveWrongSign, "adjoint_sign_or_transpose", "gradient-tolerance"),
+)
