@@ -66,7 +66,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     theme="Gradient",
     kind="order",
     applies_to="adaptive",
-    problems=(neural, lotka_volterra, time_linear, linear),
+    problems=(neural, lotka_volterra, linear, time_linear),
     needs="backward-pass",
     cite="Chen et al. (2018), sec. 2; SciMLSensitivity issue 1094: judge by the tolerance sweep",
 )

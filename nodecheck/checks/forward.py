@@ -30,6 +30,7 @@ from nodecheck.problems import (
     ORDER_PROBLEMS,
     Problem,
     cubic,
+    logistic,
     lotka_volterra,
     neural,
     spiral,
@@ -39,6 +40,7 @@ from nodecheck.reference import sensitivity
 from nodecheck.results import Evidence, at_least, at_most
 
 _SINGLE_TOLERANCE = 1e-6
+_OTHERS = tuple(p for p in (*ORDER_PROBLEMS, cubic(1.0)) if p not in (spiral, neural, time_linear, logistic))
 # A Richardson estimate is right to first order in h: in the asymptotic window it errs by less than half.
 _ESTIMATE_MARGIN = 2.0
 
@@ -114,7 +116,7 @@ def _explain_order(
     theme="Forward",
     kind="order",
     applies_to="fixed-step",
-    problems=(spiral, *(p for p in ORDER_PROBLEMS if p is not spiral), cubic(1.0)),
+    problems=(spiral, neural, time_linear, logistic, *_OTHERS),
     cite="scipy.integrate.solve_ivp (DOP853); Hairer, Nørsett & Wanner (1993), sec. II.4: extrapolation",
 )
 def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:

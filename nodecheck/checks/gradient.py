@@ -59,7 +59,7 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     theme="Gradient",
     kind="order",
     applies_to="fixed-step",
-    problems=(neural, time_linear, lotka_volterra, linear, van_der_pol(1.0), spiral),
+    problems=(neural, lotka_volterra, spiral, linear, time_linear, van_der_pol(1.0)),
     needs="backward-pass",
     cite="Roache (1998): observed order of accuracy; Chen et al. (2018), sec. 2: the adjoint method",
 )

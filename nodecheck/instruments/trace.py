@@ -71,6 +71,7 @@ class Dynamics(nn.Module):
         super().__init__()
         self.vector_field = problem.vector_field
         self.trace = Trace()
+        self._names = tuple(problem.params)
         for name, value in problem.params.items():
             self.register_parameter(name, nn.Parameter(torch.tensor(value, dtype=dtype)))
 
@@ -78,7 +79,8 @@ class Dynamics(nn.Module):
         """Return f(t, y), of the shape and dtype of `y`."""
         self._record(t, y)
         time = torch.as_tensor(t).to(dtype=y.dtype, device=y.device)
-        params = dict(self.named_parameters())
+        # Read by name: layers that work on detached copies swap the attributes, in one way or another.
+        params = {name: getattr(self, name) for name in self._names}
         if time.numel() == 1:
             result = self.vector_field(time.reshape(()), y, **params)
         else:  # one time per batch member
@@ -92,8 +94,8 @@ class Dynamics(nn.Module):
 
     def _record(self, t: Any, y: Tensor) -> None:
         is_tensor = isinstance(t, Tensor)
-        with torch.no_grad():
-            mean = float(t.detach().double().mean()) if is_tensor else float(t)
+        batched = is_tensor and t.numel() > 1
+        time = float((t.detach().double().mean() if batched else t.detach()) if is_tensor else t)
         self.trace.calls.append(
-            Call(mean, t.dtype if is_tensor else None, y.dtype, tuple(y.shape), self.trace.phase)
+            Call(time, t.dtype if is_tensor else None, y.dtype, tuple(y.shape), self.trace.phase)
         )

@@ -1,9 +1,10 @@
 """Layers under test."""
 
-from nodecheck.layers.base import Array, Gradients, LayerError, Solution, TorchLayer
+from nodecheck.layers.base import Adjoint, Array, Gradients, LayerError, Solution, TorchLayer
 from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
 
 __all__ = [
+    "Adjoint",
     "Array",
     "ForwardRun",
     "GradientRun",

@@ -16,6 +16,8 @@ from nodecheck.profiles import Profile
 _T = TypeVar("_T")
 # Methods of order five and more reach the round-off floor early: their ladder starts coarser.
 _START, _START_OF_HIGH_ORDER, _HIGH_ORDER = 8, 4, 5
+# From order three on the errors of the finest level are near rounding, and the coarser ones asymptotic.
+_FAST_ORDER, _FEWEST_LEVELS = 3, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +75,10 @@ class LayerUnderTest:
 
     def ladder(self, levels: int | None = None) -> tuple[int, ...]:
         """Return the step counts of the refinement ladder, coarse to fine."""
-        start = _START_OF_HIGH_ORDER if (self.claims.order or 0) >= _HIGH_ORDER else _START
-        return tuple(start * 2**k for k in range(levels or self.profile.levels))
+        order = self.claims.order or 1
+        start = _START_OF_HIGH_ORDER if order >= _HIGH_ORDER else _START
+        fewer = 1 if order >= _FAST_ORDER and self.profile.levels > _FEWEST_LEVELS else 0
+        return tuple(start * 2**k for k in range(levels or self.profile.levels - fewer))
 
     def tolerances(self) -> tuple[float, ...]:
         """Return the tolerances of the sweep, loose to tight."""

@@ -57,9 +57,10 @@ class _Adjoint(torch.autograd.Function):
         copies = {name: p.detach() for name, p in zip(solve.names, params, strict=True)}
         field = DetachedField(solve.dynamics)
         versions = _versions(solve.dynamics)
-        with fixed_randomness(y0.device):
+        # In grad mode, so that a gradient which would be lost is seen; nothing here requires grad.
+        with torch.enable_grad(), fixed_randomness(y0.device):
             outputs = with_tensors(
-                solve.dynamics, copies, lambda: integrate(field, y0, solve.segments, solve.tableau)
+                solve.dynamics, copies, lambda: integrate(field, y0.detach(), solve.segments, solve.tableau)
             )
         ctx.set_materialize_grads(False)
         ctx.solve, ctx.conditions = solve, Conditions.now(solve.dynamics, y0.device)
@@ -81,7 +82,8 @@ class _Adjoint(torch.autograd.Function):
         tensors |= dict(zip(ctx.constants, constants, strict=True))
         tensors |= dict(zip(solve.names, copies, strict=True))
         vjp = Vjp(solve.dynamics, copies)
-        with torch.no_grad(), ctx.conditions.restored(), fixed_randomness(outputs[0].device):
+        # Once for the whole loop: outside the products, nothing in it requires grad.
+        with torch.enable_grad(), ctx.conditions.restored(), fixed_randomness(outputs[0].device):
             a, sums = with_tensors(
                 solve.dynamics, tensors, lambda: _pull_back(solve, vjp, outputs, cotangents)
             )
@@ -101,7 +103,7 @@ def _pull_back(
         reversed(solve.segments), reversed(outputs), reversed(cotangents), strict=True
     ):
         if cotangent is not None:
-            a = cotangent if a is None else a + cotangent
+            a = cotangent.detach() if a is None else a + cotangent.detach()
         if a is not None:
             # From the output that was saved, not from where the later segment's reconstruction ended.
             for _, adjoint in reverse_steps(vjp, y.detach(), a, sums, segment, solve.tableau):

@@ -92,7 +92,8 @@ class ButcherTableau:
                     f"tableau {self.name!r} must be explicit, row {i} of a holding {i} coefficients, "
                     f"got {len(row)}; leave out the diagonal and what is right of it"
                 )
-        if bad := [x for row in (*self.a, self.b, self.c) for x in row if not math.isfinite(x)]:
+        rows: tuple[tuple[Coefficient, ...], ...] = (*self.a, self.b, self.c)
+        if bad := [x for row in rows for x in row if not math.isfinite(x)]:
             raise ValueError(
                 f"tableau {self.name!r} must have finite coefficients, got {bad[0]!r}; correct it"
             )

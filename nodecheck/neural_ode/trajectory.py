@@ -64,9 +64,11 @@ def backward_trajectory(
     buffers = {name: tensor.clone() for name, tensor in others.items()}
     vjp, field = Vjp(dynamics, list(copies.values())), DetachedField(dynamics)
     detached = {name: p.detach() for name, p in trainable.items()}
-    with torch.no_grad(), fixed_randomness(y0.device):
+    with torch.enable_grad(), fixed_randomness(y0.device):
         # On copies of the buffers: looking at a layer does not change it.
-        y1 = with_tensors(dynamics, buffers | detached, lambda: integrate(field, y0, [segment], tableau)[-1])
+        y1 = with_tensors(
+            dynamics, buffers | detached, lambda: integrate(field, y0.detach(), [segment], tableau)[-1]
+        )
         return with_tensors(
             dynamics, buffers | copies, lambda: _record(vjp, y1, cotangent, copies, segment, tableau)
         )

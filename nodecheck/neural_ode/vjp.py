@@ -16,8 +16,8 @@ __all__ = ["DetachedField", "Vjp"]
 class DetachedField:
     """A field in the forward pass of the continuous adjoint: its answers carry no graph.
 
-    The parameters are expected to be detached copies already; a gradient that would still be recorded is
-    one that the adjoint would lose.
+    To be called in grad mode, with detached copies of the parameters in place: a gradient that would then
+    still be recorded is one that the adjoint would lose.
     """
 
     def __init__(self, vector_field: VectorField) -> None:
@@ -30,8 +30,7 @@ class DetachedField:
         y = y.detach()
         if not self._differentiates_inside:
             try:
-                with torch.enable_grad():
-                    k = slope(self._vector_field(t, y), y)
+                k = slope(self._vector_field(t, y), y)
             except RuntimeError as error:
                 # A Hamiltonian field that calls torch.autograd.grad(energy, y) relies on y requiring grad.
                 if "does not require grad" not in str(error):
@@ -40,9 +39,8 @@ class DetachedField:
                 if not k.requires_grad:
                     return k
         self._differentiates_inside = True
-        with torch.enable_grad():
-            y = y.detach().requires_grad_()
-            k = slope(self._vector_field(t, y), y)
+        y = y.detach().requires_grad_()
+        k = slope(self._vector_field(t, y), y)
         _refuse_foreign(k, y, frozenset())
         return k.detach()
 
@@ -51,7 +49,7 @@ class Vjp:
     """f and its vector-Jacobian products at the stages of the backward pass.
 
     The products are taken with respect to detached copies of the parameters, not the parameters: on those,
-    hooks would fire at every stage, and once more for the result.
+    hooks would fire at every stage, and once more for the result.  To be called in grad mode.
     """
 
     def __init__(self, vector_field: VectorField, copies: Sequence[Tensor]) -> None:
@@ -66,9 +64,8 @@ class Vjp:
 
         Without parameters the last is empty.
         """
-        with torch.enable_grad():
-            y = y.detach().requires_grad_()
-            k = slope(self._vector_field(t, y), y)
+        y = y.detach().requires_grad_()
+        k = slope(self._vector_field(t, y), y)
         if not k.requires_grad:
             return k, None, ()
         _refuse_foreign(k, y, self._own)

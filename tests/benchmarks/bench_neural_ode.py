@@ -27,7 +27,7 @@ class Field(nn.Module):
         super().__init__()
         self.net = nn.Sequential(nn.Linear(size, width), nn.Tanh(), nn.Linear(width, size))
 
-    def forward(self, t: Tensor, y: Tensor) -> Tensor:
+    def forward(self, _t: Tensor, y: Tensor) -> Tensor:
         out: Tensor = self.net(y)
         return out
 
