@@ -158,7 +158,7 @@ def _print(run: Run, page: Path) -> None:
 
     from nodecheck.report import terminal
 
-    terminal.render(run, Console(), page)
+    terminal.render(run, Console(), report=str(page))
 
 
 def _write_page(run: Run, path: Path) -> None:

@@ -155,7 +155,8 @@ def fit_growth(tolerances: Sequence[float], errors: Sequence[float], floor: floa
     clear = [(t, e / t) for t, e in zip(tolerances, finite, strict=True) if e > floor][-4:]
     if len(clear) < MINIMUM_LEVELS:
         return math.nan
-    return float(-np.polyfit([math.log(t) for t, _ in clear], [math.log(r) for _, r in clear], 1)[0])
+    slope = np.polyfit([math.log(t) for t, _ in clear], [math.log(r) for _, r in clear], 1)[0]
+    return -float(slope)
 
 
 def richardson(coarse: Array, fine: Array, order: float) -> float:

@@ -106,7 +106,7 @@ def _difference_quotient(
     start = np.zeros(problem.y0.size)
     size = float(np.max(np.abs(layer.solve(problem, n_steps).y1)))
     # A component that hardly moves has no relative accuracy to reach: it is held to that of the state.
-    result = derivative(
+    result = derivative(  # type: ignore[call-overload]  # the stubs know f(float) and f(1-d array) only
         lambda s: along(s).reshape(s.shape),
         start,
         initial_step=_INITIAL_STEP,

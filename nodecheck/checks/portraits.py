@@ -49,7 +49,7 @@ def phase_portrait(layer: LayerUnderTest, problem: Problem) -> tuple[Series, ...
 def _layer_trajectory(layer: LayerUnderTest, problem: Problem) -> Array:
     """Return the layer's states on its own grid, by asking it for each end time in turn."""
     h = problem.duration / _POINTS
-    states = [problem.y0]
+    states: list[Array] = [problem.y0]
     for k in range(1, _POINTS + 1):
         part = problem.with_interval(problem.t0, problem.t0 + k * h)
         states.append(layer.fresh(part, k).y1)

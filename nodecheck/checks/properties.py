@@ -148,8 +148,12 @@ def _nonlinearity(
     pulled = [layer.fresh(problem, resolution).pullback(w) for w in (0.5 * u - 2.0 * v, u, v)]
     deviations = {}
     for group in pulled[0]:
-        combined, first, second = (np.zeros(1) if g[group] is None else g[group] for g in pulled)
+        combined, first, second = (_or_zero(g[group]) for g in pulled)
         scale = rms(combined) + rms(first) / 2 + 2 * rms(second)
         difference = rms(combined - 0.5 * first + 2.0 * second)
         deviations[group] = difference / scale if scale > 0 else difference
     return deviations
+
+
+def _or_zero(value: Array | None) -> Array:
+    return np.zeros(1) if value is None else value

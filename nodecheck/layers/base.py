@@ -16,7 +16,7 @@ from nodecheck.instruments import Dynamics, Trace
 from nodecheck.neural_ode import ButcherTableau
 from nodecheck.problems import Problem
 
-Array = npt.NDArray[np.floating[Any]]
+Array = npt.NDArray[Any]
 Gradients = Mapping[str, Array | None]  # None: no gradient arrived
 Adjoint = Literal["continuous", "discrete"]
 Memory = Literal["constant", "sqrt", "log", "linear"]
@@ -167,7 +167,7 @@ class _Pass:
         if self.y1.requires_grad:  # a detached output sends no gradient anywhere
             given = torch.tensor(cotangent, dtype=self.y1.dtype)
             with self.dynamics.trace.backward():
-                self.y1.backward(given)
+                self.y1.backward(given)  # type: ignore[no-untyped-call]
             self.cotangent_changed |= not np.array_equal(given.numpy(force=True), cotangent)
         return {
             name: None if leaf.grad is None else leaf.grad.detach().numpy(force=True).copy()
