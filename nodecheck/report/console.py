@@ -1,0 +1,44 @@
+"""Printing to a terminal that may be narrow, colourless, piped, or unable to show a tick."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from nodecheck.results import Status
+
+STYLES = {
+    Status.FAILED: "bold red",
+    Status.ERROR: "bold red",
+    Status.XPASSED: "bold cyan",
+    Status.INCONCLUSIVE: "yellow",
+    Status.XFAILED: "yellow",
+    Status.PASSED: "green",
+    Status.UNSUPPORTED: "dim",
+    Status.SKIPPED: "dim",
+}
+NAME_LENGTH = 28
+# Where the console cannot show the symbols, words of the same length or so.
+_ASCII = str.maketrans({
+    "✓": "ok", "✗": "FAIL", "↑": "XPASS", "–": "-", "·": "-", "−": "-", "…": "...", "×": "x", "•": "*"
+})  # fmt: skip
+
+
+def fit(text: Text, console: Console) -> Text:
+    """Return the text in what the console's encoding can show."""
+    if console.encoding.lower().startswith("utf"):
+        return text
+    plain = text.plain.translate(_ASCII).encode(console.encoding, "replace").decode(console.encoding)
+    return Text(plain, style=text.style)
+
+
+def say(console: Console, text: Text | str, *, indent: int = 0, hang: int = 0) -> None:
+    """Print the text, wrapped; its first line is indented by `indent`, the others by `hang` more.
+
+    Nothing in it is read as markup, and no line ends in blanks, so that piped output compares well.
+    """
+    text = fit(Text(text) if isinstance(text, str) else text, console)
+    width = max(console.width - indent - hang, 20)
+    for k, line in enumerate(text.wrap(console, width, overflow="fold")):
+        line.rstrip()
+        console.print(Text(" " * (indent + (hang if k else 0))) + line, highlight=False, soft_wrap=True)

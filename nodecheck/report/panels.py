@@ -1,0 +1,176 @@
+"""The curves of a run, arranged into panels: which curves share axes, in which order, with which legend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from nodecheck.numerics import fit_order, roundoff
+from nodecheck.report.numbers import number, shorten
+from nodecheck.results import Result, Run, Series
+
+# How the figures are read, and their order on the page; other names follow in order of appearance.
+NOTES = {
+    "Forward error": "Relative error of the final state against the step size h, on log-log axes: "
+    "a method of order p falls along a line of slope p.",
+    "Gradient error": "Relative error of the gradient against the exact gradient, for each group of inputs. "
+    "A curve that flattens is a gradient that does not converge.",
+    "Error against tolerance": "Error of the final state against the tolerance asked for.",
+    "Gradient error against tolerance": "Error of the gradient against the tolerance asked for.",
+    "Phase portrait": "The direction field, the exact trajectories as lines, the layer's as points.",
+    "State": "The backward pass as it runs from t1 to t0: state, adjoint and parameter gradient.",
+}
+BACKWARD = ("State", "Adjoint", "Parameter gradient")
+COMPARED = ("Gradient error", "Gradient error against tolerance")
+_MOST_COMPARED = 4  # panels; the problems shared by most layers
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A pair of axes and its curves."""
+
+    plot: str
+    title: str
+    layer: str
+    series: tuple[Series, ...]
+    problem: str = ""
+
+    @property
+    def log(self) -> bool:
+        """Whether both axes are logarithmic: asked for, and there is something positive to show."""
+        return any(s.log for s in self.series) and any(True for s in self.series for _ in positive(s))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The distinct labels of the curves; curves with one label have one colour."""
+        return tuple(dict.fromkeys(s.label for s in self.series if s.style != "field"))
+
+    @property
+    def axes(self) -> tuple[str, str]:
+        """What the axes show."""
+        x = next((s.x_label for s in self.series if s.x_label), "")
+        return shorten(x, 40), shorten(next((s.y_label for s in self.series if s.y_label), ""), 40)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The panels of one layer that are read together."""
+
+    name: str
+    note: str
+    panels: tuple[Panel, ...]
+
+
+def positive(series: Series) -> Iterator[tuple[float, float]]:
+    """Yield the points that logarithmic axes can show."""
+    for x, y in zip(series.x, series.y, strict=True):
+        if 0 < x < math.inf and 0 < y < math.inf:
+            yield x, y
+
+
+def fitted_slope(series: Series) -> float:
+    """Return the observed order over the finest levels clear of rounding; NaN if there is none.
+
+    The fit is that of the checks, so the legend and the verdict agree.
+    """
+    points = sorted(positive(series), reverse=True)
+    if len({x for x, _ in points}) < len(points) or not points:
+        return math.nan
+    levels = [round(1e6 * points[0][0] / x) for x, _ in points]
+    return fit_order(levels, [y for _, y in points], roundoff(points[0][0] / points[-1][0])).slope
+
+
+def slope_text(series: Series) -> str:
+    """Return the fitted slope for a legend; empty where a slope means nothing."""
+    slope = fitted_slope(series) if series.log else math.nan
+    return "" if math.isnan(slope) else f"slope {slope:.2f}"
+
+
+def figures(results: Iterable[Result]) -> list[Figure]:
+    """Return the figures of one layer."""
+    by_plot: dict[str, list[Panel]] = {}
+    for result in results:
+        for plot in dict.fromkeys(s.plot for s in result.series):
+            curves = tuple(s for s in result.series if s.plot == plot)
+            title = shorten(result.problem or result.check, 48)
+            by_plot.setdefault(plot, []).append(Panel(plot, title, result.layer, curves, result.problem))
+    found = []
+    for plot in [*NOTES, *(p for p in by_plot if p not in NOTES and p not in BACKWARD)]:
+        if plot == "State":
+            found.extend(_backward(by_plot))
+        elif plot in by_plot:
+            found.append(Figure(shorten(plot), NOTES.get(plot, ""), tuple(by_plot[plot])))
+    return found
+
+
+def _backward(by_plot: dict[str, list[Panel]]) -> list[Figure]:
+    """Return state, adjoint and parameter gradient side by side, problem by problem."""
+    panels = [p for plot in BACKWARD for p in by_plot.get(plot, ())]
+    problems = list(dict.fromkeys(p.problem for p in panels))
+    panels.sort(
+        key=lambda p: problems.index(p.problem)
+    )  # stable: within a problem the order of BACKWARD stays
+    named = tuple(
+        Panel(p.plot, p.plot if len(problems) == 1 else f"{p.plot}, {p.title}", p.layer, p.series, p.problem)
+        for p in panels
+    )
+    return [Figure("Backward pass", NOTES["State"], named)] if named else []
+
+
+def comparison(run: Run) -> list[Figure]:
+    """Return the gradient error of all layers on common axes, for the problems that most of them share."""
+    found = []
+    for plot in COMPARED:
+        curves: dict[str, dict[str, Series]] = {}
+        for result in run.results:
+            worst = _worst([s for s in result.series if s.plot == plot], result.layer)
+            if worst is not None:
+                curves.setdefault(result.problem, {})[result.layer] = worst
+        shared = sorted((p for p in curves if len(curves[p]) > 1), key=lambda p: -len(curves[p]))
+        panels = [
+            Panel(plot, shorten(p or plot, 48), "all layers", tuple(curves[p].values()), p)
+            for p in shared[:_MOST_COMPARED]
+        ]
+        if panels:
+            note = "The largest error over all groups, one curve for each layer."
+            found.append(Figure(f"{plot} of all layers", note, tuple(panels)))
+    return found
+
+
+def _worst(series: list[Series], layer: str) -> Series | None:
+    """Return, at each x, the largest error over the groups."""
+    points: dict[float, float] = {}
+    for s in series:
+        for x, y in positive(s):
+            points[x] = max(y, points.get(x, 0.0))
+    if not points:
+        return None
+    x = tuple(sorted(points, reverse=True))
+    model = series[0]
+    return Series(
+        model.plot,
+        layer,
+        x,
+        tuple(points[v] for v in x),
+        model.x_label,
+        model.y_label,
+        "points",
+        model.log,
+        model.slope,
+    )
+
+
+def describe(panel: Panel) -> str:
+    """Return the panel in words, for readers who do not see it."""
+    x, y = panel.axes
+    parts = [f"{y or 'value'} against {x or 'x'}"]
+    for s in panel.series:
+        finite = [v for v in s.y if math.isfinite(v)]
+        if s.style != "field" and finite:
+            slope = slope_text(s)
+            parts.append(
+                f"{shorten(s.label, 40) or 'curve'} from {number(finite[0])} to {number(finite[-1])}"
+                + (f", {slope}" if slope else "")
+            )
+    return "; ".join(parts) + "."

@@ -1,0 +1,127 @@
+"""What a run says, arranged for reading: the scorecard, groups of results, identity cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nodecheck.report.numbers import clean
+from nodecheck.report.words import NOT_APPLICABLE, SYMBOLS, facts_of, status_word
+from nodecheck.results import LayerCard, Result, Run, Status
+
+# A claim, and the facts that speak about it.
+_CLAIMS = (
+    ("order", ("order",)),
+    ("adjoint", ("gradient class",)),
+    ("memory", ("memory", "memory law", "memory class")),
+    ("tableau", ("tableau",)),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One layer under one theme: its worst status, how many have it, and out of how many."""
+
+    status: Status | None
+    count: int = 0
+    total: int = 0
+    first: str = ""  # id of the first result with that status
+
+    @property
+    def symbol(self) -> str:
+        """The mark of the status; a dash where the layer has no result under the theme."""
+        return SYMBOLS[self.status] if self.status else "–"
+
+    @property
+    def figures(self) -> str:
+        """The count, beside the total where only some have the status."""
+        return f"{self.count}" if self.count == self.total else f"{self.count}/{self.total}"
+
+    @property
+    def words(self) -> str:
+        """The cell as a phrase."""
+        if self.status is None:
+            return "nothing run"
+        return f"{self.count} of {self.total} {status_word(self.status)}"
+
+
+def themes(run: Run) -> tuple[str, ...]:
+    """Return the themes in order of appearance."""
+    return tuple(dict.fromkeys(r.theme for r in run.results))
+
+
+def cell(results: Iterable[Result]) -> Cell:
+    """Return the cell of these results."""
+    results = list(results)
+    for status in SYMBOLS:
+        with_it = [r for r in results if r.status is status]
+        if with_it:
+            total = len(results)
+            if status is Status.PASSED:  # what does not apply is not out of anything
+                total = sum(r.status not in NOT_APPLICABLE for r in results)
+            return Cell(status, len(with_it), total, with_it[0].id)
+    return Cell(None)
+
+
+def scorecard(run: Run, layers: Iterable[str]) -> list[tuple[str, list[Cell]]]:
+    """Return a row of cells, one for each theme, for each layer."""
+    columns = themes(run)
+    rows = []
+    for name in layers:
+        results = run.of_layer(name)
+        rows.append((name, [cell(r for r in results if r.theme == theme) for theme in columns]))
+    return rows
+
+
+@dataclass(frozen=True)
+class Group:
+    """The results of one check of one layer that share a status, over the problems it ran on."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def first(self) -> Result:
+        """The first of them, which stands for all."""
+        return self.results[0]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The problems by name."""
+        return tuple(r.problem for r in self.results if r.problem)
+
+    @property
+    def explanations(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Each distinct diagnosis or reason, with the problems on which it was made."""
+        found: dict[str, list[str]] = {}
+        for r in self.results:
+            for text in dict.fromkeys(t.strip() for t in (r.diagnosis, r.reason) if t.strip()):
+                found.setdefault(clean(text), []).append(r.problem)
+        return [(text, tuple(filter(None, names))) for text, names in found.items()]
+
+
+def groups(results: Iterable[Result], *statuses: Status) -> list[Group]:
+    """Return the results with one of the statuses, those of one layer, check and status together."""
+    found: dict[tuple[str, str, Status], list[Result]] = {}
+    for r in results:
+        if r.status in statuses:
+            found.setdefault((r.layer, r.check, r.status), []).append(r)
+    return [Group(tuple(members)) for members in found.values()]
+
+
+def identity(run: Run, name: str) -> list[tuple[str, str, str]]:
+    """Return (property, claimed, measured) rows of a layer's identity card."""
+    card = next((c for c in run.layers if c.name == name), None)
+    facts = facts_of(run.of_layer(name))
+    rows = []
+    for claim, keys in _CLAIMS:
+        claimed = _claim(card, claim)
+        key = next((k for k in keys if k in facts), "")
+        measured = facts.pop(key, "")
+        if claimed or measured:
+            rows.append((key or claim, claimed, measured))
+    return rows + [(key, "", value) for key, value in facts.items()]
+
+
+def _claim(card: LayerCard | None, name: str) -> str:
+    value = getattr(card, name, None)
+    return "" if value is None else str(value)

@@ -1,0 +1,169 @@
+"""The verdict on a layer and on a run, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nodecheck.report.numbers import number, plural, sentence, shorten, span
+from nodecheck.results import VERIFIED_SHARE, Result, Run, Status
+
+__all__ = ["Verdict", "Word", "layer_names", "number", "run_verdict", "sentence", "totals", "verdict"]
+
+# The order in which statuses are told, the worst first, with the symbol that stands beside each word.
+SYMBOLS = {
+    Status.FAILED: "✗",
+    Status.ERROR: "!",
+    Status.XPASSED: "↑",
+    Status.INCONCLUSIVE: "?",
+    Status.XFAILED: "~",
+    Status.PASSED: "✓",
+    Status.UNSUPPORTED: "–",
+    Status.SKIPPED: "·",
+}
+STATUS_WORDS = {
+    Status.XFAILED: "failed as expected",
+    Status.XPASSED: "passed unexpectedly",
+}
+WRONG = (Status.FAILED, Status.ERROR)
+NOT_APPLICABLE = (Status.SKIPPED, Status.UNSUPPORTED)
+
+
+class Word(StrEnum):
+    """The verdict on a layer, in one word."""
+
+    RIGHT = "right"
+    APART = "right apart from expected failures"
+    OUTDATED = "expectations out of date"
+    UNVERIFIED = "NOT VERIFIED"
+    WRONG = "wrong"
+
+
+WORD_SYMBOLS = {Word.RIGHT: "✓", Word.APART: "~", Word.OUTDATED: "↑", Word.UNVERIFIED: "?", Word.WRONG: "✗"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of a layer: one word, and a sentence that contains it."""
+
+    layer: str
+    word: Word
+    text: str
+
+    @property
+    def symbol(self) -> str:
+        """The mark that stands beside the word, so that colour never stands alone."""
+        return WORD_SYMBOLS[self.word]
+
+
+def status_word(status: Status) -> str:
+    """Return a status as a reader sees it."""
+    return STATUS_WORDS.get(status, status.value)
+
+
+def layer_names(run: Run) -> tuple[str, ...]:
+    """Return every layer that has a card or a result, in order of appearance."""
+    return tuple(dict.fromkeys([card.name for card in run.layers] + [r.layer for r in run.results]))
+
+
+def facts_of(results: Iterable[Result]) -> dict[str, str]:
+    """Return what was measured about a layer; where problems differ, the range."""
+    seen: dict[str, list[str]] = {}
+    for result in results:
+        for key, value in result.facts.items():
+            seen.setdefault(key, []).append(value)
+    return {key: span(values) for key, values in seen.items()}
+
+
+def verdict(run: Run, name: str) -> Verdict:
+    """Return the verdict on one layer."""
+    results = run.of_layer(name)
+    wrong = [r for r in results if r.status in WRONG]
+    expected = [r for r in results if r.status is Status.XFAILED]
+    outdated = [r for r in results if r.status is Status.XPASSED]
+    if wrong:
+        return Verdict(name, Word.WRONG, f"wrong: {_failures(wrong)}, first cause: {_statement(wrong[0])}")
+    if outdated:
+        text = f"{_checks(outdated)} passed that had been expected to fail: remove the expectation"
+        return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
+    if expected and _share(results) >= VERIFIED_SHARE:
+        apart = f"right apart from {plural(len({r.check for r in expected}), 'expected failure')}"
+        return Verdict(name, Word.APART, ", ".join([apart, *_properties(run, name)]))
+    if run.is_verified(name):
+        return Verdict(name, Word.RIGHT, f"right: {', '.join(['verified', *_properties(run, name)])}")
+    return Verdict(name, Word.UNVERIFIED, f"NOT VERIFIED: {_undecided(results)}")
+
+
+def _share(results: Iterable[Result]) -> float:
+    """Return the passed share of what applies and was not expected to fail."""
+    judged = [r for r in results if r.status not in (*NOT_APPLICABLE, Status.XFAILED)]
+    return sum(r.status is Status.PASSED for r in judged) / len(judged) if judged else 0.0
+
+
+def _undecided(results: tuple[Result, ...]) -> str:
+    applicable = [r for r in results if r.status not in NOT_APPLICABLE]
+    if not applicable:
+        reason = next((r.reason for r in results if r.reason), "")
+        return "nothing was decided" + (f" ({shorten(reason, 120)})" if reason else "")
+    open_ = [r for r in applicable if r.status is Status.INCONCLUSIVE]
+    passed = sum(r.status is Status.PASSED for r in applicable)
+    return (
+        f"{len(open_)} of {plural(len(applicable), 'result')} inconclusive; "
+        f"{100 * passed / len(applicable):.0f} % passed, {100 * VERIFIED_SHARE:.0f} % needed"
+    )
+
+
+def _failures(wrong: list[Result]) -> str:
+    failed = {r.check for r in wrong if r.status is Status.FAILED}
+    raised = {r.check for r in wrong} - failed
+    parts = [f"{plural(len(failed), 'check')} failed"] if failed else []
+    return " and ".join([*parts, *([f"{plural(len(raised), 'check')} ended in an error"] if raised else [])])
+
+
+def _checks(results: list[Result]) -> str:
+    return plural(len({r.check for r in results}), "check")
+
+
+def _statement(result: Result) -> str:
+    title = shorten(result.title or result.check, 120).rstrip(".")
+    return f"{title} ({shorten(result.problem, 30)})" if result.problem else title
+
+
+def _properties(run: Run, name: str) -> list[str]:
+    """Return the measured order and gradient class beside what was claimed."""
+    facts = facts_of(run.of_layer(name))
+    card = next((c for c in run.layers if c.name == name), None)
+    parts = []
+    if "order" in facts:
+        claimed = f" (claimed {card.order})" if card is not None and card.order is not None else ""
+        parts.append(f"forward order {shorten(facts['order'], 40)}{claimed}")
+    if "gradient class" in facts:
+        parts.append(f"gradient {shorten(facts['gradient class'], 80)}")
+    return parts
+
+
+def run_verdict(run: Run) -> str:
+    """Return the verdict on the run: one sentence that names how many layers are right."""
+    words = [verdict(run, name).word for name in layer_names(run)]
+    if not words:
+        return "No layer could be loaded" if run.load_errors else "Nothing was run"
+    good = sum(word in (Word.RIGHT, Word.APART) for word in words)
+    layers = "The layer is" if len(words) == 1 else f"{_number_of(good, len(words))} layers are"
+    if len(words) == 1:
+        return (
+            f"{layers} {words[0].value}" if words[0] is not Word.OUTDATED else "An expectation is out of date"
+        )
+    return f"{layers} right" + (" (some apart from expected failures)" if Word.APART in words else "")
+
+
+def _number_of(good: int, total: int) -> str:
+    if good == total:
+        return "Both" if total == 2 else f"All {total}"
+    return f"{good or 'None'} of {total}"
+
+
+def totals(run: Run) -> str:
+    """Return how many results have each status, the worst first: 3 failed, 41 passed."""
+    counts = [(run.count(s), status_word(s)) for s in SYMBOLS]
+    return ", ".join(f"{n} {word}" for n, word in counts if n) or "no results"
