@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ class _Solve:
     segments: tuple[Segment, ...]
     tableau: ButcherTableau
     names: tuple[str, ...]  # of the trainable parameters, in the order in which they are passed
+    others: Mapping[str, Tensor]  # frozen parameters and buffers
 
 
 def integrate_with_adjoint(
@@ -44,8 +45,8 @@ def integrate_with_adjoint(
         If the field draws random numbers, or depends on a tensor that requires grad and is neither y nor a
         parameter of `dynamics`; in the backward pass also if second derivatives are asked for.
     """
-    trainable, _ = tensors_of(dynamics)
-    solve = _Solve(dynamics, tuple(segments), tableau, tuple(trainable))
+    trainable, others = tensors_of(dynamics)
+    solve = _Solve(dynamics, tuple(segments), tableau, tuple(trainable), others)
     outputs: tuple[Tensor, ...] = _Adjoint.apply(solve, y0, *trainable.values())  # type: ignore[no-untyped-call]
     return list(outputs)
 
@@ -56,17 +57,19 @@ class _Adjoint(torch.autograd.Function):
         # Under autocast a live parameter would leave its cast copy, made without a graph, in the cache.
         copies = {name: p.detach() for name, p in zip(solve.names, params, strict=True)}
         field = DetachedField(solve.dynamics)
-        versions = _versions(solve.dynamics)
+        versions = {name: _version(tensor) for name, tensor in solve.others.items()}
+        conditions = Conditions.now(solve.dynamics, y0.device)
         # In grad mode, so that a gradient which would be lost is seen; nothing here requires grad.
         with torch.enable_grad(), fixed_randomness(y0.device):
             outputs = with_tensors(
                 solve.dynamics, copies, lambda: integrate(field, y0.detach(), solve.segments, solve.tableau)
             )
         ctx.set_materialize_grads(False)
-        ctx.solve, ctx.conditions = solve, Conditions.now(solve.dynamics, y0.device)
         # A buffer that the field itself updates (the statistics of BatchNorm) is not a constant to be saved.
-        constants = {k: v for k, v in tensors_of(solve.dynamics)[1].items() if versions.get(k) == _version(v)}
-        ctx.constants = tuple(constants)
+        now = tensors_of(solve.dynamics)[1] if versions else {}
+        constants = {name: tensor for name, tensor in now.items() if versions.get(name) == _version(tensor)}
+        ctx.solve, ctx.conditions = replace(solve, others={}), conditions
+        ctx.constants, ctx.updated = tuple(constants), tuple(now.keys() - constants.keys())
         ctx.save_for_backward(*outputs, *params, *constants.values())
         return tuple(outputs)
 
@@ -77,8 +80,9 @@ class _Adjoint(torch.autograd.Function):
         n, m = len(solve.segments), len(solve.names)
         outputs, params, constants = saved[:n], saved[n : n + m], saved[n + m :]
         copies = [p.detach().requires_grad_() for p in params]
-        # The field may update its other buffers again: on copies, or BatchNorm would count every step twice.
-        tensors = {k: v.clone() for k, v in tensors_of(solve.dynamics)[1].items() if k not in ctx.constants}
+        # What the field updates it will update again: on copies, or BatchNorm would count every step twice.
+        now = tensors_of(solve.dynamics)[1] if ctx.updated else {}
+        tensors = {name: now[name].clone() for name in ctx.updated if name in now}
         tensors |= dict(zip(ctx.constants, constants, strict=True))
         tensors |= dict(zip(solve.names, copies, strict=True))
         vjp = Vjp(solve.dynamics, copies)
@@ -114,10 +118,6 @@ def _pull_back(
 def _version(tensor: Tensor) -> tuple[int, int | None]:
     """Return a mark that changes when a tensor is replaced or changed in place."""
     return id(tensor), None if tensor.is_inference() else tensor._version
-
-
-def _versions(dynamics: VectorField) -> dict[str, tuple[int, int | None]]:
-    return {name: _version(tensor) for name, tensor in tensors_of(dynamics)[1].items()}
 
 
 def _refusing_second_order(anchor: Tensor, grads: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:

@@ -101,7 +101,7 @@ class ButcherTableau:
     def _check_sum(self, what: str, terms: tuple[Coefficient, ...], total: Coefficient, advice: str) -> None:
         received = math.fsum(terms)
         # Each float coefficient is off by half an ulp of its own size, and so may its sum be.
-        slack = 2.0**-52 * (1.0 + math.fsum(abs(x) for x in terms))
+        slack = 2.0**-52 * (1.0 + math.fsum(abs(float(x)) for x in terms))
         if not abs(received - total) <= slack:
             raise ValueError(
                 f"{what} of tableau {self.name!r} must sum to {float(total)!r}, got {received!r}; {advice}"
