@@ -153,5 +153,5 @@ CONTRACT: tuple[Mutant, ...] = (
     mutant(BufferNotReset, "stale_cache_after_first_call", "determinism", "gradient-order"),
     mutant(GradientNoise, "backward_not_reproducible", "determinism"),
     mutant(AccumulatedTwice, "accumulation_not_additive", "constant-field-gradient", "gradient-order"),
-    mutant(Float32Adjoint, "low_precision_state_accumulation", "constant-field-gradient"),
+    mutant(Float32Adjoint, "low_precision_state_accumulation", "cotangent-linearity"),
 )

@@ -143,11 +143,11 @@ class EndCapped(BackpropRK4):
         super().__init__(dynamics, t0, min(t1, 1.0), n_steps)
 
 
-class StepsIgnored(BackpropRK4):
-    """The number of steps is always ten."""
+class StepsCapped(BackpropRK4):
+    """There are never more than ten steps."""
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
-        super().__init__(dynamics, t0, t1, 10)
+        super().__init__(dynamics, t0, t1, min(n_steps, 10))
 
 
 class UnsignedStep(BackpropRK4):
@@ -188,7 +188,7 @@ FORWARD: tuple[Mutant, ...] = (
     mutant(Float32TimeGrid, "float32_time_grid", "time-precision"),
     mutant(Float32Accumulation, "low_precision_state_accumulation", "constant-field"),
     mutant(Float64Output, "dtype_hardcoded", "float32-state"),
-    mutant(StageTimesAtStart, "stage_time_wrong", "polynomial-field", "forward-order", "evaluation-times"),
+    mutant(StageTimesAtStart, "stage_time_wrong", "polynomial-field", "forward-order"),
     mutant(TimeFromZero, "option_silently_ignored", "polynomial-field", "evaluation-times"),
     mutant(WeightTypo, "tableau_coefficient_typo", "constant-field"),
     mutant(StageTypo, "tableau_coefficient_typo", "forward-order"),
@@ -196,7 +196,7 @@ FORWARD: tuple[Mutant, ...] = (
     mutant(EmbeddedRow, "order_mislabelled", "polynomial-field", "forward-order"),
     mutant(StepSizeOfUnitInterval, "option_silently_ignored", "constant-field"),
     mutant(EndCapped, "option_silently_ignored", "constant-field"),
-    mutant(StepsIgnored, "fixed_step_default_one_step", "forward-order"),
+    mutant(StepsCapped, "option_silently_ignored", "forward-order"),
     mutant(UnsignedStep, "reverse_time_broken", "reverse-time"),
     mutant(StaleFirstStage, "tableau_coefficient_typo", "forward-order"),
     mutant(BatchMean, "batch_members_coupled", "batch-independence", "solve-ivp-agreement"),

@@ -26,7 +26,7 @@ class Mutant:
     layer, original
         The wrong layer, and the right one from which it differs in one respect.
     caught_by
-        Checks that must fail the layer; others may.
+        Checks that must fail the layer; others may.  Empty: a blind spot, stated as such.
     summary
         What is wrong, in one line.
     """

@@ -1,0 +1,13 @@
+"""Right layers in odd styles: no check may fail one of them.
+
+A target: tests/layers/right_layers.py:LAYERS.
+"""
+
+from __future__ import annotations
+
+from right_adaptive import ADAPTIVE
+from right_adjoints import ADJOINTS
+from right_loops import LOOPS
+from right_multistep import MULTISTEP
+
+LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *ADAPTIVE)
