@@ -1,0 +1,86 @@
+"""Observation: what a layer returned on one problem at one resolution, for several cotangents."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from nodecheck.problems import Array, Float64, Problem
+
+Gradients = dict[str, Float64]  # group -> (K, size): one row per cotangent, the group flattened
+Jacobians = dict[str, Float64]  # group -> (B, d, size): what one component of one member's cotangent adds
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Observation:
+    """The gradients a layer returned for K cotangents.
+
+    K of three or more is advised: a fitted factor explains one number by itself, so one cotangent cannot
+    tell a scaled scalar gradient from a wrong one.
+
+    Attributes
+    ----------
+    problem
+        What was solved.
+    cotangents
+        K arrays of shape (B, d).
+    gradients
+        One mapping per cotangent, group -> gradient; None where no gradient arrived.
+    n_steps
+        Number of steps; None for an adaptive layer, whose step is not known.
+    """
+
+    problem: Problem
+    cotangents: tuple[Array, ...]
+    gradients: tuple[Mapping[str, Array | None], ...]
+    n_steps: int | None
+
+    def __post_init__(self) -> None:
+        if not self.cotangents or len(self.cotangents) != len(self.gradients):
+            msg = (
+                f"expected one gradient mapping per cotangent, got {len(self.cotangents)} cotangents "
+                f"and {len(self.gradients)} mappings"
+            )
+            raise ValueError(msg)
+
+    @property
+    def step(self) -> float | None:
+        """Signed step (t1 - t0) / n_steps; None for an adaptive layer."""
+        return None if self.n_steps is None else self.problem.duration / self.n_steps
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the groups for which no gradient arrived, for at least one cotangent."""
+        return tuple(name for name in self.problem.groups if any(g.get(name) is None for g in self.gradients))
+
+    def stacked(self) -> Gradients:
+        """Return the gradients that arrived, one row per cotangent."""
+        absent, n = self.missing(), len(self.gradients)
+        return {
+            name: np.array([np.asarray(g[name], dtype=np.float64) for g in self.gradients]).reshape(n, -1)
+            for name in self.problem.groups
+            if name not in absent
+        }
+
+    def rows(self) -> Float64:
+        """Return the cotangents as one array of shape (K, B, d)."""
+        return np.array([np.asarray(v, dtype=np.float64) for v in self.cotangents])
+
+
+def members(jacobians: Jacobians, cotangents: Float64) -> Gradients:
+    """Return what each batch member adds to each gradient: group -> (K, B, size)."""
+    return {name: np.einsum("kbi,bix->kbx", cotangents, table) for name, table in jacobians.items()}
+
+
+def pull_back(jacobians: Jacobians, cotangents: Float64) -> Gradients:
+    """Return the gradients for cotangents (K, B, d): parameters sum over the batch, y0 does not."""
+    return total(members(jacobians, cotangents))
+
+
+def total(contributions: Gradients) -> Gradients:
+    """Sum contributions (K, B, size) of parameters over the batch, and lay those of y0 side by side."""
+    return {
+        name: each.reshape(len(each), -1) if name == "y0" else each.sum(axis=1)
+        for name, each in contributions.items()
+    }
