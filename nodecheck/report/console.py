@@ -20,7 +20,7 @@ STYLES = {
 NAME_LENGTH = 28
 # Where the console cannot show the symbols, words of the same length or so.
 _ASCII = str.maketrans({
-    "✓": "ok", "✗": "FAIL", "↑": "XPASS", "–": "-", "·": "-", "−": "-", "…": "...", "×": "x", "•": "*"
+    "✓": "ok", "✗": "FAIL", "↑": "XPASS", "–": "-", "·": "-", "−": "-", "…": "...", "“": '"', "”": '"'
 })  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from nodecheck.report import svg
 from nodecheck.report.numbers import clean, shorten
-from nodecheck.report.panels import Panel, describe, positive
+from nodecheck.report.panels import Panel, describe, positive, with_gaps
 from nodecheck.report.scales import Scale, linear_scale, log_scale
 
 if TYPE_CHECKING:
@@ -87,19 +87,14 @@ def _apply(axes: Axes, which: str, scale: Scale) -> None:
 
 
 def _curves(axes: Axes, panel: Panel) -> None:
-    shown = [(s, list(positive(s))) for s in panel.series] if panel.log else [
-        (s, list(zip(s.x, s.y, strict=True))) for s in panel.series
-    ]  # fmt: skip
-    xs = [x for _, points in shown for x, _ in points if math.isfinite(x)]
-    ys = [y for _, points in shown for _, y in points if math.isfinite(y)]
+    shown = [(s, list(positive(s) if panel.log else with_gaps(s))) for s in panel.series]
+    xs = [x for _, points in shown for x, _ in points if not math.isnan(x)]
+    ys = [y for _, points in shown for _, y in points if not math.isnan(y)]
     _apply(axes, "x", log_scale(xs, at_values=True) if panel.log else linear_scale(xs))
     _apply(axes, "y", log_scale(ys, room=0.12) if panel.log else linear_scale(ys))
     for series, points in shown:
-        finite = [
-            (x, y) if math.isfinite(x) and math.isfinite(y) else (math.nan, math.nan) for x, y in points
-        ]
-        if any(x == x for x, _ in finite):
-            _curve(axes, panel, series.style, series.label, finite)
+        if any(not math.isnan(x) for x, _ in points):
+            _curve(axes, panel, series.style, series.label, points)
 
 
 def _curve(axes: Axes, panel: Panel, style: str, label: str, points: list[tuple[float, float]]) -> None:

@@ -100,6 +100,7 @@ def _environment() -> jinja2.Environment:
         "duration": numbers.duration,
         "moment": numbers.moment,
         "plural": numbers.plural,
+        "statement": words.statement,
         "word": words.status_word,
         "symbol": words.SYMBOLS.__getitem__,
         "anchor": anchor,

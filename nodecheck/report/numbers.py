@@ -30,7 +30,10 @@ def shorten(text: str, length: int = _NAME_LENGTH) -> str:
 
 
 def number(value: float) -> str:
-    """Return a value with three significant digits: 4.00, 0.0123, 1.20e-13; whole numbers in full."""
+    """Return a value with three significant digits, two beside an exponent: 4.00, 0.0123, 1.2e-13.
+
+    Whole numbers are written in full: they are counts, or exact.
+    """
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):

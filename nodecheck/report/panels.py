@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nodecheck.numerics import fit_order, roundoff
 from nodecheck.report.numbers import number, shorten
@@ -23,6 +23,9 @@ NOTES = {
 }
 BACKWARD = ("State", "Adjoint", "Parameter gradient")
 COMPARED = ("Gradient error", "Gradient error against tolerance")
+LARGEST = (
+    1e100  # what is drawn at most: beyond, the arithmetic of axes overflows; the tables have every number
+)
 _MOST_COMPARED = 4  # panels; the problems shared by most layers
 
 
@@ -65,8 +68,14 @@ class Figure:
 def positive(series: Series) -> Iterator[tuple[float, float]]:
     """Yield the points that logarithmic axes can show."""
     for x, y in zip(series.x, series.y, strict=True):
-        if 0 < x < math.inf and 0 < y < math.inf:
+        if 1 / LARGEST < x < LARGEST and 1 / LARGEST < y < LARGEST:
             yield x, y
+
+
+def with_gaps(series: Series) -> Iterator[tuple[float, float]]:
+    """Yield the points for linear axes; NaN, a gap in the curve, stands for what cannot be shown."""
+    for x, y in zip(series.x, series.y, strict=True):
+        yield (x, y) if abs(x) < LARGEST and abs(y) < LARGEST else (math.nan, math.nan)
 
 
 def fitted_slope(series: Series) -> float:
@@ -75,9 +84,9 @@ def fitted_slope(series: Series) -> float:
     The fit is that of the checks, so the legend and the verdict agree.
     """
     points = sorted(positive(series), reverse=True)
-    if len({x for x, _ in points}) < len(points) or not points:
-        return math.nan
     levels = [round(1e6 * points[0][0] / x) for x, _ in points]
+    if not points or len(set(levels)) < len(points):
+        return math.nan
     return fit_order(levels, [y for _, y in points], roundoff(points[0][0] / points[-1][0])).slope
 
 
@@ -140,25 +149,14 @@ def comparison(run: Run) -> list[Figure]:
 
 def _worst(series: list[Series], layer: str) -> Series | None:
     """Return, at each x, the largest error over the groups."""
-    points: dict[float, float] = {}
+    largest: dict[float, float] = {}
     for s in series:
         for x, y in positive(s):
-            points[x] = max(y, points.get(x, 0.0))
-    if not points:
+            largest[x] = max(y, largest.get(x, 0.0))
+    if not largest:
         return None
-    x = tuple(sorted(points, reverse=True))
-    model = series[0]
-    return Series(
-        model.plot,
-        layer,
-        x,
-        tuple(points[v] for v in x),
-        model.x_label,
-        model.y_label,
-        "points",
-        model.log,
-        model.slope,
-    )
+    xs = tuple(sorted(largest, reverse=True))
+    return replace(series[0], label=layer, x=xs, y=tuple(largest[x] for x in xs), style="points")
 
 
 def describe(panel: Panel) -> str:

@@ -40,7 +40,8 @@ def linear_scale(values: Sequence[float]) -> Scale:
 def log_scale(values: Sequence[float], *, at_values: bool = False, room: float = 0.04) -> Scale:
     """Return a logarithmic scale with numbers at powers of ten.
 
-    With `at_values` they stand at the values themselves, where these are few and close together.  `room` is the share of the axis left free at either end.
+    With `at_values` they stand at the values themselves, where these are few and close together.
+    `room` is the share of the axis left free at either end.
     """
     low, high = min(values), max(values)
     decades = math.log10(high) - math.log10(low)

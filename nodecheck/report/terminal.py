@@ -92,7 +92,7 @@ def _mark(group: Group) -> str:
 
 
 def _title(group: Group) -> str:
-    return shorten(group.first.title or group.first.check, 200)
+    return words.statement(group.first)
 
 
 def _names(problems: Sequence[str]) -> str:

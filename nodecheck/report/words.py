@@ -83,7 +83,7 @@ def verdict(run: Run, name: str) -> Verdict:
     expected = [r for r in results if r.status is Status.XFAILED]
     outdated = [r for r in results if r.status is Status.XPASSED]
     if wrong:
-        return Verdict(name, Word.WRONG, f"wrong: {_failures(wrong)}, first cause: {_statement(wrong[0])}")
+        return Verdict(name, Word.WRONG, f"wrong: {_failures(wrong)}, first cause: {statement(wrong[0])}")
     if outdated:
         text = f"{_checks(outdated)} passed that had been expected to fail: remove the expectation"
         return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
@@ -125,9 +125,10 @@ def _checks(results: list[Result]) -> str:
     return plural(len({r.check for r in results}), "check")
 
 
-def _statement(result: Result) -> str:
-    title = shorten(result.title or result.check, 120).rstrip(".")
-    return f"{title} ({shorten(result.problem, 30)})" if result.problem else title
+def statement(result: Result) -> str:
+    """Return what a failed result says; after an error its title was neither shown nor refuted."""
+    title = shorten(result.title or result.check, 200).rstrip(".")
+    return f"“{title}” ended in an error" if result.status is Status.ERROR else title
 
 
 def _properties(run: Run, name: str) -> list[str]:
@@ -144,17 +145,18 @@ def _properties(run: Run, name: str) -> list[str]:
 
 
 def run_verdict(run: Run) -> str:
-    """Return the verdict on the run: one sentence that names how many layers are right."""
-    words = [verdict(run, name).word for name in layer_names(run)]
-    if not words:
+    """Return the verdict on the run: one phrase that names how many layers are right."""
+    found = [verdict(run, name).word for name in layer_names(run)]
+    if not found:
         return "No layer could be loaded" if run.load_errors else "Nothing was run"
-    good = sum(word in (Word.RIGHT, Word.APART) for word in words)
-    layers = "The layer is" if len(words) == 1 else f"{_number_of(good, len(words))} layers are"
-    if len(words) == 1:
+    if len(found) == 1:
         return (
-            f"{layers} {words[0].value}" if words[0] is not Word.OUTDATED else "An expectation is out of date"
+            "An expectation is out of date" if found[0] is Word.OUTDATED else f"The layer is {found[0].value}"
         )
-    return f"{layers} right" + (" (some apart from expected failures)" if Word.APART in words else "")
+    good = sum(word in (Word.RIGHT, Word.APART) for word in found)
+    bad = found.count(Word.WRONG)
+    wrong = f", {bad} {'is' if bad == 1 else 'are'} wrong" if bad and good else ""
+    return f"{_number_of(good, len(found))} layers are right{wrong}"
 
 
 def _number_of(good: int, total: int) -> str:

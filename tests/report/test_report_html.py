@@ -1,0 +1,352 @@
+# ruff: noqa: E501
+"""The HTML report, parsed as a browser parses it."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections import Counter
+from dataclasses import replace
+
+import html5lib
+import pytest
+from bs4 import BeautifulSoup
+from sample_runs import card, large_run, realistic_run, result, right_results, run_of
+
+from nodecheck.report.anchors import anchor
+from nodecheck.report.html import embedded, render
+from nodecheck.report.numbers import bound, quantity
+from nodecheck.results import LayerCard, Outcome, Result, Run, Series, at_most, from_json
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "\" onmouseover='alert(1)'",
+    "]]><!--\u2028\u2029-->",
+    "{{ 7 * 7 }} {% raw %}",
+    "$\\frac{x}$ 日本語 \x1b\x00",
+    "x" * 10_000,
+)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return render(realistic_run())
+
+
+@pytest.fixture(scope="module")
+def page(text) -> BeautifulSoup:
+    return BeautifulSoup(text, "html5lib")
+
+
+def parsed(run: Run) -> BeautifulSoup:
+    return BeautifulSoup(render(run), "html5lib")
+
+
+def hostile_run(text: str) -> Run:
+    """Return a run in which everything that comes from outside is the text."""
+    curves = (
+        Series(text, text, (0.1, 0.05), (1e-2, 1e-3), text, text, "points", True, 2.0),
+        Series("Gradient error", text, (0.1, 0.05), (1e-2, 1e-3), text, text, "points", True, 2.0),
+    )
+    common = {"problem": text, "theme": text, "kind": text, "cite": text, "diagnosis": text, "reason": text,
+              "facts": {text: text}, "reproducer": text, "series": curves}  # fmt: skip
+    results = [
+        Result(text, f"{text}{k}", outcome=outcome, title=text, expected=expected,
+               measurements=(at_most(text, 1.0, limit, text),) if outcome is Outcome.MEASURED else (), **common)
+        for k, (outcome, limit, expected) in enumerate([
+            (Outcome.MEASURED, 2.0, ""), (Outcome.MEASURED, 0.0, ""), (Outcome.MEASURED, 0.0, text),
+            (Outcome.MEASURED, 2.0, text), (Outcome.ERROR, 0.0, ""), (Outcome.INCONCLUSIVE, 0.0, ""),
+        ])
+    ]  # fmt: skip
+    cards = (LayerCard(text, text, text, adjoint=text, memory=text, tableau=text, origin=text),)
+    return Run(
+        tuple(results), cards, (text,), text, 0, text, text, 1.0, {text: text}, {text: text}, (text,), text
+    )
+
+
+def test_the_document_is_valid_html(text):
+    html5lib.HTMLParser(strict=True).parse(text)
+
+
+def test_equal_runs_give_equal_documents(text):
+    assert render(realistic_run()) == text
+
+
+def test_the_headline_is_the_verdict(page):
+    assert page.h1.get_text() == "2 of 5 layers are right, 1 is wrong"
+
+
+def test_every_layer_has_its_verdict_in_words(page):
+    texts = [li.get_text(" ", strip=True) for li in page.select(".verdicts li")]
+    assert (
+        texts[0]
+        == "✓ odelayer right: verified, forward order 4.00 (claimed 4), gradient discretely consistent"
+    )
+    assert len(texts) == 5
+
+
+def test_the_header_tells_how_to_repeat_the_run(page):
+    assert page.select_one(".command code").get_text() == realistic_run().command
+
+
+def test_the_header_tells_date_version_profile_seed_and_duration(page):
+    values = [dd.get_text() for dd in page.select(".meta dd")]
+    assert values == ["2025-03-04 09:12:44 UTC", "0.1.0", "ci", "7", "31.4 s"]
+
+
+def test_warnings_are_told(page):
+    assert "CUDA is not available" in page.select_one(".note").get_text()
+
+
+def test_load_errors_are_told():
+    note = parsed(run_of([], load_errors={"x.py:Y": "ModuleNotFoundError: z"})).select_one(".note.failed")
+    assert "x.py:Y could not be loaded." in note.get_text()
+    assert "ModuleNotFoundError: z" in note.get_text()
+
+
+def test_the_scorecard_has_a_row_for_each_layer_and_a_column_for_each_theme(page):
+    rows = page.select("table.score tbody tr")
+    assert len(rows) == 5
+    assert {len(row.find_all("td")) for row in rows} == {6}
+
+
+def test_a_cell_of_the_scorecard_is_symbol_and_word(page):
+    assert page.select_one(".cell.failed").get_text(" ", strip=True).replace("  ", " ") == "✗ 1/5 failed"
+
+
+def test_every_link_inside_the_page_has_its_target(page):
+    ids = {tag["id"] for tag in page.select("[id]")}
+    assert [a["href"] for a in page.select("a[href^='#']") if a["href"][1:] not in ids] == []
+
+
+def test_no_id_is_used_twice(page):
+    assert [i for i, n in Counter(tag["id"] for tag in page.select("[id]")).items() if n > 1] == []
+
+
+def test_every_reference_of_a_drawing_is_to_an_id_of_the_page(page, text):
+    ids = {tag["id"] for tag in page.select("[id]")}
+    assert set(re.findall(r"url\(#([^)]+)\)", text)) <= ids
+    assert {use["href"][1:] for use in page.select("use")} <= ids
+
+
+def test_every_result_has_its_stable_anchor(page):
+    ids = {tag["id"] for tag in page.select("[id]")}
+    assert [r.id for r in realistic_run().results if anchor(r.id) not in ids] == []
+
+
+def test_every_measurement_is_in_the_table(page):
+    for r in realistic_run().results:
+        rows = page.select(f'[data-layer="{r.layer}"] tbody')
+        body = next(b for b in rows if r.check in b.get_text() and r.problem in b.get_text())
+        for m in r.measurements:
+            assert any(
+                m.name in row.get_text()
+                and quantity(m.value, m.unit) in row.get_text()
+                and bound(m) in row.get_text()
+                for row in body.find_all("tr")
+            )
+
+
+def test_passed_results_are_folded_away(page):
+    for body in page.select('tbody[data-status="passed"]'):
+        assert body.find_parent("details") is not None
+    assert page.select_one("#checks details[open]") is None
+
+
+def test_failed_results_are_not_folded_away(page):
+    assert all(
+        body.find_parent("details") is None for body in page.select('#checks tbody[data-status="failed"]')
+    )
+
+
+def test_the_identity_card_sets_claims_beside_measurements(page):
+    rows = [
+        [c.get_text() for c in row.find_all(["th", "td"])]
+        for row in page.select(".card")[0].select("tbody tr")
+    ]
+    assert ["order", "4", "4.00"] in rows
+    assert ["gradient class", "continuous", "discretely consistent"] in rows
+    assert ["evaluations per step in backward", "–", "8"] in rows
+
+
+def test_a_finding_has_diagnosis_numbers_reproducer_and_source(page):
+    text = page.select_one("#fix .finding").get_text(" ", strip=True)
+    for part in ("about +1.1 steps of 1/16", "0.0667", "at most 5.7e-14", "nodecheck.replay", "Hairer"):
+        assert part in text
+
+
+def test_later_failures_of_a_layer_are_folded_behind_the_first():
+    checks = ("constant-field", "saved-states", "peak-memory", "batch-independence", "nothing-mutated")
+    page = parsed(run_of([result("m", c, measurements=(at_most("e", 1.0, 0.0),)) for c in checks]))
+    assert len(page.select("#fix details.more .finding")) == 2
+
+
+def test_a_run_without_failures_says_so():
+    assert "Nothing failed." in parsed(run_of(right_results("m"))).select_one("#fix").get_text()
+
+
+def test_expected_failures_have_their_reason(page):
+    assert "Counts one state more than it claims" in page.select_one("#expected").get_text()
+
+
+def test_unexpected_passes_are_set_apart(page):
+    assert "time-given-to-field" in page.select_one(".finding.outdated").get_text()
+
+
+def test_inconclusive_results_have_their_reason(page):
+    assert "Not asymptotic" in page.select_one("#inconclusive").get_text()
+
+
+def test_every_drawing_has_title_and_description(page):
+    drawings = page.select("svg")
+    assert drawings
+    for svg in drawings:
+        ids = svg["aria-labelledby"].split()
+        assert [bool(page.find(id=i).get_text()) for i in ids] == [True, True]
+
+
+def test_the_legend_has_the_fitted_slope(page):
+    assert "y1 slope 4.01" in page.select_one(".small .legend").get_text(" ", strip=True)
+
+
+def test_the_backward_pass_is_side_by_side(page):
+    figure = next(f for f in page.select("figure") if f.h4.get_text() == "Backward pass")
+    assert [h.get_text() for h in figure.select("h5")] == ["State", "Adjoint", "Parameter gradient"]
+
+
+def test_several_layers_are_compared_in_one_figure(page):
+    labels = page.select_one("figure.wide .legend").get_text()
+    assert all(name in labels for name in ("odelayer", "blog layer", "torchdiffeq:rk4"))
+
+
+def test_one_layer_is_compared_with_none():
+    assert parsed(run_of(right_results("m"), [card("m")])).select_one("figure.wide") is None
+
+
+def test_every_figure_has_its_numbers(page):
+    assert all(f.select_one("details.numbers td") for f in page.select("figure"))
+
+
+def test_drawings_have_no_colour_of_their_own(page):
+    assert re.findall(r"#[0-9a-fA-F]{6}", " ".join(map(str, page.select("svg")))) == []
+
+
+def test_every_table_has_headers_with_scope(page):
+    for table in page.select("table"):
+        assert table.select("th[scope]")
+    assert page.select("th:not([scope])") == []
+
+
+def test_the_page_needs_nothing_from_outside(text):
+    assert re.findall(r"""(?:src|href)=["'](?!#|data:,)""", text) == []
+    assert "@import" not in text
+    assert "url(http" not in text
+
+
+def test_the_policy_admits_our_script_and_no_other(page):
+    import base64
+    import hashlib
+
+    policy = page.select_one("meta[http-equiv]")["content"]
+    digest = hashlib.sha256(page.select_one("script:not([type])").string.encode()).digest()
+    assert f"script-src 'sha256-{base64.b64encode(digest).decode()}'" in policy
+
+
+def test_the_embedded_data_is_the_run(page):
+    run = from_json(page.select_one("#nodecheck-data").string)
+    assert replace(run, results=tuple(replace(r, series=()) for r in run.results)) == replace(
+        realistic_run(), results=tuple(replace(r, series=()) for r in realistic_run().results)
+    )
+
+
+def test_the_embedded_curves_have_seven_digits(page):
+    mine = from_json(page.select_one("#nodecheck-data").string).results[1].series[0]
+    assert mine.y == pytest.approx(realistic_run().results[1].series[0].y, rel=1e-6)
+
+
+def test_the_embedded_data_cannot_end_its_element():
+    assert not set("<>&\u2028\u2029") & set(embedded(hostile_run("</script><!--\u2028\u2029&")))
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_text_from_outside_adds_no_element(hostile):
+    page = parsed(hostile_run(hostile))
+    assert len(page.select("script")) == 2
+    assert page.select("img") == []
+    assert [t for t in page.find_all(True) if any(k.startswith("on") for k in t.attrs)] == []
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_text_from_outside_leaves_the_document_valid(hostile):
+    html5lib.HTMLParser(strict=True).parse(render(hostile_run(hostile)))
+
+
+def test_a_very_long_name_does_not_fill_the_page():
+    visible = re.sub(
+        r'id="nodecheck-data">.*?</script>', "", render(hostile_run("x" * 10_000)), flags=re.DOTALL
+    )
+    assert len(visible) < 250_000
+
+
+VALUES = {
+    "nan": (math.nan, math.nan, math.nan),
+    "infinite": (math.inf, 1.0, -math.inf),
+    "zero": (0.0, 0.0, 0.0),
+    "equal": (1.0, 1.0, 1.0),
+    "huge": (1e300, 1.0, 1e-300),
+    "overflowing": (1.7e308, -1.7e308, 0.0),
+    "subnormal": (5e-324, 1e-320, 1e-310),
+    "negative": (-1.0, -2.0, -3.0),
+    "partly finite": (1e-2, math.nan, 1e-4),
+}
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["linear", "log"])
+@pytest.mark.parametrize("style", ["points", "line", "field"])
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
+def test_any_curve_is_drawn(values, style, log):
+    curves = (
+        Series("Forward error", "a", (0.4, 0.2, 0.1), values, "h", "e", style, log, 4.0),
+        Series("Forward error", "b", values, (1.0, 0.1, 0.01), "h", "e", style, log, 4.0),
+    )
+    page = parsed(run_of([result("m", "forward-order", series=curves)]))
+    drawing = str(page.select_one("svg"))
+    assert page.select_one("svg path")
+    assert not re.search(r"\b(nan|inf)\b", drawing.split("</desc>")[1])
+
+
+def test_an_empty_curve_is_drawn():
+    page = parsed(run_of([result("m", "forward-order", series=(Series("Other", "a", (), ()),))]))
+    assert page.select_one("svg")
+
+
+def test_a_measurement_that_is_not_a_number_is_told_as_broken():
+    page = parsed(run_of([result("m", "constant-field", measurements=(at_most("error", math.nan, 1.0),))]))
+    assert "✗ not a number" in page.select_one("#checks td.bad").get_text()
+
+
+def test_an_empty_run_is_a_page():
+    assert parsed(run_of([])).h1.get_text() == "Nothing was run"
+
+
+def test_a_run_of_errors_only_is_a_page():
+    bad = [
+        result("m", c, outcome=Outcome.ERROR, measurements=(), diagnosis="a\nb")
+        for c in ("peak-memory", "saved-states")
+    ]
+    page = parsed(run_of(bad))
+    assert page.h1.get_text() == "The layer is wrong"
+    assert [pre.get_text() for pre in page.select("#fix pre.trace")] == ["a\nb", "a\nb"]
+
+
+def test_ten_layers_stay_within_the_size_budget():
+    assert len(render(large_run()).encode()) < 1_500_000
+
+
+@pytest.mark.slow
+def test_ten_layers_are_drawn_within_a_few_seconds():
+    begin = time.process_time()
+    render(large_run())
+    assert time.process_time() - begin < 10

@@ -1,0 +1,167 @@
+# ruff: noqa: E501
+"""The verdicts and numbers that the terminal and the page have in common."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import pytest
+from sample_runs import card, realistic_run, replaced, result, right_results, run_of
+
+from nodecheck.report import words
+from nodecheck.report.anchors import anchor
+from nodecheck.report.numbers import clean, duration, moment, number, sentence, shorten, span
+from nodecheck.results import Outcome, at_least, at_most
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3.98, "3.98"), (3.999, "4.00"), (0.0123, "0.0123"), (1.234e-13, "1.2e-13"), (123.4, "123"), (0.0, "0"),
+        (16.0, "16"), (-0.5, "−0.500"), (1e300, "1.0e300"), (math.nan, "not a number"), (math.inf, "infinity"),
+        (-math.inf, "−infinity"), (9.9999e-4, "0.00100"), (99999.9, "1.0e5"), (5e-324, "4.9e-324"),
+    ],
+)  # fmt: skip
+def test_a_number_has_three_significant_digits(value, text):
+    assert number(value) == text
+
+
+def test_a_measurement_is_told_as_value_and_bound():
+    assert sentence(at_least("order", 3.98, 3.5)) == "value 3.98, bound at least 3.5"
+
+
+def test_a_bound_keeps_its_unit():
+    assert sentence(at_most("growth", 4.2, 1.0, "states")) == "value 4.20 states, bound at most 1 states"
+
+
+def test_an_infinite_bound_is_told():
+    assert sentence(at_most("error", 0.5, math.inf)) == "value 0.500, bound at most infinity"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.021, "21 ms"), (31.42, "31.4 s"), (125.0, "2 min 5 s")])
+def test_a_duration_is_told_in_its_own_unit(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_a_moment_loses_its_fraction():
+    assert moment("2025-03-04T09:12:44.123456+00:00") == "2025-03-04 09:12:44 UTC"
+
+
+def test_facts_of_several_problems_become_a_range():
+    assert span(["4.01", "3.98", "4.00"]) == "3.98 to 4.01"
+
+
+def test_facts_that_are_words_become_a_list():
+    assert span(["constant", "linear", "constant"]) == "constant, linear"
+
+
+def test_control_characters_are_replaced():
+    assert clean("a\x1b[31mb\x00\u202ec\ud800") == "a\ufffd[31mb\ufffd\ufffdc\ufffd"
+
+
+def test_a_long_name_keeps_both_its_ends():
+    assert shorten("start" + "x" * 10_000 + "end", 40).endswith("end")
+    assert shorten("start" + "x" * 10_000 + "end", 40).startswith("start")
+    assert len(shorten("x" * 10_000, 40)) == 40
+
+
+def test_a_right_layer_is_told_with_its_order_and_class():
+    run = run_of(right_results("mine"), [card("mine")])
+    expected = "right: verified, forward order 4.00 (claimed 4), gradient discretely consistent"
+    assert words.verdict(run, "mine").text == expected
+
+
+def test_a_wrong_layer_is_told_with_its_first_cause():
+    text = words.verdict(realistic_run(), "blog layer").text
+    assert text.startswith(
+        "wrong: 2 checks failed and 1 check ended in an error, first cause: Constant field is not"
+    )
+
+
+def test_expected_failures_are_set_apart():
+    assert words.verdict(realistic_run(), "torchdiffeq:rk4").text.startswith(
+        "right apart from 1 expected failure,"
+    )
+
+
+def test_an_expectation_that_no_longer_fails_is_told():
+    assert words.verdict(realistic_run(), "dopri5").word is words.Word.OUTDATED
+
+
+def test_an_undecided_layer_is_not_verified():
+    text = words.verdict(realistic_run(), "mine-float32").text
+    assert text == "NOT VERIFIED: 8 of 24 results inconclusive; 67 % passed, 95 % needed"
+
+
+def test_expected_failures_do_not_hide_that_the_rest_was_undecided():
+    undecided = [
+        result("m", c, outcome=Outcome.INCONCLUSIVE, measurements=()) for c in ("peak-memory", "saved-states")
+    ]
+    known = result("m", "constant-field", expected="known", measurements=(at_most("e", 1.0, 0.0),))
+    assert words.verdict(run_of([known, *undecided]), "m").word is words.Word.UNVERIFIED
+
+
+def test_a_layer_of_which_all_was_skipped_is_not_verified_and_says_why():
+    run = run_of(
+        [result("m", "peak-memory", outcome=Outcome.SKIPPED, measurements=(), reason="torchode is missing")]
+    )
+    assert words.verdict(run, "m").text == "NOT VERIFIED: nothing was decided (torchode is missing)"
+
+
+def test_an_error_is_not_told_as_if_its_title_held():
+    bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=())
+    text = words.verdict(run_of(replaced(right_results("m"), bad)), "m").text
+    assert text.endswith("first cause: “Every parameter receives its gradient” ended in an error")
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        (realistic_run(), "2 of 5 layers are right, 1 is wrong"),
+        (run_of(right_results("m")), "The layer is right"),
+        (run_of([*right_results("a"), *right_results("b")]), "Both layers are right"),
+        (run_of([]), "Nothing was run"),
+        (run_of([], load_errors={"x.py:Y": "ModuleNotFoundError"}), "No layer could be loaded"),
+    ],
+)
+def test_the_run_is_told_in_one_phrase(run, text):
+    assert words.run_verdict(run) == text
+
+
+def test_totals_tell_the_worst_first():
+    assert words.totals(realistic_run()).startswith(
+        "5 failed, 1 error, 1 passed unexpectedly, 8 inconclusive"
+    )
+
+
+def test_a_plain_result_id_is_its_own_anchor():
+    assert anchor("mine:gradient-order:rotation") == "mine:gradient-order:rotation"
+
+
+def test_an_anchor_contains_nothing_that_ends_an_attribute():
+    assert set(anchor("<script>\"' é" * 1000)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_different_names_have_different_anchors():
+    assert anchor("a b") != anchor("a  b")
+
+
+@pytest.mark.parametrize("module", ["html", "terminal", "words"])
+def test_the_report_imports_neither_torch_nor_jax(module):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import sample_runs; from nodecheck.report import html, terminal;"
+        "html.render(sample_runs.realistic_run());"
+        "assert not {'torch', 'jax', 'scipy', 'matplotlib.pyplot'} & set(sys.modules)"
+        if module == "html"
+        else f"import sys; import nodecheck.report.{module};"
+        "assert not {'torch', 'jax', 'matplotlib', 'jinja2'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(_HERE)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+_HERE = __file__.rpartition("/")[0]
