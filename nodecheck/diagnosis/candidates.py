@@ -6,7 +6,7 @@ import numpy as np
 
 from nodecheck.diagnosis.case import Candidate, Case
 from nodecheck.diagnosis.entries import wrong_entries
-from nodecheck.diagnosis.factors import Factor, fit_factor, scaled
+from nodecheck.diagnosis.factors import ROUNDING, Factor, fit_factor, scaled
 from nodecheck.diagnosis.hypotheses import Hypotheses, Levels
 from nodecheck.diagnosis.observation import Gradients
 
@@ -16,7 +16,7 @@ def of_all_groups(case: Case, hypotheses: Hypotheses) -> list[Candidate]:
     found = [Candidate(f"match {name}", levels) for name, levels in hypotheses.whole.items()]
     params = tuple(name for name in case.groups if name != "y0")
     for groups in {case.groups, params} - {()}:
-        found.append(_factor(case, hypotheses.exact, groups))
+        found += _factor(case, hypotheses.exact, groups)
     return found
 
 
@@ -32,7 +32,8 @@ def of_two_mistakes(case: Case, hypotheses: Hypotheses) -> list[Candidate]:
             factor = fit_factor(case.observed, levels, groups, case.ratio)
             prediction = scaled(factor, levels, groups)
             residual = _residual(case, factor, prediction, groups)
-            if factor.fine < 0.0 or set(factor.names(case.fine, residual)) - {"1"}:
+            names = factor.names(case.fine, residual)
+            if factor.is_consistent and names and (factor.fine < 0.0 or names != ["1"]):
                 whose = "all are" if groups == case.groups else "those of the parameters are"
                 words = factor.describe(case.fine, residual, "that")
                 phrase = f"match {name}, and {whose} {words}"
@@ -40,13 +41,15 @@ def of_two_mistakes(case: Case, hypotheses: Hypotheses) -> list[Candidate]:
     return found
 
 
-def _factor(case: Case, levels: Levels, groups: tuple[str, ...]) -> Candidate:
-    """Return the candidate that some groups are a constant times the exact gradient."""
+def _factor(case: Case, levels: Levels, groups: tuple[str, ...]) -> list[Candidate]:
+    """Return the candidate that some groups are a constant times the exact gradient, if it is constant."""
     factor = fit_factor(case.observed, levels, groups, case.ratio)
+    if not factor.is_consistent:
+        return []
     prediction = scaled(factor, levels, groups)
     residual = _residual(case, factor, prediction, groups)
     words = factor.describe(case.fine, residual, "the exact gradient")
-    return Candidate(f"be {words}", prediction, True, factor.weights(groups))
+    return [Candidate(f"be {words}", prediction, True, factor.weights(groups))]
 
 
 def _residual(case: Case, factor: Factor, prediction: Levels, groups: tuple[str, ...]) -> float:
@@ -59,9 +62,11 @@ def of_one_group(case: Case, hypotheses: Hypotheses, name: str) -> list[Candidat
     zero, constant = _constant_rows(case, name)
     found = [
         Candidate("be zero", zero),
-        Candidate("ignore the cotangent", constant, fitted=True),
-        _factor(case, hypotheses.exact, (name,)),
+        *_factor(case, hypotheses.exact, (name,)),
     ]
+    # A layer that ignores the cotangent repeats itself to rounding; "nearly" would be a fit of many numbers.
+    if case.compare(constant, (name,)).size <= ROUNDING:
+        found.append(Candidate("ignore the cotangent", constant, fitted=True))
     for phrase, levels in {**hypotheses.single[name], **hypotheses.whole}.items():
         found.append(Candidate(f"match {phrase}", levels))
     return found + wrong_entries(case, name)

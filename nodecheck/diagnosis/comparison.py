@@ -27,6 +27,8 @@ BETTER = 30.0
 # If two predictions differ by D and the layer's own error is E, their residuals differ by less than a factor
 # of 3 whenever D < 2 E: then this measurement does not separate them.
 INSEPARABLE = 3.0
+# The coarse level need not separate as well, as its discretisation error is larger, but must not disagree.
+NEARER = 2.0
 # Orders tried when extrapolating; the order of a layer under test is not known, only that it is an integer.
 _ORDERS = range(1, 7)
 
@@ -74,11 +76,17 @@ class Comparison:
         size = max(self.size, own_error)
         shrinks = size == own_error or self.order >= INCONSISTENT_BELOW
         is_discretisation = shrinks if self.coarse is not None and self.ratio > 1.0 else size <= level
-        if not (np.isfinite(self.size) and is_discretisation):
+        if not (np.isfinite(self.size) and is_discretisation and self._is_nearer_at_the_coarse_level(null)):
             return False
         if size * BETTER <= null.size:
             return True
         return null.order < INCONSISTENT_BELOW and max(self.limit, own_error) * BETTER <= null.limit
+
+    def _is_nearer_at_the_coarse_level(self, null: Comparison) -> bool:
+        """Tell whether the coarse level, where there is one, does not contradict the fine one."""
+        if self.coarse is None or null.coarse is None:
+            return True
+        return float(np.linalg.norm(self.coarse)) * NEARER <= float(np.linalg.norm(null.coarse))
 
 
 def compare(

@@ -17,7 +17,7 @@ _POWER_MARGIN = 0.2
 _NAME_MARGIN = 3.0
 # Names are up to a few per cent apart (2/3 and 1/1.4): beyond this a name would be a guess.
 _WIDEST_MARGIN = 0.05
-_ROUNDING = 1e-6  # no layer is converged further than that, and no two names are this close by design
+ROUNDING = 1e-6  # no layer is converged further than that, and no two names are this close by design
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Factor:
         return nearest if nearest in (-1, 0, 1) and abs(measured - nearest) < _POWER_MARGIN else None
 
     @property
+    def is_consistent(self) -> bool:
+        """Whether the two levels agree on the factor, up to a power of h; a random one does not."""
+        return self.coarse is None or self.ratio == 1.0 or self.power is not None
+
+    @property
     def limit(self) -> float:
         """The fine factor without its error of first order in h, the power of h itself kept."""
         if self.coarse is None or self.power is None:
@@ -53,7 +58,7 @@ class Factor:
     def names(self, observation: Observation, residual: float) -> list[str]:
         """Return the names that fit the factor's magnitude; none if it is too uncertain to be named."""
         change = abs(self.limit / self.fine - 1.0) if self.fine else 0.0
-        margin = max(_ROUNDING, change, _NAME_MARGIN * residual)
+        margin = max(ROUNDING, change, _NAME_MARGIN * residual)
         if margin > _WIDEST_MARGIN:
             return []
         known = _names(observation, self.power)

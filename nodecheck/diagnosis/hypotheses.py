@@ -6,8 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from nodecheck.diagnosis.adjoints import make_world, right, steady, stepwise
+from nodecheck.diagnosis.adjoints import steady
 from nodecheck.diagnosis.observation import Gradients, Jacobians, Observation, members, pull_back
+from nodecheck.diagnosis.steps import stepwise
+from nodecheck.diagnosis.world import make_world, right
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference import sensitivity
 

@@ -233,13 +233,13 @@ def test_a_random_group_is_unexplained_and_the_others_right(seed):
     assert "of the exact magnitude at an angle of" in text
 
 
-def test_a_scalar_group_of_random_numbers_is_unexplained():
-    rng = np.random.default_rng(0)
-    pairs = [
-        [altered(observe(problems.spiral, n), lambda _: {"A": rng.standard_normal((2, 2))}) for n in (64, 32)]
-        for _ in range(5)
-    ]
-    assert all("Unexplained" in explain_gradient(*pair) for pair in pairs)
+def test_three_random_numbers_for_a_scalar_parameter_are_unexplained():
+    # The hardest case: 1 of 900 such draws over six problems came near to one of the hypotheses.
+    rng, problem = np.random.default_rng(0), problems.cubic(5.0)
+    pair = [observe(problem, n) for n in (64, 32)]
+    for _ in range(40):
+        wrong = [altered(o, lambda _: {"k": rng.standard_normal(())}) for o in pair]
+        assert "Unexplained: ∂L/∂k" in explain_gradient(*wrong)
 
 
 def test_one_resolution_is_enough_for_an_accurate_layer():
