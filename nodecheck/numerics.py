@@ -164,4 +164,5 @@ def richardson(coarse: Array, fine: Array, order: float) -> float:
 
     Hairer, Nørsett & Wanner (1993), sec. II.4: (y_2n - y_n) / (2^p - 1).
     """
-    return rms(np.asarray(fine) - np.asarray(coarse)) / (2.0**order - 1.0)
+    remaining: float = 2.0**order - 1.0
+    return rms(np.asarray(fine) - np.asarray(coarse)) / remaining

@@ -38,8 +38,8 @@ class Profile:
 
 
 # Five cotangents: fewer make the RMS cross zero often enough to bend a slope (see DESIGN, verdicts).
-SMOKE = Profile("smoke", levels=4, cotangents=5, decades=4, examples=10, problems=1, evaluations=2_000)
-CI = Profile("ci", levels=5, cotangents=5, decades=5, examples=25, problems=4, evaluations=4_000)
+SMOKE = Profile("smoke", levels=4, cotangents=5, decades=4, examples=10, problems=1, evaluations=1_000)
+CI = Profile("ci", levels=5, cotangents=5, decades=5, examples=25, problems=3, evaluations=1_000)
 FULL = Profile("full", levels=7, cotangents=10, decades=8, examples=200, problems=99, evaluations=40_000)
 
 PROFILES = {profile.name: profile for profile in (SMOKE, CI, FULL)}

@@ -11,6 +11,7 @@ from nodecheck.checks.consistency import (
 from nodecheck.checks.contract import (
     backward_pass,
     determinism,
+    float32_state,
     forward_pass,
     interleaved_calls,
     nothing_mutated,
@@ -38,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     determinism,
     nothing_mutated,
     interleaved_calls,
+    float32_state,
     constant_field,
     constant_field_property,
     time_precision,

@@ -76,7 +76,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Finite differences of an adaptive solver are biased, so only the exact gradient is a yardstick.  A
     wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.
     """
-    tolerances = _affordable(layer, problem)
+    tolerances = _affordable(layer, problem, with_gradient=True)
     exact = exact_gradients(layer, problem)
     by_level = [
         group_errors([run.gradients for run in layer.gradients(problem, tol)], exact) for tol in tolerances
@@ -109,12 +109,15 @@ def _class(growth: float) -> str:
     return f"continuously consistent, error ~ tol^{1 - max(growth, 0.0):.2f}"
 
 
-def _affordable(layer: LayerUnderTest, problem: Problem) -> tuple[float, ...]:
+def _affordable(layer: LayerUnderTest, problem: Problem, *, with_gradient: bool = False) -> tuple[float, ...]:
     """Return the tolerances of the sweep up to the first that costs more than the profile allows."""
     sweep = []
     for tol in layer.tolerances():
         sweep.append(tol)
-        if layer.solve(problem, tol).evaluations > layer.profile.evaluations:
+        evaluations = layer.solve(problem, tol).evaluations
+        if with_gradient:
+            evaluations += len(layer.gradients(problem, tol, 1)[0].calls)
+        if evaluations > layer.profile.evaluations:
             break
     return tuple(sweep)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from nodecheck.checks.base import check
+from nodecheck.checks.base import Refusal, Unsupported, attempt, check
 from nodecheck.layers import Gradients, LayerUnderTest
-from nodecheck.numerics import roundoff
+from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, at_most
 
 _TOLERANCE = 1e-6
 _N_STEPS = 4
+_SINGLE_PRECISION_TOLERANCE = 1e-3
 
 
 def _resolution(layer: LayerUnderTest) -> float:
@@ -167,3 +169,36 @@ def nothing_mutated(layer: LayerUnderTest, problem: Problem) -> Evidence:
     changed = sorted({*after_forward, *solution.changed()})
     diagnosis = f"Changed by the layer: {', '.join(changed)}." if changed else ""
     return Evidence((at_most("inputs changed", len(changed), 0),), diagnosis)
+
+
+@check(
+    title="A float32 state stays float32",
+    failure_title="A float32 state does not stay float32",
+    theme="Contract",
+    kind="identity",
+    problems=(neural,),
+    profile="ci",
+    cite="torchode, tests: dtype stability; PyTorch documentation, Type promotion",
+)
+def float32_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Solve in float32: the state keeps its dtype, and agrees with float64 to float32 rounding.
+
+    Most models run in float32.  A constant or a buffer of fixed dtype either promotes the state or stops the
+    model; stopping with an error is `unsupported`, silently returning another dtype is not.
+    """
+    resolution = _SINGLE_PRECISION_TOLERANCE if layer.adaptive else _N_STEPS
+    outcome = attempt(lambda: layer.claims.vjp(problem, resolution, dtype=torch.float32))
+    if isinstance(outcome, Refusal):
+        raise Unsupported(str(outcome))
+    exact = layer.solve(problem, resolution)
+    error = rms(outcome.y1 - exact.y1) / rms(exact.y1)
+    widest = max(value.size for value in problem.params.values())
+    bound = roundoff(max(1, exact.evaluations) * widest, eps=EPS_FLOAT32)
+    if layer.adaptive:
+        bound = max(bound, TOLERANCE_FACTOR * resolution)
+    changed = outcome.y1.dtype != np.float32
+    diagnosis = f"y0 is float32, y1 is {outcome.y1.dtype}." if changed else ""
+    return Evidence(
+        (at_most("changes of dtype", int(changed), 0), at_most("float32 against float64", error, bound)),
+        diagnosis,
+    )

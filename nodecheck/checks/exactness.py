@@ -8,7 +8,7 @@ from nodecheck.checks.base import Skip, check
 from nodecheck.checks.ladders import order_of
 from nodecheck.diagnosis import explain_elapsed
 from nodecheck.layers import LayerUnderTest
-from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, roundoff, time_roundoff
+from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, roundoff
 from nodecheck.problems import Problem, constant, neural, power
 from nodecheck.results import Evidence, Measurement, at_most
 
@@ -19,12 +19,17 @@ _DECIMAL = constant.replace(name="constant_decimal").with_interval(0.1, 0.8)
 _DECIMAL_STEPS = 7
 
 
-def identity_bound(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
-    """Return what an identity in time may be off by: rounding, or the tolerance of an adaptive layer."""
+def identity_bound(layer: LayerUnderTest, problem: Problem, n_steps: int, degree: int = 0) -> float:
+    """Return what y1 of y' = c t^degree may be off by: rounding, or the tolerance of an adaptive layer.
+
+    Every step rounds the state, of size |y|, and its own length, a difference of two times: the first costs
+    eps |y|, the second eps |t| |y'|.
+    """
     if layer.adaptive:
         return TOLERANCE_FACTOR * _TOLERANCE
-    size = max(1.0, float(np.max(np.abs(problem.y0))))
-    return time_roundoff(n_steps, problem.t0, problem.t1) * size
+    latest = max(abs(problem.t0), abs(problem.t1), abs(problem.duration))
+    rate = (degree + 1) * float(np.max(np.abs(problem.params["c"]))) * latest**degree
+    return roundoff(n_steps, float(np.max(np.abs(problem.y0))) + rate * latest)
 
 
 def _elapsed(layer: LayerUnderTest, problem: Problem, n_steps: int) -> np.ndarray:
@@ -133,8 +138,7 @@ def polynomial_field(layer: LayerUnderTest) -> Evidence:
         problem = power(k)
         exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
         error = float(np.max(np.abs(layer.solve(problem, n_steps).y1 - exact)))
-        size = max(abs(problem.t0), abs(problem.t1)) ** k
-        bound = identity_bound(layer, problem, n_steps * round(per_step)) * max(1.0, size) * (k + 1)
+        bound = identity_bound(layer, problem, n_steps * round(per_step), k)
         measurements.append(at_most(f"error of y1 for t^{k}", error, bound))
     return Evidence(tuple(measurements), _explain_powers(layer, measurements, n_steps))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -122,7 +123,7 @@ def _explain_order(
 def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Compare y1 with the reference and hold the difference to the layer's own discretisation error.
 
-    That error is estimated from three grids of the layer itself, with the order that they show.  What is
+    That error is estimated from four grids of the layer itself, with the order that they show.  What is
     left over is not discretisation: the layer converges, but to something else.
     """
     return _agreement(layer, problem)
@@ -130,7 +131,7 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 def _agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     require_refinable(layer, problem)
-    levels = layer.ladder(4)[1:]
+    levels = layer.ladder(4)
     error, estimate = _unexplained(layer, problem, levels)
     floor = floor_of(problem, levels[-1])
     order = layer.claims.order
@@ -152,14 +153,18 @@ def _agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 
 def _unexplained(layer: LayerUnderTest, problem: Problem, levels: tuple[int, ...]) -> tuple[float, float]:
-    """Return the relative error on the finest level and its estimate from the three levels."""
+    """Return the relative error on the finest of four levels and its estimate from all of them.
+
+    Where the two successive orders do not agree, the slowest consistent convergence is assumed: methods of
+    the leapfrog kind have errors that swing.
+    """
     exact = sensitivity(problem).y1
-    a, b, c = (layer.solve(problem, n).y1.astype(np.float64) for n in levels)
-    scale = rms(exact)
-    before, after = rms(b - a), rms(c - b)
-    # Without shrinking differences there is no order; half an order is the slowest that is consistent.
-    order = math.log2(before / after) if 0 < after < before else INCONSISTENT_BELOW
-    return relative_error(c, exact), richardson(b, c, max(order, INCONSISTENT_BELOW)) / scale
+    states = [layer.solve(problem, n).y1.astype(np.float64) for n in levels]
+    changes = [rms(fine - coarse) for coarse, fine in itertools.pairwise(states)]
+    orders = [math.log2(a / b) if 0 < b < a else 0.0 for a, b in itertools.pairwise(changes)]
+    settled = max(orders) - min(orders) <= ORDER_MARGIN
+    order = max(min(orders), INCONSISTENT_BELOW) if settled else INCONSISTENT_BELOW
+    return relative_error(states[-1], exact), richardson(states[-2], states[-1], order) / rms(exact)
 
 
 @check(

@@ -12,6 +12,7 @@ from nodecheck.checks.ladders import (
     order_of,
     require_asymptotic,
 )
+from nodecheck.checks.own_forward import own_derivative_distances
 from nodecheck.checks.portraits import backward_trajectory
 from nodecheck.diagnosis import Observation, explain_gradient
 from nodecheck.layers import LayerUnderTest
@@ -28,6 +29,7 @@ from nodecheck.problems import (
 from nodecheck.results import Evidence, Measurement, at_least, at_most
 
 _SINGLE_TOLERANCE = 1e-6
+_FEW_STEPS = 4
 
 
 @check(
@@ -78,6 +80,8 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     measurements = tuple(_order_measurement(group, ladder, order) for group, ladder in ladders.items())
     wrong = any(not m.holds for m in measurements)
     _require_settled(ladders, order)
+    if wrong:
+        _require_own_error(layer, problem, ladders, order)
     series = tuple(
         ladder.series("Gradient error", f"∂L/∂{group}, {problem.name}", problem, order)
         for group, ladder in ladders.items()
@@ -104,6 +108,20 @@ def _require_settled(ladders: dict[str, Ladder], order: int) -> None:
             orders = ", ".join(f"{s:.2f}" for s in pairwise)
             message = f"not asymptotic: the order of ∂L/∂{group} is still rising ({orders})"
             raise Inconclusive(message)
+
+
+def _require_own_error(
+    layer: LayerUnderTest, problem: Problem, ladders: dict[str, Ladder], order: int
+) -> None:
+    """Raise `Inconclusive` if the gradient is right and the forward pass is what does not converge."""
+    distances = own_derivative_distances(layer, problem, _FEW_STEPS)
+    if all(distance.at_rounding for distance in distances.values()):
+        slowest = min(ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact)
+        message = (
+            f"the gradient is the derivative of the layer's own forward pass, to rounding; that derivative "
+            f"converges at order {slowest:.2f}, not {order}: the forward pass decides, not the gradient"
+        )
+        raise Inconclusive(message)
 
 
 def _range(ladders: dict[str, Ladder]) -> str:

@@ -78,7 +78,8 @@ class Dynamics(nn.Module):
     def forward(self, t: Any, y: Tensor) -> Tensor:
         """Return f(t, y), of the shape and dtype of `y`."""
         self._record(t, y)
-        time = torch.as_tensor(t).to(dtype=y.dtype, device=y.device)
+        # The dtype is named at once: a Python float would pass through the default dtype, float32.
+        time = torch.as_tensor(t, dtype=y.dtype, device=y.device)
         # Read by name: layers that work on detached copies swap the attributes, in one way or another.
         params = {name: getattr(self, name) for name in self._names}
         if time.numel() == 1:
