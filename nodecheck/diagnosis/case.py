@@ -19,6 +19,9 @@ from nodecheck.reference import sensitivity
 _FLOOR = 1e-11
 # The reference's own error is an estimate; a hundred times it is out of its reach.
 _REFERENCE_FACTOR = 100.0
+# An expansion in h whose first term is a third of the gradient or more has not begun to converge: two such
+# errors may differ by any factor, and the order they seem to have is no evidence.
+LARGEST = 1.0 / 3.0
 # Without a second resolution a gradient counts as right if it is as near as a method of order one would be,
 # 1/n_steps; without a number of steps, as near as three digits.
 _ADAPTIVE_LEVEL = 1e-3
@@ -102,7 +105,7 @@ class Case:
         """Whether no group leaves room for a mistake: each converges faster than mistakes of O(h) do."""
         least = 1 + ORDER_MARGIN if self.order is None else self.order - ORDER_MARGIN
         return all(
-            null.size <= self._floor or null.order >= least
+            null.size <= self._floor or (null.size <= LARGEST and null.order >= least)
             for null in (self.null([name]) for name in self.groups)
         )
 
@@ -114,7 +117,8 @@ class Case:
         if null.size <= self._floor:
             return True
         if self.ratio > 1.0 and null.coarse is not None:
-            return null.order >= max(INCONSISTENT_BELOW, (self.order or 0) - ORDER_MARGIN)
+            least = max(INCONSISTENT_BELOW, (self.order or 0) - ORDER_MARGIN)
+            return null.size <= LARGEST and null.order >= least
         return null.size <= self._level or (self.fine.n_steps is None and self._halves(null))
 
     @property

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from nodecheck.diagnosis.candidates import of_all_groups, of_one_group, of_two_mistakes
-from nodecheck.diagnosis.case import Candidate, Case, Match, open_case
+from nodecheck.diagnosis.case import LARGEST, Candidate, Case, Match, open_case
 from nodecheck.diagnosis.hypotheses import Hypotheses, make_hypotheses
 from nodecheck.diagnosis.observation import Observation
 from nodecheck.diagnosis.phrases import cause, geometry, join, noun, number, subject, symptom
@@ -100,9 +100,9 @@ def _sentences(case: Case, matches: list[Match], open_groups: tuple[str, ...]) -
 
 def _unexplained(case: Case, groups: tuple[str, ...]) -> str:
     """Return what is seen of groups that nothing explains."""
-    order = case.null(groups).order
-    if order >= INCONSISTENT_BELOW:  # only if a higher order is claimed
-        return f"Unexplained; a backward scheme of order {round(order)} would look like this."
+    null = case.null(groups)
+    if null.order >= INCONSISTENT_BELOW and null.size <= LARGEST:  # only if a higher order is claimed
+        return f"Unexplained; a backward scheme of order {round(null.order)} would look like this."
     return f"Unexplained: {'; '.join(geometry(case, name) for name in groups)}."
 
 
