@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nodecheck.neural_ode.explicit import VectorField, integrate
 from nodecheck.neural_ode.grid import Segment
-from nodecheck.neural_ode.recall import Conditions, fixed_randomness, tensors_of, with_tensors
+from nodecheck.neural_ode.recall import Conditions, Tensors, fixed_randomness, tensors_of, with_tensors
 from nodecheck.neural_ode.reverse import reverse_steps
 from nodecheck.neural_ode.tableau import ButcherTableau
 from nodecheck.neural_ode.vjp import DetachedField, Vjp
@@ -27,7 +27,6 @@ class _Solve:
     segments: tuple[Segment, ...]
     tableau: ButcherTableau
     names: tuple[str, ...]  # of the trainable parameters, in the order in which they are passed
-    others: Mapping[str, Tensor]  # frozen parameters and buffers
 
 
 def integrate_with_adjoint(
@@ -45,19 +44,21 @@ def integrate_with_adjoint(
         If the field draws random numbers, or depends on a tensor that requires grad and is neither y nor a
         parameter of `dynamics`; in the backward pass also if second derivatives are asked for.
     """
-    trainable, others = tensors_of(dynamics)
-    solve = _Solve(dynamics, tuple(segments), tableau, tuple(trainable), others)
-    outputs: tuple[Tensor, ...] = _Adjoint.apply(solve, y0, *trainable.values())  # type: ignore[no-untyped-call]
+    tensors = tensors_of(dynamics)
+    names, params = tuple(tensors.trainable), tuple(tensors.trainable.values())
+    solve = _Solve(dynamics, tuple(segments), tableau, names)
+    outputs: tuple[Tensor, ...] = _Adjoint.apply(solve, tensors, y0, *params)  # type: ignore[no-untyped-call]
     return list(outputs)
 
 
 class _Adjoint(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, solve: _Solve, y0: Tensor, *params: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, solve: _Solve, tensors: Tensors, y0: Tensor, *params: Tensor) -> tuple[Tensor, ...]:
         # Under autocast a live parameter would leave its cast copy, made without a graph, in the cache.
         copies = {name: p.detach() for name, p in zip(solve.names, params, strict=True)}
         field = DetachedField(solve.dynamics)
-        versions = {name: _version(tensor) for name, tensor in solve.others.items()}
+        constants = {**tensors.frozen, **tensors.buffers}
+        versions = {name: _version(tensor) for name, tensor in constants.items()}
         conditions = Conditions.now(solve.dynamics, y0.device)
         # In grad mode, so that a gradient which would be lost is seen; nothing here requires grad.
         with torch.enable_grad(), fixed_randomness(y0.device):
@@ -66,10 +67,12 @@ class _Adjoint(torch.autograd.Function):
             )
         ctx.set_materialize_grads(False)
         # A buffer that the field itself updates (the statistics of BatchNorm) is not a constant to be saved.
-        now = tensors_of(solve.dynamics)[1] if versions else {}
-        constants = {name: tensor for name, tensor in now.items() if versions.get(name) == _version(tensor)}
-        ctx.solve, ctx.conditions = replace(solve, others={}), conditions
-        ctx.constants, ctx.updated = tuple(constants), tuple(now.keys() - constants.keys())
+        now = tensors_of(solve.dynamics).buffers if tensors.buffers else {}
+        ctx.updated = [name for name, buffer in now.items() if versions.get(name) != _version(buffer)]
+        for name in ctx.updated:
+            constants.pop(name, None)
+        ctx.solve, ctx.conditions = solve, conditions
+        ctx.frozen, ctx.constants = frozenset(tensors.frozen), tuple(constants)
         ctx.save_for_backward(*outputs, *params, *constants.values())
         return tuple(outputs)
 
@@ -80,10 +83,12 @@ class _Adjoint(torch.autograd.Function):
         n, m = len(solve.segments), len(solve.names)
         outputs, params, constants = saved[:n], saved[n : n + m], saved[n + m :]
         copies = [p.detach().requires_grad_() for p in params]
+        tensors = dict(zip(ctx.constants, constants, strict=True))
+        now = tensors_of(solve.dynamics).buffers if ctx.updated else {}
+        tensors |= {name: now[name] for name in ctx.updated}
         # What the field updates it will update again: on copies, or BatchNorm would count every step twice.
-        now = tensors_of(solve.dynamics)[1] if ctx.updated else {}
-        tensors = {name: now[name].clone() for name in ctx.updated if name in now}
-        tensors |= dict(zip(ctx.constants, constants, strict=True))
+        # All buffers are copied, because batch_norm does not tell autograd that it changes its statistics.
+        tensors = {name: t if name in ctx.frozen else t.clone() for name, t in tensors.items()}
         tensors |= dict(zip(solve.names, copies, strict=True))
         vjp = Vjp(solve.dynamics, copies)
         # Once for the whole loop: outside the products, nothing in it requires grad.
@@ -94,7 +99,7 @@ class _Adjoint(torch.autograd.Function):
         grads = (a, *sums)
         if torch.is_grad_enabled():  # create_graph=True: without a graph a gradient penalty would be ignored
             grads = _refusing_second_order(outputs[0], grads)
-        return (None, *grads)
+        return (None, None, *grads)
 
 
 def _pull_back(
@@ -107,7 +112,9 @@ def _pull_back(
         reversed(solve.segments), reversed(outputs), reversed(cotangents), strict=True
     ):
         if cotangent is not None:
-            a = cotangent.detach() if a is None else a + cotangent.detach()
+            # Detached only where it must be: an alias could become somebody's .grad, and be added to.
+            jump = cotangent.detach() if cotangent.requires_grad else cotangent
+            a = jump if a is None else a + jump
         if a is not None:
             # From the output that was saved, not from where the later segment's reconstruction ended.
             for _, adjoint in reverse_steps(vjp, y.detach(), a, sums, segment, solve.tableau):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nodecheck.neural_ode.explicit import VectorField
 
-__all__ = ["Conditions", "fixed_randomness", "tensors_of", "with_tensors"]
+__all__ = ["Conditions", "Tensors", "fixed_randomness", "tensors_of", "with_tensors"]
 
 T = TypeVar("T")
 
@@ -42,19 +42,24 @@ def with_tensors(dynamics: VectorField, tensors: Mapping[str, Tensor], task: Cal
     return result
 
 
-def tensors_of(dynamics: VectorField) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return the trainable parameters, and the frozen ones together with the buffers, by name.
+@dataclass(frozen=True, eq=False)
+class Tensors:
+    """The tensors of a field by name; a tied one appears once, under its first name."""
 
-    A tied parameter appears once, under its first name.
-    """
-    if not isinstance(dynamics, nn.Module):
-        return {}, {}
+    trainable: Mapping[str, Tensor]
+    frozen: Mapping[str, Tensor]
+    buffers: Mapping[str, Tensor]
+
+
+def tensors_of(dynamics: VectorField) -> Tensors:
+    """Return the parameters and buffers of a field, of which a plain function has none."""
     trainable: dict[str, Tensor] = {}
-    constant: dict[str, Tensor] = {}
+    frozen: dict[str, Tensor] = {}
+    if not isinstance(dynamics, nn.Module):
+        return Tensors(trainable, frozen, {})
     for name, parameter in dynamics.named_parameters():
-        (trainable if parameter.requires_grad else constant)[name] = parameter
-    constant.update(dynamics.named_buffers())
-    return trainable, constant
+        (trainable if parameter.requires_grad else frozen)[name] = parameter
+    return Tensors(trainable, frozen, dict(dynamics.named_buffers()))
 
 
 @dataclass(frozen=True)

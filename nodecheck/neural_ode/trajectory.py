@@ -59,11 +59,11 @@ def backward_trajectory(
             f"cotangent must have the shape of y0, {tuple(y0.shape)}, got {tuple(cotangent.shape)}; "
             "pass dL/dy(t1)"
         )
-    trainable, others = tensors_of(dynamics)
-    copies = {name: p.detach().requires_grad_() for name, p in trainable.items()}
-    buffers = {name: tensor.clone() for name, tensor in others.items()}
+    tensors = tensors_of(dynamics)
+    copies = {name: p.detach().requires_grad_() for name, p in tensors.trainable.items()}
+    buffers = {name: buffer.clone() for name, buffer in tensors.buffers.items()}
     vjp, field = Vjp(dynamics, list(copies.values())), DetachedField(dynamics)
-    detached = {name: p.detach() for name, p in trainable.items()}
+    detached = {name: p.detach() for name, p in tensors.trainable.items()}
     with torch.enable_grad(), fixed_randomness(y0.device):
         # On copies of the buffers: looking at a layer does not change it.
         y1 = with_tensors(
