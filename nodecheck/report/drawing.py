@@ -102,14 +102,14 @@ def _curve(axes: Axes, panel: Panel, style: str, label: str, points: list[tuple[
     if style == "field":
         axes.plot(x, y, color=svg.FAINT, linewidth=0.9, solid_capstyle="round")
         return
-    k = panel.labels.index(label)
+    k = panel.rank(label)
     colour, dash = svg.CURVES[k % len(svg.CURVES)], DASHES[k // len(svg.CURVES) % len(DASHES)]
     if style == "line":
         axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.6)
         return
     marker = MARKERS[k % len(MARKERS)] if len(points) <= _MARKED else ""
     # Equal curves lie on top of each other: the markers below are larger, so that they still show.
-    size = 5.5 + min(1.3 * (len(panel.labels) - 1 - k), 5.2)
+    size = 5.0 + min(0.8 * (len(panel.labels) - 1 - k), 3.2)
     axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.3 if panel.log else 0.7, marker=marker,
               markersize=size, markeredgecolor=svg.PAPER, markeredgewidth=0.8, clip_on=False)  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from nodecheck.numerics import fit_order, roundoff
 from nodecheck.report.numbers import number, shorten
-from nodecheck.results import Result, Run, Series
+from nodecheck.results import Result, Series
 
 # How the figures are read, and their order on the page; other names follow in order of appearance.
 NOTES = {
@@ -22,11 +22,9 @@ NOTES = {
     "State": "The backward pass as it runs from t1 to t0: state, adjoint and parameter gradient.",
 }
 BACKWARD = ("State", "Adjoint", "Parameter gradient")
-COMPARED = ("Gradient error", "Gradient error against tolerance")
 LARGEST = (
     1e100  # what is drawn at most: beyond, the arithmetic of axes overflows; the tables have every number
 )
-_MOST_COMPARED = 4  # panels; the problems shared by most layers
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,7 @@ class Panel:
     layer: str
     series: tuple[Series, ...]
     problem: str = ""
+    palette: tuple[str, ...] = ()  # labels in the order of the colours, where several panels share them
 
     @property
     def log(self) -> bool:
@@ -48,6 +47,10 @@ class Panel:
     def labels(self) -> tuple[str, ...]:
         """The distinct labels of the curves; curves with one label have one colour."""
         return tuple(dict.fromkeys(s.label for s in self.series if s.style != "field"))
+
+    def rank(self, label: str) -> int:
+        """Return the place of a label among the colours."""
+        return (self.palette or self.labels).index(label)
 
     @property
     def axes(self) -> tuple[str, str]:
@@ -101,7 +104,12 @@ def figures(results: Iterable[Result]) -> list[Figure]:
     by_plot: dict[str, list[Panel]] = {}
     for result in results:
         for plot in dict.fromkeys(s.plot for s in result.series):
-            curves = tuple(s for s in result.series if s.plot == plot)
+            # The panel is headed by the problem, so the labels need not repeat it.
+            curves = tuple(
+                replace(s, label=s.label.removesuffix(f", {result.problem}"))
+                for s in result.series
+                if s.plot == plot
+            )
             title = shorten(result.problem or result.check, 48)
             by_plot.setdefault(plot, []).append(Panel(plot, title, result.layer, curves, result.problem))
     found = []
@@ -125,38 +133,6 @@ def _backward(by_plot: dict[str, list[Panel]]) -> list[Figure]:
         for p in panels
     )
     return [Figure("Backward pass", NOTES["State"], named)] if named else []
-
-
-def comparison(run: Run) -> list[Figure]:
-    """Return the gradient error of all layers on common axes, for the problems that most of them share."""
-    found = []
-    for plot in COMPARED:
-        curves: dict[str, dict[str, Series]] = {}
-        for result in run.results:
-            worst = _worst([s for s in result.series if s.plot == plot], result.layer)
-            if worst is not None:
-                curves.setdefault(result.problem, {})[result.layer] = worst
-        shared = sorted((p for p in curves if len(curves[p]) > 1), key=lambda p: -len(curves[p]))
-        panels = [
-            Panel(plot, shorten(p or plot, 48), "all layers", tuple(curves[p].values()), p)
-            for p in shared[:_MOST_COMPARED]
-        ]
-        if panels:
-            note = "The largest error over all groups, one curve for each layer."
-            found.append(Figure(f"{plot} of all layers", note, tuple(panels)))
-    return found
-
-
-def _worst(series: list[Series], layer: str) -> Series | None:
-    """Return, at each x, the largest error over the groups."""
-    largest: dict[float, float] = {}
-    for s in series:
-        for x, y in positive(s):
-            largest[x] = max(y, largest.get(x, 0.0))
-    if not largest:
-        return None
-    xs = tuple(sorted(largest, reverse=True))
-    return replace(series[0], label=layer, x=xs, y=tuple(largest[x] for x in xs), style="points")
 
 
 def describe(panel: Panel) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from nodecheck.report.comparison import comparison
 from nodecheck.report.drawing import draw, settings
 from nodecheck.report.numbers import number, plural, shorten
-from nodecheck.report.panels import Figure, Panel, comparison, figures, slope_text
+from nodecheck.report.panels import Figure, Panel, figures, slope_text
 from nodecheck.results import Run, Series
 
 GLYPHS = ("●", "■", "▲", "◆", "▼", "✚", "✖", "★")  # the markers of `drawing`, in the same order
@@ -90,7 +91,8 @@ def _drawn(figure: Figure, key: str, size: str) -> Drawn:
 
 def _legend(panel: Panel) -> tuple[Entry, ...]:
     entries = []
-    for k, label in enumerate(panel.labels):
+    for label in panel.labels:
+        k = panel.rank(label)
         first = next(s for s in panel.series if s.label == label and s.style != "field")
         glyph = "━" if first.style == "line" else GLYPHS[k % _COLOURS]
         entries.append(Entry(k % _COLOURS + 1, glyph, shorten(label, 40), slope_text(first)))

@@ -91,12 +91,15 @@ class Group:
 
     @property
     def explanations(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Each distinct diagnosis or reason, with the problems on which it was made."""
+        """Each distinct reason and diagnosis, with the problems it is about unless it is about all."""
         found: dict[str, list[str]] = {}
         for r in self.results:
-            for text in dict.fromkeys(t.strip() for t in (r.diagnosis, r.reason) if t.strip()):
+            for text in dict.fromkeys(t.strip() for t in (r.reason, r.diagnosis) if t.strip()):
                 found.setdefault(clean(text), []).append(r.problem)
-        return [(text, tuple(filter(None, names))) for text, names in found.items()]
+        return [
+            (text, tuple(filter(None, names)) if len(names) < len(self.results) else ())
+            for text, names in found.items()
+        ]
 
 
 def groups(results: Iterable[Result], *statuses: Status) -> list[Group]:

@@ -75,8 +75,7 @@ def _finding(group: Group, console: Console) -> None:
     console.print()
     say(console, Text.assemble((_mark(group), STYLES[status]), (_title(group), "bold")), indent=2, hang=2)
     for text, problems in group.explanations[:_MOST_PROBLEMS]:
-        several = len(group.explanations) > 1 and problems
-        say(console, _prose(f"{_names(problems)}: {text}" if several else text), indent=4)
+        say(console, _prose(f"{_names(problems)}: {text}" if problems else text), indent=4)
     for result in group.results[:_MOST_PROBLEMS]:
         for measurement in result.violated:
             where = f" on {shorten(result.problem, 30)}" if result.problem else ""

@@ -83,7 +83,7 @@ def verdict(run: Run, name: str) -> Verdict:
     expected = [r for r in results if r.status is Status.XFAILED]
     outdated = [r for r in results if r.status is Status.XPASSED]
     if wrong:
-        return Verdict(name, Word.WRONG, f"wrong: {_failures(wrong)}, first cause: {statement(wrong[0])}")
+        return Verdict(name, Word.WRONG, f"wrong: {_failures(wrong)}, first cause: {_cause(wrong[0])}")
     if outdated:
         text = f"{_checks(outdated)} passed that had been expected to fail: remove the expectation"
         return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
@@ -125,10 +125,19 @@ def _checks(results: list[Result]) -> str:
     return plural(len({r.check for r in results}), "check")
 
 
+def _cause(result: Result) -> str:
+    """Return what went wrong first: what was refuted, or what was raised and where."""
+    raised = (result.reason or result.diagnosis).strip().split("\n")[-1]
+    if result.status is Status.ERROR and raised:
+        return f"{shorten(raised, 160).rstrip('.')} (in {shorten(result.check)})"
+    return statement(result)
+
+
 def statement(result: Result) -> str:
-    """Return what a failed result says; after an error its title was neither shown nor refuted."""
-    title = shorten(result.title or result.check, 200).rstrip(".")
-    return f"“{title}” ended in an error" if result.status is Status.ERROR else title
+    """Return what a failed result says; an error leaves open whether its title holds."""
+    if result.status is Status.ERROR:
+        return f"{shorten(result.check)} ended in an error"
+    return shorten(result.title or result.check, 200).rstrip(".")
 
 
 def _properties(run: Run, name: str) -> list[str]:

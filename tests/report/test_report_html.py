@@ -225,6 +225,28 @@ def test_one_layer_is_compared_with_none():
     assert parsed(run_of(right_results("m"), [card("m")])).select_one("figure.wide") is None
 
 
+def test_a_layer_has_one_colour_in_all_comparisons():
+    curve = Series("Gradient error", "y0", (0.2, 0.1), (1e-2, 1e-3), log=True)
+    shown = {"a": ("p", "q"), "b": ("p",), "c": ("p", "q")}
+    results = [
+        result(n, "gradient-order", p, series=(curve,)) for n, problems in shown.items() for p in problems
+    ]
+    legends = parsed(run_of(results)).select("figure.wide .legend")
+    colours = [
+        {li.get_text(" ", strip=True).split()[1]: li.i["class"] for li in legend.select("li")}
+        for legend in legends
+    ]
+    assert colours[0]["c"] == colours[1]["c"]
+
+
+def test_a_label_does_not_repeat_the_problem_that_heads_the_panel():
+    curve = Series("Gradient error", "y0, rotation", (0.2, 0.1), (1e-2, 1e-3), log=True)
+    legend = parsed(run_of([result("m", "gradient-order", "rotation", series=(curve,))])).select_one(
+        ".legend"
+    )
+    assert legend.get_text(" ", strip=True) == "● y0"
+
+
 def test_every_figure_has_its_numbers(page):
     assert all(f.select_one("details.numbers td") for f in page.select("figure"))
 

@@ -110,10 +110,16 @@ def test_a_layer_of_which_all_was_skipped_is_not_verified_and_says_why():
     assert words.verdict(run, "m").text == "NOT VERIFIED: nothing was decided (torchode is missing)"
 
 
-def test_an_error_is_not_told_as_if_its_title_held():
+def test_an_error_is_not_told_as_if_its_title_had_been_decided():
     bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=())
     text = words.verdict(run_of(replaced(right_results("m"), bad)), "m").text
-    assert text.endswith("first cause: “Every parameter receives its gradient” ended in an error")
+    assert text == "wrong: 1 check ended in an error, first cause: every-parameter ended in an error"
+
+
+def test_an_error_is_told_with_what_was_raised():
+    bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=(), reason="TypeError: no.")
+    text = words.verdict(run_of(replaced(right_results("m"), bad)), "m").text
+    assert text.endswith("first cause: TypeError: no (in every-parameter)")
 
 
 @pytest.mark.parametrize(
