@@ -75,7 +75,8 @@ class Conditions:
         # The state may live on a device while the field works on the CPU: keep both.
         autocast = tuple(
             (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
-            for kind in sorted({"cpu", device.type} - {"meta"})
+            for kind in sorted({"cpu", device.type})
+            if torch.amp.is_autocast_available(kind)
         )
         modules = dynamics.modules() if isinstance(dynamics, nn.Module) else ()
         return cls(autocast, tuple((module, module.training) for module in modules))
@@ -86,6 +87,8 @@ class Conditions:
         changed = [(module, module.training) for module, mode in self.training if module.training != mode]
         with ExitStack() as stack:
             for kind, dtype, enabled in self.autocast:
+                if not enabled and not torch.is_autocast_enabled(kind):
+                    continue
                 # Without the cache: it would keep the cast copies of our detached tensors, and their graph.
                 stack.enter_context(torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=False))
             for module, mode in changed:

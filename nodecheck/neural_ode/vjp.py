@@ -88,17 +88,19 @@ def _refuse_foreign(k: Tensor, y: Tensor, own: frozenset[Node]) -> None:
     """Refuse a slope whose graph ends in a leaf that is neither y nor our own.
 
     Looked for at every stage, because a tensor that takes part only for some t or y escapes a single probe.
-    A walk costs about 2 µs where the product costs 100.
+    A walk costs about 5 µs where the evaluation and the product of a small network cost 100.
     """
     seen: set[Node] = set()
-    stack = [k.grad_fn] if k.grad_fn is not None else []
+    stack: list[tuple[tuple[Node | None, int], ...]]
+    stack = [((k.grad_fn or _accumulator(k), 0),)]  # a field may return a leaf as it is
     while stack:
-        for node, _ in stack.pop().next_functions:
+        for node, _ in stack.pop():
             if node is None or node in own or node in seen:
                 continue
             seen.add(node)
-            if node.next_functions:
-                stack.append(node)
+            following = node.next_functions  # asked for once: each answer makes new Python objects
+            if following:
+                stack.append(following)
                 continue
             leaf = getattr(node, "variable", None)  # only an AccumulateGrad node has one
             if leaf is not None and leaf is not y:

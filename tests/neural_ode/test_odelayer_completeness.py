@@ -135,6 +135,32 @@ def test_a_tensor_captured_by_closure_is_refused(requires_grad: bool, y0: Tensor
         ODELayer(lambda _t, y: k * y)(y0.requires_grad_(requires_grad))
 
 
+def test_a_captured_tensor_returned_as_it_is_is_refused() -> None:
+    k = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(RuntimeError, match=FOREIGN):
+        ODELayer(lambda _t, _y: k)(torch.zeros(3, dtype=torch.float64))
+
+
+def test_a_parameter_returned_as_it_is_gets_the_elapsed_time() -> None:
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.c = nn.Parameter(torch.ones(3, dtype=torch.float64))
+
+        def forward(self, _t: Tensor, _y: Tensor) -> Tensor:
+            return self.c
+
+    field = Constant()
+    ODELayer(field, n_steps=4)(torch.zeros(3, dtype=torch.float64)).sum().backward()
+    assert torch.equal(field.c.grad, torch.ones(3, dtype=torch.float64))
+
+
+def test_a_field_that_returns_y_itself_is_differentiated() -> None:
+    y0 = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    ODELayer(lambda _t, y: y, n_steps=4)(y0).sum().backward()
+    assert (y0.grad - 1.25**4).abs().max() <= 16 * EPS
+
+
 def test_a_tensor_computed_from_a_parameter_elsewhere_is_refused(y0: Tensor) -> None:
     source = torch.ones(3, dtype=torch.float64, requires_grad=True)
     with pytest.raises(RuntimeError, match=FOREIGN):
