@@ -59,7 +59,7 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     diagnosis = ""
     if not error <= bound:
         worst = elapsed.flat[np.argmax(np.abs(elapsed - problem.duration))]
-        diagnosis = explain_elapsed(float(worst), problem.duration, _N_STEPS)
+        diagnosis = explain_elapsed(float(worst), problem.duration, _N_STEPS, t0=problem.t0)
     return Evidence((at_most("error of the elapsed time", error, bound),), diagnosis)
 
 
@@ -206,7 +206,7 @@ def _explain_constant(
         return "No gradient arrives at the parameter."
     ratio = float(np.vdot(value, exact) / np.vdot(exact, exact))
     if np.allclose(value, ratio * exact, rtol=1e3 * EPS_FLOAT32):
-        return explain_elapsed(ratio * problem.duration, problem.duration, _N_STEPS).replace(
+        return explain_elapsed(ratio * problem.duration, problem.duration, _N_STEPS, t0=problem.t0).replace(
             "The layer", "The backward pass"
         )
     return "∂L/∂c is not a multiple of the exact gradient: batch members or entries are mixed up."

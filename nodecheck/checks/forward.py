@@ -12,6 +12,7 @@ from nodecheck.checks.ladders import (
     control,
     floor_of,
     forward_ladder,
+    order_of,
     require_asymptotic,
     require_refinable,
 )
@@ -155,15 +156,17 @@ def _agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
 def _unexplained(layer: LayerUnderTest, problem: Problem, levels: tuple[int, ...]) -> tuple[float, float]:
     """Return the relative error on the finest of four levels and its estimate from all of them.
 
-    Where the two successive orders do not agree, the slowest consistent convergence is assumed: methods of
-    the leapfrog kind have errors that swing.
+    The changes may shrink faster than the order for a while, as a fast part of the error dies out, so the
+    order is that of the layer at most.  Where successive changes do not agree on one, the slowest consistent
+    convergence is assumed.
     """
     exact = sensitivity(problem).y1
     states = [layer.solve(problem, n).y1.astype(np.float64) for n in levels]
     changes = [rms(fine - coarse) for coarse, fine in itertools.pairwise(states)]
     orders = [math.log2(a / b) if 0 < b < a else 0.0 for a, b in itertools.pairwise(changes)]
     settled = max(orders) - min(orders) <= ORDER_MARGIN
-    order = max(min(orders), INCONSISTENT_BELOW) if settled else INCONSISTENT_BELOW
+    slowest = min(*orders, order_of(layer, neural)) if settled else INCONSISTENT_BELOW
+    order = max(slowest, INCONSISTENT_BELOW)
     return relative_error(states[-1], exact), richardson(states[-2], states[-1], order) / rms(exact)
 
 

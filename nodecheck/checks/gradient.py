@@ -135,7 +135,8 @@ def _range(ladders: dict[str, Ladder]) -> str:
 def explain(layer: LayerUnderTest, problem: Problem) -> str:
     """Return the cause of a wrong gradient, from the two finest levels of the ladder."""
     coarse, fine = layer.ladder()[-2:]
-    return explain_gradient(_observe(layer, problem, fine, fine), _observe(layer, problem, coarse, coarse))
+    observations = (_observe(layer, problem, n, n) for n in (fine, coarse))
+    return explain_gradient(*observations, order=order_of(layer, problem))
 
 
 def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
