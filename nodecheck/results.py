@@ -35,6 +35,9 @@ class Status(StrEnum):
     XPASSED = "xpassed"
 
 
+_WRONG = (Status.FAILED, Status.ERROR, Status.XPASSED)
+
+
 class Outcome(StrEnum):
     """How a check ended, before its measurements are judged."""
 
@@ -96,7 +99,7 @@ class Series:
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
             message = (
-                f"a series needs as many x as y, got {len(self.x)} and {len(self.y)}; "
+                f"a series must have as many x as y, got {len(self.x)} and {len(self.y)}; "
                 f"separate strokes of a field by NaN in both"
             )
             raise ValueError(message)
@@ -225,14 +228,15 @@ class Run:
     def is_verified(self, name: str) -> bool:
         """Whether enough of what applies to the layer was decided, and nothing is wrong with it."""
         applicable = [r for r in self.of_layer(name) if r.status not in (Status.SKIPPED, Status.UNSUPPORTED)]
-        passed = sum(r.status is Status.PASSED for r in applicable)
-        return bool(applicable) and passed >= VERIFIED_SHARE * len(applicable)
+        if not applicable or any(r.status in _WRONG for r in applicable):
+            return False
+        return sum(r.status is Status.PASSED for r in applicable) >= VERIFIED_SHARE * len(applicable)
 
     def exit_code(self, *, strict: bool = False) -> int:
         """Return 3, 1, 5 or 0, the first that applies; usage errors (2) never get as far as a run."""
         if self.load_errors:
             return 3
-        if self.count(Status.FAILED, Status.ERROR, Status.XPASSED):
+        if self.count(*_WRONG):
             return 1
         if all(r.status is Status.SKIPPED for r in self.results):
             return 5
@@ -250,12 +254,7 @@ def _mark_stale_expectations(results: Iterable[Result]) -> tuple[Result, ...]:
         key: all(r.outcome is Outcome.MEASURED and r.measurements and not r.violated for r in group)
         for key, group in by_check.items()
     }
-    return tuple(
-        r
-        if r.stale == bool(r.expected and stale[r.layer, r.check])
-        else replace(r, stale=bool(r.expected and stale[r.layer, r.check]))
-        for r in results
-    )
+    return tuple(replace(r, stale=bool(r.expected) and stale[r.layer, r.check]) for r in results)
 
 
 def to_json(run: Run) -> bytes:
@@ -276,30 +275,40 @@ def from_json(data: bytes | str) -> Run:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        run = TypeAdapter(Run).validate_json(data)
+        written = TypeAdapter(_Header).validate_json(data)
+        if written.schema_version == SCHEMA_VERSION:
+            return TypeAdapter(Run).validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the top level"
-        message = (
-            f"expected a run written by `nodecheck check`, got {first['msg'].lower()} at {where}; "
-            f"write run.json again"
-        )
+        what, where = first["msg"].lower(), ".".join(map(str, first["loc"])) or "the top level"
+        message = f"expected a run written by `nodecheck check`, got {what} at {where}; write run.json again"
         raise ValueError(message) from error
-    if run.schema_version != SCHEMA_VERSION:
-        message = (
-            f"expected schema version {SCHEMA_VERSION}, got {run.schema_version} "
-            f"(written by nodecheck {run.nodecheck_version or 'of unknown version'}); "
-            f"read it with that version or run the check again"
-        )
-        raise ValueError(message)
-    return run
+    writer = written.nodecheck_version or "of unknown version"
+    message = (
+        f"expected schema version {SCHEMA_VERSION}, got {written.schema_version} "
+        f"(written by nodecheck {writer}); read it with that version or run the check again"
+    )
+    raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Who wrote a file: read first, because another schema has other fields."""
+
+    nodecheck_version: str = ""
+    schema_version: int = SCHEMA_VERSION
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of run.json."""
+    """Return the JSON Schema of run.json; a number that is not finite is one of three strings."""
     from pydantic import TypeAdapter
+    from pydantic.json_schema import GenerateJsonSchema
 
-    return TypeAdapter(Run).json_schema(mode="serialization")
+    class Generate(GenerateJsonSchema):
+        def float_schema(self, schema: Any) -> dict[str, Any]:
+            return {"anyOf": [super().float_schema(schema), {"enum": ["NaN", "Infinity", "-Infinity"]}]}
+
+    return TypeAdapter(Run).json_schema(mode="serialization", schema_generator=Generate)
 
 
 def load_run(path: Path) -> Run:
