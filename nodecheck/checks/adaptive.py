@@ -19,7 +19,7 @@ from nodecheck.numerics import (
     roundoff,
 )
 from nodecheck.problems import Problem, linear, lotka_volterra, neural, time_linear
-from nodecheck.reference import sensitivity, solve_adaptive
+from nodecheck.reference import Feature, sensitivity, solve_adaptive
 from nodecheck.results import Evidence, Series, at_most
 
 
@@ -67,6 +67,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     kind="order",
     applies_to="adaptive",
     problems=(neural, lotka_volterra, linear, time_linear),
+    features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
     needs="backward-pass",
     cite="Chen et al. (2018), sec. 2; SciMLSensitivity issue 1094: judge by the tolerance sweep",
 )

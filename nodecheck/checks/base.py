@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from nodecheck.layers import LayerUnderTest
 from nodecheck.problems import Problem
+from nodecheck.reference import Feature, features
 from nodecheck.results import Evidence
 
 _T = TypeVar("_T")
@@ -46,6 +47,8 @@ class Check:
         The problems it runs on; the function is called once for each.  Empty: called once, with the layer.
     applies_to
         Kind of layer.
+    features
+        What a problem must have for a failure to be able to show on it (adequacy).
     needs
         Id of the check without which this one means nothing: "forward-pass" or "backward-pass".
     profile
@@ -62,6 +65,7 @@ class Check:
     function: Callable[..., Evidence]
     problems: tuple[Problem, ...] = ()
     applies_to: AppliesTo = "all"
+    features: frozenset[Feature] = frozenset()
     needs: str = "forward-pass"
     profile: Literal["smoke", "ci", "full"] = "smoke"
     cite: str = ""
@@ -72,8 +76,20 @@ class Check:
         return inspect.cleandoc(self.function.__doc__ or "")
 
     def measure(self, layer: LayerUnderTest, problem: Problem | None) -> Evidence:
-        """Run the check on one problem."""
-        return self.function(layer) if problem is None else self.function(layer, problem)
+        """Run the check on one problem.
+
+        Raises
+        ------
+        Inconclusive
+            If the problem lacks a feature without which the check cannot fail: passing would prove nothing.
+        """
+        if problem is None:
+            return self.function(layer)
+        lacking = self.features - features(problem)
+        if lacking:
+            message = f"{problem.name} cannot decide this: it is not {', not '.join(sorted(lacking))}"
+            raise Inconclusive(message)
+        return self.function(layer, problem)
 
 
 def check(**metadata: Any) -> Callable[[Callable[..., Evidence]], Check]:

@@ -16,8 +16,11 @@ from nodecheck.layers import LayerUnderTest
 from nodecheck.neural_ode import TABLEAUS, ButcherTableau
 from nodecheck.numerics import INCONSISTENT_BELOW, group_errors, relative_error, roundoff
 from nodecheck.problems import Problem, neural
+from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, at_least, at_most
 
+# What a problem must be for every class of wrong adjoint to show on it.
+GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE}
 # Few steps: there the two classes of gradient are furthest apart, and rounding is smallest.
 _N_STEPS = 4
 _LEVELS = (8, 16, 32)
@@ -30,6 +33,7 @@ _LEVELS = (8, 16, 32)
     kind="order",
     applies_to="fixed-step",
     problems=(neural,),
+    features=GENERIC,
     needs="backward-pass",
     cite="Onken & Ruthotto (2020): discretise-optimise against optimise-discretise",
 )
@@ -93,6 +97,7 @@ def _explain(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     kind="order",
     applies_to="fixed-step",
     problems=(neural,),
+    features=GENERIC,
     needs="backward-pass",
     cite="scipy.differentiate.derivative; Griewank & Walther (2008), ch. 3",
 )
@@ -136,6 +141,7 @@ def finite_differences(layer: LayerUnderTest, problem: Problem) -> Evidence:
     kind="order",
     applies_to="fixed-step",
     problems=(neural,),
+    features=GENERIC,
     needs="backward-pass",
     profile="ci",
     cite="Farrell, Ham, Funke & Rognes (2013): the Taylor remainder convergence test",
@@ -161,6 +167,7 @@ def taylor_remainder(layer: LayerUnderTest, problem: Problem) -> Evidence:
     kind="order",
     applies_to="fixed-step",
     problems=(neural,),
+    features=GENERIC,
     needs="backward-pass",
     profile="ci",
     cite="Chen et al. (2018), sec. 2; Gholami, Keutzer & Biros (2019): backprop as the discrete adjoint",

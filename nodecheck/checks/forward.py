@@ -38,7 +38,7 @@ from nodecheck.problems import (
     spiral,
     time_linear,
 )
-from nodecheck.reference import sensitivity
+from nodecheck.reference import Feature, sensitivity
 from nodecheck.results import Evidence, at_least, at_most
 
 _SINGLE_TOLERANCE = 1e-6
@@ -54,6 +54,7 @@ _ESTIMATE_MARGIN = 2.0
     kind="order",
     applies_to="fixed-step",
     problems=(neural, lotka_volterra),
+    features=frozenset({Feature.STATE_DEPENDENT, Feature.NONLINEAR}),
     cite="Hairer, Nørsett & Wanner (1993), sec. II.3: the global error of a method of order p is O(h^p)",
 )
 def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:

@@ -26,6 +26,7 @@ from nodecheck.problems import (
     time_linear,
     van_der_pol,
 )
+from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, at_least, at_most
 
 _SINGLE_TOLERANCE = 1e-6
@@ -62,6 +63,7 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     kind="order",
     applies_to="fixed-step",
     problems=(neural, lotka_volterra, spiral, linear, time_linear, van_der_pol(1.0)),
+    features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
     needs="backward-pass",
     cite="Roache (1998): observed order of accuracy; Chen et al. (2018), sec. 2: the adjoint method",
 )

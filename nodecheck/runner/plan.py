@@ -1,0 +1,97 @@
+"""What a run is going to do: which checks on which layers, and whether that makes sense."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nodecheck.checks import CHECKS, Check
+from nodecheck.layers import TorchLayer
+from nodecheck.problems import Problem
+from nodecheck.profiles import PROFILES, Profile
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is going to do.
+
+    Attributes
+    ----------
+    layers
+        The layers of each target; "" is the target of layers that were passed as objects.
+    checks
+        The checks that were selected, in their order.
+    profile, seed
+        How thoroughly, and with which random numbers.
+    started
+        When, in UTC.
+    """
+
+    layers: Mapping[str, tuple[TorchLayer, ...]]
+    checks: tuple[Check, ...]
+    profile: Profile
+    seed: int
+    started: datetime
+
+    @property
+    def size(self) -> int:
+        """Number of (layer, check, problem) to go through, at most."""
+        per_layer = sum(len(problems_of(check, self.profile)) for check in self.checks)
+        return per_layer * sum(map(len, self.layers.values()))
+
+
+def make_plan(layers: Mapping[str, tuple[TorchLayer, ...]], *, profile: str, select: str, seed: int) -> Plan:
+    """Return the plan of a run.
+
+    Raises
+    ------
+    ValueError
+        If the profile does not exist, nothing is selected, two layers share a name, or a layer expects a
+        check to fail that does not exist.
+    """
+    everyone = [layer for group in layers.values() for layer in group]
+    _require_different_names(everyone)
+    _require_known_expectations(everyone)
+    if profile not in PROFILES:
+        message = f"profile must be one of {', '.join(PROFILES)}, got {profile!r}; ci is the usual one"
+        raise ValueError(message)
+    return Plan(layers, selected(select), PROFILES[profile], seed, datetime.now(UTC))
+
+
+def selected(pattern: str) -> tuple[Check, ...]:
+    """Return the checks whose id matches a shell pattern, always with the passes that they need."""
+    chosen = [check for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)]
+    if not chosen:
+        message = (
+            f"--select must match the id of a check, got {pattern!r}; `nodecheck list checks` names them"
+        )
+        raise ValueError(message)
+    needed = {"forward-pass", *(check.needs for check in chosen)}
+    return tuple(check for check in CHECKS if check in chosen or check.id in needed)
+
+
+def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:
+    """Return the problems a check runs on in a profile; (None,) for a check that brings its own."""
+    return check.problems[: profile.problems] or (None,)
+
+
+def _require_different_names(layers: Sequence[TorchLayer]) -> None:
+    names = [layer.name for layer in layers]
+    for name in names:
+        if names.count(name) > 1:
+            message = f"layers need different names, got {name!r} twice; results are filed by name"
+            raise ValueError(message)
+
+
+def _require_known_expectations(layers: Sequence[TorchLayer]) -> None:
+    known = {check.id for check in CHECKS}
+    for layer in layers:
+        for check_id in layer.expected_failures:
+            if check_id not in known:
+                message = (
+                    f"expected_failures of {layer.name!r} must be ids of checks, got {check_id!r}; "
+                    f"`nodecheck list checks` names them"
+                )
+                raise ValueError(message)

@@ -1,0 +1,82 @@
+"""Which checks see which bugs: every mutant through every check, and every right layer too.
+
+    python reports/detection_power.py [--profile ci] [--output FILE]
+
+Mutants are layers that are wrong on purpose (`nodecheck.layers.mutants`); a right layer that is failed would
+be a false alarm.  The page it writes is a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from nodecheck.layers.discovery import load_target
+from nodecheck.layers.mutants import MUTANTS, ORIGINALS
+from nodecheck.layers.odelayer import LAYERS as ODELAYERS
+from nodecheck.results import Run, Status
+from nodecheck.runner import run
+
+RIGHT_LAYERS = "tests/layers/right_layers.py:LAYERS"
+
+
+def failed_checks(result: Run) -> tuple[str, ...]:
+    """Return the ids of the checks that failed or could not run, each once, in their order."""
+    bad = (Status.FAILED, Status.ERROR)
+    return tuple(dict.fromkeys(r.check for r in result.results if r.status in bad))
+
+
+def mutant_lines(profile: str) -> Iterable[str]:
+    """Yield the table of mutants."""
+    yield "| mutant | failure mode | failed checks | first cause named |"
+    yield "|---|---|---|---|"
+    for mutant in MUTANTS:
+        result = run(mutant.layer, profile=profile)
+        failed = failed_checks(result)
+        causes = [r.diagnosis for r in result.results if r.status is Status.FAILED and r.diagnosis]
+        checks = ", ".join(f"`{check}`" for check in failed) or "**none**"
+        cause = causes[0].replace("|", "\\|") if causes else ""
+        yield f"| {mutant.name} | `{mutant.failure_mode}` | {checks} | {cause} |"
+        print(mutant.name, failed, file=sys.stderr)  # noqa: T201
+
+
+def right_lines(profile: str) -> Iterable[str]:
+    """Yield the table of right layers."""
+    yield "| right layer | passed | failed | inconclusive |"
+    yield "|---|---|---|---|"
+    for layer in (*ODELAYERS, *ORIGINALS, *load_target(RIGHT_LAYERS)):
+        result = run(layer, profile=profile)
+        counts = Counter(r.status for r in result.results)
+        bad = counts[Status.FAILED] + counts[Status.ERROR]
+        yield f"| {layer.name} | {counts[Status.PASSED]} | {bad} | {counts[Status.INCONCLUSIVE]} |"
+        print(layer.name, dict(counts), file=sys.stderr)  # noqa: T201
+
+
+def page(profile: str) -> str:
+    """Return the whole page."""
+    mutants, right = list(mutant_lines(profile)), list(right_lines(profile))
+    caught = sum("**none**" not in line for line in mutants[2:])
+    alarms = sum(line.split("|")[3].strip() != "0" for line in right[2:])
+    head = (
+        f"# Detection power\n\nProfile `{profile}`: {caught} of {len(mutants) - 2} wrong layers are failed; "
+        f"{alarms} of {len(right) - 2} right layers are.\n\n"
+        f"Made by `python reports/detection_power.py --profile {profile}`.\n"
+    )
+    return "\n".join([head, "## Wrong layers\n", *mutants, "\n## Right layers\n", *right, ""])
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default="ci", choices=("smoke", "ci", "full"))
+    parser.add_argument("--output", type=Path, default=Path("reports/published/detection-power.md"))
+    options = parser.parse_args()
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(page(options.profile), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
