@@ -152,11 +152,12 @@ def fit_growth(tolerances: Sequence[float], errors: Sequence[float], floor: floa
     are clear of the floor.
     """
     finite = [e if math.isfinite(e) else np.finfo(np.float64).max for e in errors]
-    clear = [(t, e / t) for t, e in zip(tolerances, finite, strict=True) if e > floor][-4:]
+    clear = [(t, e) for t, e in zip(tolerances, finite, strict=True) if e > floor][-4:]
     if len(clear) < MINIMUM_LEVELS:
         return math.nan
-    slope = np.polyfit([math.log(t) for t, _ in clear], [math.log(r) for _, r in clear], 1)[0]
-    return -float(slope)
+    # By the slope of the error itself: the quotient error/tol overflows where the error is not finite.
+    slope = np.polyfit([math.log(t) for t, _ in clear], [math.log(e) for _, e in clear], 1)[0]
+    return 1.0 - float(slope)
 
 
 def richardson(coarse: Array, fine: Array, order: float) -> float:

@@ -227,10 +227,10 @@ class Run:
 
     def is_verified(self, name: str) -> bool:
         """Whether enough of what applies to the layer was decided, and nothing is wrong with it."""
-        applicable = [r for r in self.of_layer(name) if r.status not in (Status.SKIPPED, Status.UNSUPPORTED)]
-        if not applicable or any(r.status in _WRONG for r in applicable):
-            return False
-        return sum(r.status is Status.PASSED for r in applicable) >= VERIFIED_SHARE * len(applicable)
+        found = Counter(r.status for r in self.of_layer(name))
+        applicable = found.total() - found[Status.SKIPPED] - found[Status.UNSUPPORTED]
+        wrong = any(found[status] for status in _WRONG)
+        return applicable > 0 and not wrong and found[Status.PASSED] >= VERIFIED_SHARE * applicable
 
     def exit_code(self, *, strict: bool = False) -> int:
         """Return 3, 1, 5 or 0, the first that applies; usage errors (2) never get as far as a run."""
@@ -244,9 +244,8 @@ class Run:
         return 1 if strict and unverified else 0
 
 
-def _mark_stale_expectations(results: Iterable[Result]) -> tuple[Result, ...]:
+def _mark_stale_expectations(results: tuple[Result, ...]) -> tuple[Result, ...]:
     """Mark an expected failure as stale if its check ran and passed on every problem."""
-    results = tuple(results)
     by_check: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         by_check[result.layer, result.check].append(result)
