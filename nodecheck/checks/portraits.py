@@ -15,8 +15,9 @@ from nodecheck.results import Series, finite_or_nan
 
 _MEMBERS = 3  # trajectories drawn: more are a tangle
 _POINTS = 16
-_FINE = 121
+_FINE = 61
 _ARROWS = 13
+_DIGITS = 4  # finer than a pen; the page carries every number
 
 
 def phase_portrait(layer: LayerUnderTest, problem: Problem) -> tuple[Series, ...]:
@@ -30,8 +31,8 @@ def phase_portrait(layer: LayerUnderTest, problem: Problem) -> tuple[Series, ...
             Series(
                 "Phase portrait",
                 label,
-                finite_or_nan(path[:, i, 0]),
-                finite_or_nan(path[:, i, 1]),
+                finite_or_nan(path[:, i, 0].round(_DIGITS)),
+                finite_or_nan(path[:, i, 1].round(_DIGITS)),
                 "y₀",
                 "y₁",
                 style,
@@ -72,8 +73,8 @@ def _field(problem: Problem, path: Array) -> Series:
     return Series(
         "Phase portrait",
         "field",
-        tuple(np.hstack([x, gap]).ravel().tolist()),
-        tuple(np.hstack([y, gap]).ravel().tolist()),
+        tuple(np.hstack([x, gap]).ravel().round(_DIGITS).tolist()),
+        tuple(np.hstack([y, gap]).ravel().round(_DIGITS).tolist()),
         "y₀",
         "y₁",
         "field",
