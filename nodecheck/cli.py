@@ -72,6 +72,7 @@ def check(
         plan = make_plan(loaded.layers, profile=profile, select=select, seed=seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    _use_one_thread()
     run, interrupted = _examine(plan, loaded, targets)
     _write(run, folder)
     sys.exit(130 if interrupted else run.exit_code(strict=strict))
@@ -103,6 +104,13 @@ def _complain(loaded: Loaded, *, debug: bool) -> None:
         click.echo(loaded.tracebacks(), err=True)
     if loaded.usage_errors:
         sys.exit(2)
+
+
+def _use_one_thread() -> None:
+    """Keep torch to one thread: on problems this small, threads only wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _examine(plan: Plan, loaded: Loaded, targets: tuple[str, ...]) -> tuple[Run, bool]:

@@ -116,18 +116,26 @@ def control(layer: LayerUnderTest, order: int, adjoint: Adjoint | None = None) -
     return own_layer(_SOLVER_OF_ORDER[order], kind, layer.profile, layer.seed)
 
 
-def require_asymptotic(
-    ladders: Mapping[str, Ladder], order: int, problem: Problem, groups: Sequence[str]
-) -> None:
-    """Raise `Inconclusive` if our own solver does not show its order on this ladder."""
-    for group in groups:
-        slope = ladders[group].fit.slope
-        if not abs(slope - order) <= CONTROL_MARGIN and not ladders[group].fit.exact:
-            message = (
-                f"{problem.name} decides nothing on this ladder: our own solver of order {order} shows "
-                f"{slope:.2f} for {group}"
-            )
-            raise Inconclusive(message)
+def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> tuple[str, ...]:
+    """Return the names of our own solver's ladders that show its order: only those can judge a layer.
+
+    Raises
+    ------
+    Inconclusive
+        If there are none.
+    """
+    clear = tuple(
+        name
+        for name, ladder in ladders.items()
+        if ladder.fit.exact or abs(ladder.fit.slope - order) <= CONTROL_MARGIN
+    )
+    if not clear:
+        slopes = ", ".join(f"{ladder.fit.slope:.2f} for {name}" for name, ladder in ladders.items())
+        message = (
+            f"{problem.name} decides nothing on this ladder: our own solver of order {order} shows {slopes}"
+        )
+        raise Inconclusive(message)
+    return clear
 
 
 def order_of(layer: LayerUnderTest, problem: Problem) -> int:
