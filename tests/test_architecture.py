@@ -206,7 +206,7 @@ def test_nothing_is_printed(module):
     assert not [call.lineno for call in calls if ast.unparse(call.func) == "print"]
 
 
-# The runner and `attempt` in checks/base.py catch what a layer raises; what else may catch everything says so.
+# The runner and `attempt` catch what a layer raises, and the import of a target what its file raises.
 MAY_CATCH_EVERYTHING = {"runner.examine", "checks.base", "layers.imports"}
 
 
