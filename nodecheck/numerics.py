@@ -137,11 +137,12 @@ def fit_order(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> 
     finite = [e if math.isfinite(e) else np.finfo(np.float64).max for e in errors]
     clear = [(n, e) for n, e in zip(n_steps, finite, strict=True) if e > FLOOR_FACTOR * floor]
     exact = not clear
-    pairwise = tuple(math.log(e / f) / math.log(m / n) for (n, e), (m, f) in itertools.pairwise(clear))
+    logs = [(math.log(n), math.log(e)) for n, e in clear]  # of each: a quotient of errors may overflow
+    pairwise = tuple((e - f) / (m - n) for (n, e), (m, f) in itertools.pairwise(logs))
     if len(clear) < MINIMUM_LEVELS:
         return OrderFit(math.nan, pairwise, exact, len(clear))
-    last = clear[-MINIMUM_LEVELS:]
-    slope = -np.polyfit([math.log(n) for n, _ in last], [math.log(e) for _, e in last], 1)[0]
+    last = logs[-MINIMUM_LEVELS:]
+    slope = -np.polyfit([n for n, _ in last], [e for _, e in last], 1)[0]
     return OrderFit(float(slope), pairwise, exact, len(clear))
 
 

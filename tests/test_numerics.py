@@ -132,6 +132,11 @@ def test_a_finest_level_that_is_not_finite_is_no_convergence(value):
     assert fit_order(LEVELS, [*power_law(1.0, 4.0)[:-1], value], 1e-14).slope < 0
 
 
+def test_a_coarsest_level_that_is_not_finite_does_not_spoil_the_others():
+    fit = fit_order(LEVELS, [math.inf, *power_law(1.0, 4.0)[1:]], 1e-14)
+    assert (fit.slope, fit.asymptotic) == (pytest.approx(4.0, abs=EXACT_FIT), True)
+
+
 def test_an_exact_layer_that_diverges_on_one_level_is_not_exact():
     assert not fit_order(LEVELS, [0.0, 0.0, math.nan, 0.0, 0.0], floor=1e-14).exact
 

@@ -1,0 +1,156 @@
+"""Every check fails a layer with the fault it looks for, says why, and passes right layers."""
+
+# ruff: noqa: ARG005
+
+from __future__ import annotations
+
+import pytest
+import torch
+from wrong_layers import (
+    Remembers,
+    adaptive,
+    after,
+    continuous,
+    detached_parameters,
+    euler,
+    euler_step,
+    fixed,
+    float32_grid,
+    from_zero,
+    ignores_tolerance,
+    layer,
+    marching,
+    pulling_back,
+    rk4,
+    rk4_step,
+    stage_at_the_start,
+    unsigned,
+    with_field,
+)
+
+from nodecheck.checks import CHECKS, Skip
+from nodecheck.layers import LayerUnderTest
+from nodecheck.profiles import CI, SMOKE
+
+
+def scaled(dynamics):
+    return lambda t, y: 1.01 * dynamics(t, y)
+
+
+def half_more(cotangent):
+    return 1.5 * cotangent
+
+
+ONE_STEP_TOO_MANY = layer(marching(rk4_step, extra=1))
+
+# check id, what is wrong, the layer, what the diagnosis must name
+CASES = [
+    ("forward-pass", "returns NaN", after(lambda y0, y1: y1 * torch.nan), "12 of 12 entries"),
+    ("forward-pass", "one entry is infinite", after(lambda y0, y1: y1 / (y1 != y1[0, 0])), "1 of 12 entries"),
+    ("backward-pass", "gradient is NaN", pulling_back(lambda w: w * torch.nan), "y0"),
+    ("determinism", "noise", after(lambda y0, y1: y1 + 1e-15 * torch.rand_like(y1)), "random numbers"),
+    ("nothing-mutated", "writes into the cotangent", pulling_back(lambda w: w.mul_(1.5)), "cotangent"),
+    ("nothing-mutated", "writes into y0", after(lambda y0, y1: y1 + 0 * y0.data.add_(1)), "y0"),
+    ("interleaved-calls", "state on the class", after(lambda y0, y1: Remembers.apply(y1)), "second call"),
+    ("float32-state", "returns float64", after(lambda y0, y1: y1.double()), "y1 is float64"),
+    ("constant-field", "a step too many", ONE_STEP_TOO_MANY, "about +1.0 steps of h = 1.4/16"),
+    ("constant-field", "a step too few", layer(marching(rk4_step, extra=-1)), "about -1.0 steps"),
+    ("constant-field", "does nothing", after(lambda y0, y1: y0 * 1), "no step"),
+    ("constant-field-property", "starts at zero", layer(from_zero), "Simplest counterexample: y' ="),
+    ("time-precision", "float32 time grid", layer(float32_grid), "made without dtype"),
+    ("evaluation-times", "a step too many", ONE_STEP_TOO_MANY, "Evaluated on [0.3, 1.7"),
+    ("evaluation-times", "starts at zero", layer(from_zero), "Evaluated on [0, "),
+    ("polynomial-field", "a stage time", layer(marching(stage_at_the_start), order=2), "Exact below t^1"),
+    ("polynomial-field", "a step too many", ONE_STEP_TOO_MANY, "Already a constant field"),
+    ("forward-order", "Euler as order 2", euler(order=2), "Order 0.9"),
+    ("forward-order", "RK4 as order 3", rk4(order=3), "higher order than claimed"),
+    ("forward-order", "a stage time", layer(marching(stage_at_the_start), order=2), "stage times are wrong"),
+    ("forward-order", "another equation", with_field(scaled), "another equation"),
+    ("solve-ivp-agreement", "another equation", with_field(scaled), "converges to something else"),
+    ("forward-tolerance", "tolerance ignored", layer(ignores_tolerance, order=None), "SciPy's RK45 ends at"),
+    ("reverse-time", "the sign of the step", layer(unsigned), "converges to something else"),
+    ("batch-independence", "mean over the batch", after(lambda y0, y1: y1 + 1e-9 * y1.mean(0)), "4 of 4"),
+    ("gradient-completeness", "parameters detached", layer(detached_parameters), "at W1, u, b1, W2, b2."),
+    ("gradient-completeness", "all detached", after(lambda y0, y1: y1.detach()), "detached from its inputs"),
+    ("gradient-class", "gradient half too large", pulling_back(half_more), "1.5"),
+    ("gradient-class", "another class", continuous(adjoint="discrete"), "discretised on its own"),
+    ("constant-field-gradient", "half too large", pulling_back(half_more), "∂L/∂y0 is not the cotangent"),
+    ("constant-field-gradient", "parameters detached", layer(detached_parameters), "No gradient arrives"),
+    ("constant-field-gradient", "a step too many", ONE_STEP_TOO_MANY, "+1.0 steps"),
+    ("gradient-order", "gradient half too large", pulling_back(half_more), "1.5"),
+    ("gradient-order", "parameters detached", layer(detached_parameters), "No gradient"),
+    (
+        "gradient-tolerance",
+        "gradient half too large",
+        adaptive(lambda solve: lambda y: 1.5 * solve(y) - 0.5 * solve(y).detach()),
+        "1.5",
+    ),
+    ("finite-differences", "half too large", pulling_back(half_more), "At 4 steps the gradient differs"),
+    ("finite-differences", "half too large", pulling_back(half_more, adjoint=None), "gradient differs"),
+    ("taylor-remainder", "gradient half too large", pulling_back(half_more), "Rate 1"),
+    ("backprop-agreement", "half too large", pulling_back(half_more), "differs most from backprop"),
+    ("backprop-agreement", "Euler as RK4", euler(tableau="rk4"), "With the tableau rk4"),
+    ("cotangent-linearity", "normalised", pulling_back(lambda w: w / (1 + w.norm())), "counterexample"),
+    ("cotangent-linearity", "cotangent ignored", pulling_back(torch.ones_like), "counterexample"),
+    ("zero-cotangent", "one added", pulling_back(lambda w: w + 1.0), "loss does not depend on y1"),
+]
+BY_ID = {check.id: check for check in CHECKS}
+
+
+def measure(check, under_test):
+    problem = check.problems[0] if check.problems else None
+    return check.measure(under_test, problem)
+
+
+@pytest.mark.parametrize(("check", "wrong", "phrase"), [(i, w, p) for i, _, w, p in CASES], ids=[
+    f"{i}: {what}" for i, what, _, _ in CASES
+])  # fmt: skip
+def test_a_check_fails_what_it_looks_for_and_names_it(check, wrong, phrase):
+    torch.manual_seed(0)
+    evidence = measure(BY_ID[check], LayerUnderTest(wrong, SMOKE))
+    assert [m.name for m in evidence.measurements if not m.holds]
+    assert phrase in evidence.diagnosis
+
+
+def test_no_check_is_without_such_a_layer():
+    assert {i for i, *_ in CASES} == set(BY_ID)
+
+
+RIGHT = {
+    "rk4": LayerUnderTest(rk4(), CI),
+    "rk4 without claims": LayerUnderTest(rk4(order=None, adjoint=None), CI),
+    "euler": LayerUnderTest(euler(), CI),
+    "continuous": LayerUnderTest(continuous(), CI),
+    "adaptive": LayerUnderTest(adaptive(), CI),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.id)
+def test_a_check_passes_a_right_layer_without_a_word(check, name):
+    under_test = RIGHT[name]
+    if check.applies_to not in ("all", "adaptive" if under_test.adaptive else "fixed-step"):
+        return
+    try:
+        evidence = measure(check, under_test)
+    except Skip:
+        assert check.id == "taylor-remainder"
+        assert under_test.claims.adjoint != "discrete"
+        return
+    assert evidence.measurements
+    assert [m.name for m in evidence.measurements if not m.holds] == []
+    assert evidence.diagnosis == ""
+
+
+def test_a_fixed_number_of_steps_can_still_be_examined_for_everything_else():
+    passed = 0
+    for name in ("forward-pass", "backward-pass", "determinism", "nothing-mutated", "interleaved-calls"):
+        evidence = measure(BY_ID[name], LayerUnderTest(layer(fixed), SMOKE))
+        passed += all(m.holds for m in evidence.measurements)
+    assert passed == 5
+
+
+def test_a_step_too_many_is_an_error_of_first_order_that_the_order_of_euler_does_not_show():
+    """That is why the constant field is there."""
+    wrong = LayerUnderTest(layer(marching(euler_step, extra=1), order=1), SMOKE)
+    assert all(m.holds for m in measure(BY_ID["forward-order"], wrong).measurements)

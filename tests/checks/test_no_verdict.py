@@ -1,0 +1,164 @@
+"""Where nothing can be decided a check says so, and why."""
+
+# ruff: noqa: ARG005
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from wrong_layers import (
+    adams_bashforth,
+    after,
+    fixed,
+    layer,
+    marching,
+    pulling_back,
+    rk4,
+    rk4_step,
+    with_field,
+)
+
+from nodecheck.checks import CHECKS, Inconclusive, Skip, Unsupported
+from nodecheck.layers import LayerUnderTest, TorchLayer
+from nodecheck.problems import constant, cubic
+from nodecheck.profiles import SMOKE
+
+BY_ID = {check.id: check for check in CHECKS}
+
+
+def measure(name, claims, problem=None):
+    check = BY_ID[name]
+    problem = problem or (check.problems[0] if check.problems else None)
+    return check.measure(LayerUnderTest(claims, SMOKE), problem)
+
+
+@pytest.mark.parametrize(
+    "name", ["forward-order", "solve-ivp-agreement", "gradient-order", "gradient-class", "reverse-time"]
+)
+def test_a_layer_whose_resolution_cannot_be_changed_is_not_judged_by_its_order(name):
+    with pytest.raises(Inconclusive, match="the resolution cannot be changed: n_steps=8 and n_steps=16"):
+        measure(name, layer(fixed, order=None, adjoint=None))
+
+
+def not_converging(**claims):
+    """A field that is ten per cent off: the error is a plateau from the first level on."""
+    return dataclasses.replace(with_field(lambda f: lambda t, y: 1.1 * f(t, y)), order=None, **claims)
+
+
+@pytest.mark.parametrize("name", ["gradient-order", "gradient-class", "polynomial-field"])
+def test_without_a_claimed_order_and_without_a_measured_one_there_is_nothing_to_hold_a_layer_to(name):
+    with pytest.raises(Inconclusive, match="no order is claimed and none can be measured"):
+        measure(name, not_converging())
+
+
+def test_a_layer_that_does_not_converge_fails_although_no_order_is_claimed():
+    evidence = measure("forward-order", not_converging())
+    assert [m.holds for m in evidence.measurements] == [False]
+    assert evidence.diagnosis == "The error does not shrink with the step."
+
+
+def test_an_order_that_is_not_claimed_is_measured():
+    evidence = measure("forward-order", rk4(order=None))
+    assert evidence.facts["order"].startswith(("3.9", "4.0", "4.1"))
+
+
+def test_multistep_methods_are_not_asked_for_the_powers_of_t():
+    with pytest.raises(Skip, match="not a one-step method: 1 evaluations a step at order 2"):
+        measure("polynomial-field", layer(adams_bashforth, order=2))
+
+
+def test_euler_has_one_evaluation_a_step_and_is_asked_for_the_powers_of_t():
+    euler = layer(marching(lambda f, t, h, y: y + h * f(t, y)), order=1)
+    assert [m.name for m in measure("polynomial-field", euler).measurements] == ["error of y1 for t^0"]
+
+
+def test_a_layer_that_never_calls_the_dynamics_has_no_times():
+    with pytest.raises(Inconclusive, match="never called the dynamics"):
+        measure("evaluation-times", layer(lambda dynamics, t0, t1, n_steps: lambda y: y * 1))
+
+
+def refuses(condition):
+    def build(dynamics, t0, t1, n_steps):
+        def solve(y):
+            if condition(t0, t1, y):
+                msg = "not with me"
+                raise ValueError(msg)
+            return marching(rk4_step)(dynamics, t0, t1, n_steps)(y)
+
+        return solve
+
+    return layer(build)
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("reverse-time", lambda t0, t1, y: t1 < t0),
+        ("float32-state", lambda t0, t1, y: y.dtype == torch.float32),
+    ],
+    ids=["reverse-time", "float32-state"],
+)
+def test_a_clear_refusal_of_what_was_never_promised_is_unsupported(name, condition):
+    with pytest.raises(Unsupported, match="ValueError: not with me"):
+        measure(name, refuses(condition))
+
+
+def test_the_rate_of_the_taylor_remainder_is_asked_of_discrete_adjoints_only():
+    with pytest.raises(Skip, match="asked only of layers that claim adjoint='discrete'"):
+        measure("taylor-remainder", rk4(adjoint=None))
+
+
+def test_there_is_no_backprop_of_ours_for_a_method_that_is_none_of_ours():
+    with pytest.raises(Skip, match="none of our explicit Runge-Kutta methods"):
+        measure("backprop-agreement", layer(adams_bashforth, order=2))
+
+
+def test_a_problem_that_is_not_asymptotic_decides_nothing_about_the_order():
+    with pytest.raises(
+        Inconclusive, match=r"cubic.* decides nothing on this ladder: our own solver of order 4"
+    ):
+        measure("forward-order", rk4(), cubic(20.0))
+
+
+@pytest.mark.parametrize("name", ["gradient-order", "gradient-class", "finite-differences"])
+def test_a_problem_on_which_a_check_cannot_fail_decides_nothing(name):
+    with pytest.raises(Inconclusive, match="constant cannot decide this: it is not"):
+        measure(name, rk4(), constant)
+
+
+def test_a_right_gradient_of_a_forward_pass_that_does_not_converge_is_not_called_wrong():
+    wrong = with_field(lambda f: lambda t, y: 1.01 * f(t, y))
+    with pytest.raises(Inconclusive, match="the forward pass decides, not the gradient"):
+        measure("gradient-order", wrong)
+
+
+def test_a_wrong_gradient_of_such_a_forward_pass_is_called_wrong():
+    build = with_field(lambda f: lambda t, y: 1.01 * f(t, y)).build
+    wrong = TorchLayer(
+        "both",
+        lambda dynamics, t0, t1, n_steps: (
+            lambda y: 1.5 * (y1 := build(dynamics, t0, t1, n_steps)(y)) - 0.5 * y1.detach()
+        ),
+        order=4,
+        adjoint="discrete",
+    )
+    evidence = measure("gradient-order", wrong)
+    assert any(not m.holds for m in evidence.measurements)
+
+
+def test_what_a_layer_raises_is_left_to_the_runner():
+    def raises(y0, y1):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        measure("constant-field", after(raises))
+
+
+def test_what_a_backward_pass_raises_is_left_to_the_runner():
+    def raises(cotangent):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        measure("zero-cotangent", pulling_back(raises))
