@@ -13,7 +13,6 @@ from nodecheck.checks.contract import (
     determinism,
     float32_state,
     forward_pass,
-    interleaved_calls,
     nothing_mutated,
     zero_cotangent,
 )
@@ -32,6 +31,7 @@ from nodecheck.checks.forward import (
 )
 from nodecheck.checks.gradient import gradient_completeness, gradient_order
 from nodecheck.checks.properties import constant_field_property, cotangent_linearity
+from nodecheck.checks.reuse import interleaved_calls, repeated_use
 
 CHECKS: tuple[Check, ...] = (
     forward_pass,
@@ -39,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     determinism,
     nothing_mutated,
     interleaved_calls,
+    repeated_use,
     float32_state,
     constant_field,
     constant_field_property,

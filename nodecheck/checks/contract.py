@@ -16,7 +16,8 @@ _N_STEPS = 4
 _SINGLE_PRECISION_TOLERANCE = 1e-3
 
 
-def _resolution(layer: LayerUnderTest) -> float:
+def resolution_of(layer: LayerUnderTest) -> float:
+    """Return few steps, or a usual tolerance."""
     return _TOLERANCE if layer.adaptive else _N_STEPS
 
 
@@ -67,15 +68,16 @@ def backward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
 )
 def zero_cotangent(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Pull back the zero cotangent: every gradient must be exactly zero."""
-    gradients = layer.fresh(problem, _resolution(layer)).pullback(np.zeros_like(problem.y0))
-    sizes = {name: _largest(value) for name, value in gradients.items()}
+    gradients = layer.fresh(problem, resolution_of(layer)).pullback(np.zeros_like(problem.y0))
+    sizes = {name: largest_entry(value) for name, value in gradients.items()}
     worst = max(sizes, key=lambda name: sizes[name])
     largest = max(sizes.values())
     diagnosis = f"∂L/∂{worst} is {largest:.2g} although the loss does not depend on y1." if largest else ""
     return Evidence((at_most("largest entry of the gradient", largest, 0.0),), diagnosis)
 
 
-def _largest(value: np.ndarray | None) -> float:
+def largest_entry(value: np.ndarray | None) -> float:
+    """Return the size of the largest entry; 0 for a gradient that did not arrive."""
     return 0.0 if value is None else float(np.max(np.abs(value), initial=0.0))
 
 
@@ -90,13 +92,13 @@ def _largest(value: np.ndarray | None) -> float:
 )
 def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Run forward and backward twice with the same input; on the CPU every bit must agree."""
-    resolution = _resolution(layer)
+    resolution = resolution_of(layer)
     (cotangent,) = layer.cotangents(problem, 1)
     first, second = (layer.fresh(problem, resolution) for _ in range(2))
     forward = float(np.max(np.abs(first.y1 - second.y1)))
     # Each backward pass follows its own forward pass: overlapping passes are another check.
     g, h = (layer.fresh(problem, resolution).pullback(cotangent) for _ in range(2))
-    backward = _difference(g, h)
+    backward = difference(g, h)
     diagnosis = ""
     if forward or backward:
         diagnosis = "The same input gives other numbers the second time: hidden state or random numbers."
@@ -109,7 +111,7 @@ def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
 
 
-def _difference(g: Gradients, h: Gradients) -> float:
+def difference(g: Gradients, h: Gradients) -> float:
     """Return the largest difference; infinite where one gradient arrived and the other did not."""
     worst = 0.0
     for name, value in g.items():
@@ -119,37 +121,6 @@ def _difference(g: Gradients, h: Gradients) -> float:
         else:
             worst = max(worst, float(np.max(np.abs(value - other), initial=0.0)))
     return worst
-
-
-@check(
-    title="Passes may overlap",
-    failure_title="Overlapping passes disturb each other",
-    theme="Contract",
-    kind="identity",
-    problems=(neural,),
-    needs="backward-pass",
-    cite="PyTorch documentation, Extending PyTorch: state of a Function belongs on ctx",
-)
-def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Run forward on a, forward on b, then backward on a: the gradient must be that of a.
-
-    A layer used twice in one model does this.  State kept on the module or the class, instead of on the
-    context of the call, is overwritten by the second forward pass.
-    """
-    resolution = _resolution(layer)
-    (cotangent,) = layer.cotangents(problem, 1)
-    other = problem.replace(y0=problem.y0[::-1][:-1] + 0.5)
-    alone = layer.fresh(problem, resolution).pullback(cotangent)
-    first = layer.fresh(problem, resolution)
-    layer.fresh(other, resolution)
-    difference = _difference(first.pullback(cotangent), alone)
-    scale = max(_largest(value) for value in alone.values())
-    evaluations = max(1, layer.solve(problem, resolution).evaluations)
-    diagnosis = ""
-    measurement = at_most("change of the gradient", difference, roundoff(evaluations, scale))
-    if not measurement.holds:
-        diagnosis = "The gradient of the first call changes when a second call comes in between."
-    return Evidence((measurement,), diagnosis)
 
 
 @check(
@@ -163,7 +134,7 @@ def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
 )
 def nothing_mutated(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Compare y0, parameters, cotangent and global settings, bit by bit, before and after a pass."""
-    solution = layer.fresh(problem, _resolution(layer))
+    solution = layer.fresh(problem, resolution_of(layer))
     after_forward = solution.changed()
     solution.pullback(layer.cotangents(problem, 1)[0])
     changed = sorted({*after_forward, *solution.changed()})

@@ -7,6 +7,7 @@ because a float32 t beside a float64 y, or a time outside [t0, t1], is a finding
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ Phase = Literal["forward", "backward"]
 class Call:
     """One evaluation of the dynamics.
 
-    `t` is the time as it was given (the mean of a batch of times); `t_dtype` is None for a Python or NumPy
-    number; `y_dtype` and `y_shape` are those of the state.
+    `t` is the time as it was given (the mean of a batch of times, NaN inside vmap); `t_dtype` is None for a
+    Python or NumPy number; `y_dtype` and `y_shape` are those of the state.
     """
 
     t: float
@@ -94,9 +95,16 @@ class Dynamics(nn.Module):
         return result  # type: ignore[no-any-return]
 
     def _record(self, t: Any, y: Tensor) -> None:
-        is_tensor = isinstance(t, Tensor)
-        batched = is_tensor and t.numel() > 1
-        time = float((t.detach().double().mean() if batched else t.detach()) if is_tensor else t)
-        self.trace.calls.append(
-            Call(time, t.dtype if is_tensor else None, y.dtype, tuple(y.shape), self.trace.phase)
-        )
+        dtype = t.dtype if isinstance(t, Tensor) else None
+        self.trace.calls.append(Call(_number(t), dtype, y.dtype, tuple(y.shape), self.trace.phase))
+
+
+def _number(t: Any) -> float:
+    """Return a time as a number: the mean of several; NaN inside `torch.func.vmap`, where it has no value."""
+    if not isinstance(t, Tensor):
+        return float(t)
+    t = t.detach()
+    try:
+        return float(t.double().mean() if t.numel() > 1 else t)
+    except RuntimeError:
+        return math.nan

@@ -1,6 +1,6 @@
 """Layers under test."""
 
-from nodecheck.layers.base import Adjoint, Array, Gradients, LayerError, Solution, TorchLayer
+from nodecheck.layers.base import Adjoint, Array, Gradients, LayerError, Solution, TorchLayer, use_again
 from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "LayerUnderTest",
     "Solution",
     "TorchLayer",
+    "use_again",
 ]

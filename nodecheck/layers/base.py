@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -129,9 +129,50 @@ class TorchLayer:
             If the layer returns anything but a tensor of the shape of y0.
         """
         pass_ = _Pass(self, problem, resolution, dtype)
-        return Solution(
-            pass_.y1.detach().numpy(force=True).copy(), pass_.pullback, pass_.dynamics.trace, pass_.changed
-        )
+        return Solution(_as_numpy(pass_.y1), pass_.pullback, pass_.dynamics.trace, pass_.changed)
+
+
+def use_again(
+    layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
+) -> list[tuple[Array, dict[str, Array | None]]]:
+    """Build the layer once and use it on several problems that differ in their numbers only.
+
+    As in training: the parameters are changed in place between the passes.  Returns y1 and the gradients of
+    each pass.
+    """
+    dynamics = Dynamics(problems[0])
+    solve = _build(layer, dynamics, problems[0], resolution)
+    passes = []
+    for problem in problems:
+        with torch.no_grad():
+            for name, parameter in dynamics.named_parameters():
+                parameter.copy_(torch.tensor(problem.params[name]))
+        y0 = torch.tensor(problem.y0, requires_grad=True)
+        leaves = {"y0": y0, **dict(dynamics.named_parameters())}
+        for leaf in leaves.values():
+            leaf.grad = None
+        y1 = _checked(solve(y0), y0)
+        _run_backward(y1, torch.tensor(cotangent))
+        passes.append((_as_numpy(y1), {name: _gradient(leaf) for name, leaf in leaves.items()}))
+    return passes
+
+
+def _build(layer: TorchLayer, dynamics: Dynamics, problem: Problem, resolution: float) -> Any:
+    return layer.build(dynamics, problem.t0, problem.t1, **{layer.resolution: resolution})
+
+
+def _run_backward(y1: Tensor, cotangent: Tensor) -> None:
+    """Run the backward pass; a detached output sends no gradient anywhere."""
+    if y1.requires_grad:
+        y1.backward(cotangent)  # type: ignore[no-untyped-call]
+
+
+def _as_numpy(tensor: Tensor) -> Array:
+    return tensor.detach().numpy(force=True).copy()
+
+
+def _gradient(leaf: Tensor) -> Array | None:
+    return None if leaf.grad is None else _as_numpy(leaf.grad)
 
 
 class _Pass:
@@ -150,9 +191,7 @@ class _Pass:
 
     def forward(self) -> None:
         self.y0 = torch.tensor(self.problem.y0, dtype=self.dtype, requires_grad=True)
-        problem = self.problem
-        resolution = {self.layer.resolution: self.resolution}
-        solve = self.layer.build(self.dynamics, problem.t0, problem.t1, **resolution)
+        solve = _build(self.layer, self.dynamics, self.problem, self.resolution)
         self.y1 = _checked(solve(self.y0), self.y0)
         self.fresh = True
 
@@ -164,15 +203,11 @@ class _Pass:
         leaves = {"y0": self.y0, **dict(self.dynamics.named_parameters())}
         for leaf in leaves.values():
             leaf.grad = None
-        if self.y1.requires_grad:  # a detached output sends no gradient anywhere
-            given = torch.tensor(cotangent, dtype=self.y1.dtype)
-            with self.dynamics.trace.backward():
-                self.y1.backward(given)  # type: ignore[no-untyped-call]
-            self.cotangent_changed |= not np.array_equal(given.numpy(force=True), cotangent)
-        return {
-            name: None if leaf.grad is None else leaf.grad.detach().numpy(force=True).copy()
-            for name, leaf in leaves.items()
-        }
+        given = torch.tensor(cotangent, dtype=self.y1.dtype)
+        with self.dynamics.trace.backward():
+            _run_backward(self.y1, given)
+        self.cotangent_changed |= not np.array_equal(given.numpy(force=True), cotangent)
+        return {name: _gradient(leaf) for name, leaf in leaves.items()}
 
     def changed(self) -> list[str]:
         """Return the names of inputs and settings that are no longer what they were."""

@@ -123,7 +123,7 @@ def _raised(blank: Result, check: Check, error: BaseException) -> Result:
 def _where(error: BaseException) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_ours(f.filename)]
     if not frames:
-        return ""
+        return "Raised in nodecheck itself, not in the layer: please report it."
     path = PurePath(frames[-1].filename)
     return f"Raised in {frames[-1].name} ({'/'.join(path.parts[-2:])}, line {frames[-1].lineno})."
 

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import copy
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nodecheck.layers.mutants.families import AdjointRK4, BackpropRK4, Field, State
 from nodecheck.layers.mutants.mutant import Mutant, mutant
@@ -113,6 +114,33 @@ class BufferNotReset(AdjointRK4):
         return (y, a, *pulled)
 
 
+class ParametersCopiedOnce(AdjointRK4):
+    """The backward pass evaluates the field with the parameters as they were when the layer was built."""
+
+    def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
+        super().__init__(dynamics, t0, t1, n_steps)
+        self.copies = copy.deepcopy(dynamics)
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        live = self.dynamics, self.params
+        self.dynamics, self.params = self.copies, tuple(self.copies.parameters())
+        try:
+            return super().pullback(y1, cotangent)
+        finally:
+            self.dynamics, self.params = live
+
+
+class FirstSolutionKept(AdjointRK4):
+    """The layer keeps its first solution and returns it again."""
+
+    first: Tensor | None = None
+
+    def solve(self, y0: Tensor) -> Tensor:
+        if self.first is None:
+            self.first = super().solve(y0)
+        return self.first.clone()
+
+
 class GradientNoise(AdjointRK4):
     """The gradient depends on the order of a reduction, which differs from call to call."""
 
@@ -151,6 +179,8 @@ CONTRACT: tuple[Mutant, ...] = (
     mutant(StateOnClass, "interleaved_calls_corrupt", "interleaved-calls"),
     mutant(FirstCallRemembered, "stale_cache_after_first_call", "gradient-order"),
     mutant(BufferNotReset, "stale_cache_after_first_call", "determinism", "gradient-order"),
+    mutant(ParametersCopiedOnce, "cached_flat_params_stale", "repeated-use"),
+    mutant(FirstSolutionKept, "stale_cache_after_first_call", "repeated-use"),
     mutant(GradientNoise, "backward_not_reproducible", "determinism"),
     mutant(AccumulatedTwice, "accumulation_not_additive", "constant-field-gradient", "gradient-order"),
     mutant(Float32Adjoint, "low_precision_state_accumulation", "cotangent-linearity"),
