@@ -10,9 +10,10 @@ from nodecheck.layers.mutants import MUTANTS, ORIGINALS
 from nodecheck.problems import neural, spiral
 from nodecheck.reference import sensitivity
 
-# What these do wrong shows neither in y1 nor in the first gradient of a problem that runs from t0 to t1 > t0.
+# What these do wrong shows neither in y1 nor in the first gradient from t0 to t1 > t0, but on a second use.
 HIDDEN = {"float64-output", "unsigned-step", "input-mutated", "parameter-mutated", "cotangent-mutated"}
 HIDDEN |= {"state-on-class", "first-call-remembered", "buffer-not-reset"}
+HIDDEN |= {"parameters-copied-once", "first-solution-kept"}
 
 
 def outcome(layer, problem=neural):
