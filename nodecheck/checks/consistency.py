@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from nodecheck.checks.base import Skip, check
 from nodecheck.checks.gradient import consistency, explain
-from nodecheck.checks.ladders import Ladder, fit, gradient_ladders, order_of, own_layer
+from nodecheck.checks.ladders import fit, gradient_ladders, order_of, own_layer
 from nodecheck.checks.own_forward import (
     TAYLOR_THRESHOLD,
     Distance,
@@ -44,27 +46,23 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
     it does not shrink; this is a bug.  No single tolerance can tell these apart.  A layer that claims
     "continuous" and is discrete is better than it says, and passes.
     """
-    order = order_of(layer, problem)
     distances = own_derivative_distances(layer, problem, _N_STEPS)
-    ladders = gradient_ladders(layer, problem)
     discrete = all(d.at_rounding for d in distances.values())
-    facts = {
-        "gradient class": _class(distances, ladders),
-        "Taylor rate": f"{taylor_rate(layer, problem, _N_STEPS):.2f}",
-    }
+    ladders = {} if discrete else gradient_ladders(layer, problem)
+    found = "discretely consistent" if discrete else consistency(ladders)
     if discrete and layer.claims.adjoint == "discrete":
-        require_separation(layer, problem, _N_STEPS, order, distances)
-    if layer.claims.adjoint == "discrete" or discrete:
+        require_separation(layer, problem, _N_STEPS, order_of(layer, problem), distances)
+    if discrete or layer.claims.adjoint == "discrete":
         measurements = _against_own_forward(distances)
     else:
         measurements = tuple(
-            at_least(f"order of ∂L/∂{g}", ladder.fit.slope, INCONSISTENT_BELOW)
+            at_most(f"error of ∂L/∂{g}, at the floor", max(ladder.errors), math.inf)
+            if ladder.fit.exact
+            else at_least(f"order of ∂L/∂{g}", ladder.fit.slope, INCONSISTENT_BELOW)
             for g, ladder in ladders.items()
-            if not ladder.fit.exact
         )
-    diagnosis = (
-        "" if all(m.holds for m in measurements) else _explain(layer, problem, facts["gradient class"])
-    )
+    facts = {"gradient class": found, "Taylor rate": f"{taylor_rate(layer, problem, _N_STEPS):.2f}"}
+    diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, found)
     return Evidence(measurements, diagnosis, facts=facts)
 
 
@@ -74,12 +72,6 @@ def _levels(layer: LayerUnderTest) -> tuple[int, ...]:
     At order one the coarsest grids are not asymptotic yet, and finer ones are cheap.
     """
     return layer.ladder(4)[1:] if (layer.claims.order or 1) == 1 else layer.ladder(3)
-
-
-def _class(distances: dict[str, Distance], ladders: dict[str, Ladder]) -> str:
-    if all(d.at_rounding for d in distances.values()):
-        return "discretely consistent"
-    return consistency(ladders)
 
 
 def _against_own_forward(distances: dict[str, Distance]) -> tuple[Measurement, ...]:
