@@ -173,6 +173,15 @@ def test_random_numbers_go_on_after_a_run_as_if_there_had_been_none():
     assert torch.equal(torch.rand(1), expected)
 
 
+def test_a_layer_that_draws_random_numbers_draws_the_same_in_every_run():
+    noisy = named("noisy", lambda solve: lambda y: solve(y) + 1e-3 * torch.rand_like(y))
+    found = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        found.append(nodecheck.run(noisy, **ONE).results[-1].measurements)
+    assert found[0] == found[1]
+
+
 def test_ctrl_c_ends_the_run():
     def interrupted(solve):
         raise KeyboardInterrupt
