@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nodecheck import __version__
+
 if TYPE_CHECKING:
     from nodecheck.layers.loading import Loaded
     from nodecheck.results import Result, Run
@@ -34,7 +36,7 @@ _LONGEST_FOLDER_NAME = 80
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
-@click.version_option(package_name="nodecheck")
+@click.version_option(__version__, prog_name="nodecheck")
 def main() -> None:
     """Tell whether a Neural ODE layer is right: its forward pass, its gradient, and why not."""
 

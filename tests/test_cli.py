@@ -8,6 +8,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from nodecheck import __version__
 from nodecheck.checks import CHECKS
 from nodecheck.cli import main
 from nodecheck.problems import PROBLEMS
@@ -308,5 +309,5 @@ def test_a_check_that_resembles_none_is_answered_with_where_they_are_listed(run)
     assert "nodecheck list checks" in result.output
 
 
-def test_the_version_is_told(run):
-    assert run("--version").exit_code == 0
+def test_the_version_is_told_of_a_source_tree_too(run):
+    assert __version__ in run("--version").output

@@ -34,12 +34,25 @@ def measure(name, claims, problem=None):
     return check.measure(LayerUnderTest(claims, SMOKE), problem)
 
 
-@pytest.mark.parametrize(
-    "name", ["forward-order", "solve-ivp-agreement", "gradient-order", "gradient-class", "reverse-time"]
-)
+@pytest.mark.parametrize("name", ["forward-order", "solve-ivp-agreement", "gradient-order", "reverse-time"])
 def test_a_layer_whose_resolution_cannot_be_changed_is_not_judged_by_its_order(name):
     with pytest.raises(Inconclusive, match="the resolution cannot be changed: n_steps=8 and n_steps=16"):
         measure(name, layer(fixed, order=None, adjoint=None))
+
+
+def test_the_gradient_of_such_a_layer_is_still_compared_with_its_own_forward_pass():
+    evidence = measure("gradient-class", layer(fixed, order=None, adjoint=None))
+    assert all(m.holds for m in evidence.measurements)
+    assert evidence.facts["gradient class"] == "discretely consistent"
+
+
+def test_a_gradient_of_such_a_layer_that_is_of_another_class_is_not_judged_without_a_claim():
+    def build(dynamics, t0, t1, n_steps):
+        solve = fixed(dynamics, t0, t1, n_steps)
+        return lambda y: 1.5 * (y1 := solve(y)) - 0.5 * y1.detach()
+
+    with pytest.raises(Inconclusive, match="the resolution cannot be changed"):
+        measure("gradient-class", layer(build, order=None, adjoint=None))
 
 
 def not_converging(**claims):

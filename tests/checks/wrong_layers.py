@@ -160,6 +160,12 @@ def detached_parameters(dynamics, t0, t1, n_steps):
     return marching(rk4_step)(lambda t, y: functional_call(dynamics, params, (t, y)), t0, t1, n_steps)
 
 
+def copied_parameters(dynamics, t0, t1, n_steps):
+    """Copies the parameters once, when it is built."""
+    params = {name: p.detach().clone() for name, p in dynamics.named_parameters()}
+    return marching(rk4_step)(lambda t, y: functional_call(dynamics, params, (t, y)), t0, t1, n_steps)
+
+
 def stage_at_the_start(f, t, h, y):
     """The midpoint rule, with the time of its first stage in both."""
     return y + h * f(t, y + h / 2 * f(t, y))
