@@ -2,6 +2,7 @@
 
 from nodecheck.checks.adaptive import forward_tolerance, gradient_tolerance
 from nodecheck.checks.base import Check, Inconclusive, Refusal, Skip, Unsupported, attempt, check
+from nodecheck.checks.behaviour import batch_independence, evaluation_times, reverse_time
 from nodecheck.checks.consistency import (
     backprop_agreement,
     finite_differences,
@@ -22,13 +23,7 @@ from nodecheck.checks.exactness import (
     polynomial_field,
     time_precision,
 )
-from nodecheck.checks.forward import (
-    batch_independence,
-    evaluation_times,
-    forward_order,
-    reverse_time,
-    solve_ivp_agreement,
-)
+from nodecheck.checks.forward import forward_order, solve_ivp_agreement
 from nodecheck.checks.gradient import gradient_completeness, gradient_order
 from nodecheck.checks.properties import constant_field_property, cotangent_linearity
 from nodecheck.checks.reuse import interleaved_calls, repeated_use

@@ -1,4 +1,4 @@
-"""The forward pass against the exact solution: order, agreement, times, direction, batch."""
+"""The forward pass against the exact solution: order and agreement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from nodecheck.checks.base import Inconclusive, Refusal, Unsupported, attempt, check
+from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.ladders import (
     asymptotic,
     control,
@@ -21,12 +21,9 @@ from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
     INCONSISTENT_BELOW,
     ORDER_MARGIN,
-    TOLERANCE_FACTOR,
     relative_error,
     richardson,
     rms,
-    roundoff,
-    time_roundoff,
 )
 from nodecheck.problems import (
     ORDER_PROBLEMS,
@@ -41,7 +38,6 @@ from nodecheck.problems import (
 from nodecheck.reference import Feature, sensitivity
 from nodecheck.results import Evidence, at_least, at_most
 
-_SINGLE_TOLERANCE = 1e-6
 _OTHERS = tuple(p for p in (*ORDER_PROBLEMS, cubic(1.0)) if p not in (spiral, neural, time_linear, logistic))
 # A Richardson estimate is right to first order in h: in the asymptotic window it errs by less than half.
 _ESTIMATE_MARGIN = 2.0
@@ -128,10 +124,11 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     That error is estimated from four grids of the layer itself, with the order that they show.  What is
     left over is not discretisation: the layer converges, but to something else.
     """
-    return _agreement(layer, problem)
+    return agreement(layer, problem)
 
 
-def _agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
+def agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Hold the difference to the reference to twice the layer's own discretisation error."""
     require_refinable(layer, problem)
     levels = layer.ladder(4)
     error, estimate = _unexplained(layer, problem, levels)
@@ -169,116 +166,3 @@ def _unexplained(layer: LayerUnderTest, problem: Problem, levels: tuple[int, ...
     slowest = min(*orders, order_of(layer, neural)) if settled else INCONSISTENT_BELOW
     order = max(slowest, INCONSISTENT_BELOW)
     return relative_error(states[-1], exact), richardson(states[-2], states[-1], order) / rms(exact)
-
-
-@check(
-    title="Field is evaluated inside the interval",
-    failure_title="Field is evaluated outside the interval",
-    theme="Forward",
-    kind="contract",
-    problems=(time_linear,),
-    cite="Chen et al. (2018), eq. (2)-(3): the solution on [t0, t1] asks for the field on [t0, t1] only",
-)
-def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Look at the times at which the dynamics is called, forward and backward.
-
-    A fixed-step explicit method starts at t0 and never evaluates the field beyond t1.  With one evaluation
-    a step, the last step starts one step before t1.  An adaptive layer may look beyond t1 and interpolate:
-    that is information.
-    """
-    n_steps = 16
-    run = layer.solve(problem, _SINGLE_TOLERANCE if layer.adaptive else n_steps)
-    h = problem.duration / n_steps
-    times = np.array([call.t for call in run.calls if not math.isnan(call.t)])
-    if not times.size:
-        message = "the layer never called the dynamics at a time that can be seen"
-        raise Inconclusive(message)
-    bound = math.inf if layer.adaptive else time_roundoff(n_steps, problem.t0, problem.t1) / abs(h)
-    beyond, before = float((times.max() - problem.t1) / h), float((problem.t0 - times.min()) / h)
-    measurements = [
-        at_most("latest time beyond t1", beyond, bound, "steps"),
-        at_most("earliest time before t0", before, bound, "steps"),
-    ]
-    diagnosis = (
-        f"Evaluated on [{times.min():.6g}, {times.max():.6g}], asked for [{problem.t0}, {problem.t1}]."
-    )
-    if run.evaluations == n_steps and abs(times[0] - problem.t0) <= abs(h) * 1e-3 and not layer.adaptive:
-        last = at_most("start of the last step beyond t1 - h", float((times[-1] - problem.t1) / h + 1), bound)
-        measurements.append(last)
-    facts = _cost(layer, problem)
-    failed = not all(m.holds for m in measurements)
-    return Evidence(tuple(measurements), diagnosis if failed else "", facts=facts)
-
-
-def _cost(layer: LayerUnderTest, problem: Problem) -> dict[str, str]:
-    if layer.adaptive:
-        return {
-            f"evaluations at tol {_SINGLE_TOLERANCE:g}": str(
-                layer.solve(problem, _SINGLE_TOLERANCE).evaluations
-            )
-        }
-    return {"evaluations per step": f"{layer.evaluations_per_step(problem):g}"}
-
-
-@check(
-    title="Time can run backwards",
-    failure_title="Time does not run backwards correctly",
-    theme="Forward",
-    kind="order",
-    problems=(time_linear.reversed(), neural.reversed()),
-    cite="torchdiffeq documentation: times may be strictly decreasing",
-)
-def reverse_time(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Integrate from the later to the earlier time and compare with the reference.
-
-    A layer that refuses t1 < t0 with an error is `unsupported`; one that answers must be right.
-    """
-    outcome = attempt(lambda: layer.solve(problem, _SINGLE_TOLERANCE if layer.adaptive else 16))
-    if isinstance(outcome, Refusal):
-        raise Unsupported(str(outcome))
-    if layer.adaptive:
-        return _within_tolerance(layer, problem)
-    return _agreement(layer, problem)
-
-
-def _within_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    error = relative_error(layer.solve(problem, _SINGLE_TOLERANCE).y1, sensitivity(problem).y1)
-    bound = TOLERANCE_FACTOR * _SINGLE_TOLERANCE
-    diagnosis = "" if error <= bound else f"At tol = {_SINGLE_TOLERANCE:g} y1 is off by {error:.2g}."
-    return Evidence((at_most("error of y1", error, bound),), diagnosis)
-
-
-@check(
-    title="Batch members do not influence each other",
-    failure_title="Batch members influence each other",
-    theme="Forward",
-    kind="identity",
-    problems=(neural,),
-    cite="torchdiffeq issue 284; bayesflow issue 292: one step size for the whole batch",
-)
-def batch_independence(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Solve each batch member alone and in the batch.
-
-    In a fixed-step layer they must agree to rounding.  An adaptive layer that shares one step size agrees to
-    its tolerance.
-    """
-    resolution = _SINGLE_TOLERANCE if layer.adaptive else 8
-    together = layer.solve(problem, resolution).y1
-    alone = [
-        layer.fresh(problem.replace(y0=problem.y0[i : i + 1]), resolution).y1[0]
-        for i in range(len(problem.y0))
-    ]
-    per_member = [float(np.max(np.abs(a - b))) for a, b in zip(alone, together, strict=True)]
-    bound = TOLERANCE_FACTOR * _SINGLE_TOLERANCE if layer.adaptive else _rounding(problem, 8)
-    measurement = at_most("member alone against member in the batch", max(per_member), bound)
-    diagnosis = ""
-    if not measurement.holds:
-        touched = sum(error > bound for error in per_member)
-        diagnosis = f"{touched} of {len(per_member)} members change when the others are taken away."
-    return Evidence((measurement,), diagnosis)
-
-
-def _rounding(problem: Problem, n_steps: int) -> float:
-    """Return what summing in another order may change: every step sums over the widest parameter."""
-    widest = max((value.size for value in problem.params.values()), default=1)
-    return roundoff(n_steps * widest, max(1.0, float(np.max(np.abs(problem.y0)))))
