@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import pytest
@@ -13,39 +12,38 @@ from nodecheck.results import Status
 
 RIGHT_LAYERS = Path(__file__).parents[1] / "layers" / "right_layers.py"
 LAYERS = load_target(f"{RIGHT_LAYERS}:LAYERS")
-# More than ten seconds each, in steps that are iterated or taken back one autograd call at a time.
-SLOW = {"implicit-midpoint", "flat-augmented-adjoint", "functorch-adjoint", "bogacki-shampine-adjoint"}
-# Where nothing can be decided about a right layer, and why; a new line here has to be argued for.
-UNDECIDED: set[tuple[str, str, str]] = set()
+# More than ten seconds each: steps that are iterated, or taken back by an adaptive solver.
+SLOW = {"implicit-midpoint", "bogacki-shampine-adjoint"}
+# Ids of what cannot be decided about a right layer; a new line here has to be argued for.
+UNDECIDED: set[str] = set()
 
 
-@functools.cache
-def results(layer):
-    return nodecheck.run(layer, profile="ci")
-
-
-def cases(layers):
+def cases():
     slow = pytest.mark.slow
-    return [pytest.param(x, id=x.name, marks=[slow] if x.name in SLOW else []) for x in layers]
+    return [pytest.param(x, id=x.name, marks=[slow] if x.name in SLOW else []) for x in LAYERS]
 
 
-@pytest.mark.parametrize("layer", cases(LAYERS))
-def test_a_right_layer_raises_no_alarm(layer):
-    alarms = [r for r in results(layer).results if r.status in (Status.FAILED, Status.ERROR)]
-    assert [(r.id, r.reason or r.diagnosis, r.violated) for r in alarms] == []
+@pytest.fixture(scope="module", params=cases())
+def run(request):
+    return nodecheck.run(request.param, profile="ci")
 
 
-@pytest.mark.parametrize("layer", cases(LAYERS))
-def test_a_right_layer_is_verified(layer):
-    assert results(layer).is_verified(layer.name)
+def with_status(run, *statuses):
+    return [(r.id, r.reason or r.diagnosis) for r in run.results if r.status in statuses]
 
 
-@pytest.mark.parametrize("layer", cases(LAYERS))
-def test_what_is_not_decided_about_a_right_layer_is_known(layer):
-    found = {r.id: r.reason for r in results(layer).results if r.status is Status.INCONCLUSIVE}
-    assert {i: why for i, why in found.items() if tuple(i.split(":")) not in UNDECIDED} == {}
+def test_a_right_layer_raises_no_alarm(run):
+    assert with_status(run, Status.FAILED, Status.ERROR) == []
 
 
-@pytest.mark.parametrize("layer", cases(LAYERS))
-def test_nothing_is_unsupported_by_a_right_layer(layer):
-    assert [r.id for r in results(layer).results if r.status is Status.UNSUPPORTED] == []
+def test_a_right_layer_is_verified(run):
+    assert run.is_verified(run.layers[0].name)
+
+
+def test_what_is_not_decided_about_a_right_layer_is_known(run):
+    found = with_status(run, Status.INCONCLUSIVE)
+    assert [(name, why) for name, why in found if name not in UNDECIDED] == []
+
+
+def test_nothing_is_unsupported_by_a_right_layer(run):
+    assert with_status(run, Status.UNSUPPORTED) == []
