@@ -1,6 +1,6 @@
 """The reference implementation: a Neural ODE layer, its solvers and its adjoints."""
 
-from nodecheck.neural_ode.adjoint import integrate_with_adjoint
+from nodecheck.neural_ode.continuous import integrate_with_adjoint
 from nodecheck.neural_ode.explicit import VectorField, integrate
 from nodecheck.neural_ode.grid import Segment
 from nodecheck.neural_ode.layer import ODELayer

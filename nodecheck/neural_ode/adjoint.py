@@ -1,42 +1,73 @@
-"""The continuous adjoint as an autograd function."""
+"""Gradients without a trajectory: schemes that compute it again, as one autograd function."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nodecheck.neural_ode.explicit import VectorField, integrate
+from nodecheck.neural_ode.explicit import VectorField
 from nodecheck.neural_ode.grid import Segment
-from nodecheck.neural_ode.recall import Conditions, Tensors, fixed_randomness, tensors_of, with_tensors
-from nodecheck.neural_ode.reverse import reverse_steps
+from nodecheck.neural_ode.once import refusing_second_order
+from nodecheck.neural_ode.recall import (
+    Conditions,
+    Tensors,
+    fixed_randomness,
+    tensors_of,
+    version,
+    with_tensors,
+)
 from nodecheck.neural_ode.tableau import ButcherTableau
 from nodecheck.neural_ode.vjp import DetachedField, Vjp
 
-__all__ = ["integrate_with_adjoint"]
+__all__ = ["Scheme", "integrate_without_trajectory"]
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A loop forwards, and one backwards that starts from what the first returned.
+
+    Attributes
+    ----------
+    adjoint : str
+        Its name in ``ODELayer(..., adjoint=name)`` and in messages.
+    integrate : function
+        (field, state, segments, tableau) -> the state at the end of each segment.
+    pull_back : function
+        (vjp, state, adjoint, sums, segment, tableau) -> the adjoint at the segment's start, from the state
+        and the adjoint at its end.  The parts of dL/dtheta are added to `sums`, in place.
+    """
+
+    adjoint: str
+    integrate: Callable[[VectorField, Tensor, Sequence[Segment], ButcherTableau], list[Tensor]]
+    pull_back: Callable[[Vjp, Tensor, Tensor, list[Tensor | None], Segment, ButcherTableau], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class _Solve:
     """What one solve needs besides tensors."""
 
+    scheme: Scheme
     dynamics: VectorField
     segments: tuple[Segment, ...]
     tableau: ButcherTableau
     names: tuple[str, ...]  # of the trainable parameters, in the order in which they are passed
 
 
-def integrate_with_adjoint(
-    dynamics: VectorField, y0: Tensor, segments: Sequence[Segment], tableau: ButcherTableau
+def integrate_without_trajectory(
+    scheme: Scheme,
+    dynamics: VectorField,
+    y0: Tensor,
+    segments: Sequence[Segment],
+    tableau: ButcherTableau,
 ) -> list[Tensor]:
-    """Return the solution at the end of each segment, with the continuous adjoint as its derivative.
+    """Return the states that a scheme finds at the end of each segment, with its pull-back as derivative.
 
-    Only these outputs are saved for the backward pass, however many steps there are.  It starts each segment
-    afresh from its saved output, and its gradients converge to the exact ones at the tableau's order; they
-    are not those of the forward map.  Parameters are those of `integrate`.
+    Only these outputs are saved for the backward pass, however many steps there are, and each segment is
+    pulled back afresh from its output.  Where no gradient is recorded, the plain loop computes the same.
 
     Raises
     ------
@@ -44,31 +75,35 @@ def integrate_with_adjoint(
         If the field draws random numbers, or depends on a tensor that requires grad and is neither y nor a
         parameter of `dynamics`; in the backward pass also if second derivatives are asked for.
     """
+    if not torch.is_grad_enabled():
+        return scheme.integrate(dynamics, y0, segments, tableau)
     tensors = tensors_of(dynamics)
     names, params = tuple(tensors.trainable), tuple(tensors.trainable.values())
-    solve = _Solve(dynamics, tuple(segments), tableau, names)
-    outputs: tuple[Tensor, ...] = _Adjoint.apply(solve, tensors, y0, *params)  # type: ignore[no-untyped-call]
+    solve = _Solve(scheme, dynamics, tuple(segments), tableau, names)
+    outputs: tuple[Tensor, ...] = _WithoutTrajectory.apply(solve, tensors, y0, *params)  # type: ignore[no-untyped-call]
     return list(outputs)
 
 
-class _Adjoint(torch.autograd.Function):
+class _WithoutTrajectory(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, solve: _Solve, tensors: Tensors, y0: Tensor, *params: Tensor) -> tuple[Tensor, ...]:
         # Under autocast a live parameter would leave its cast copy, made without a graph, in the cache.
         copies = {name: p.detach() for name, p in zip(solve.names, params, strict=True)}
-        field = DetachedField(solve.dynamics)
+        field = DetachedField(solve.dynamics, solve.scheme.adjoint)
         constants = {**tensors.frozen, **tensors.buffers}
-        versions = {name: _version(tensor) for name, tensor in constants.items()}
+        before = {name: (tensor, version(tensor)) for name, tensor in constants.items()}
         conditions = Conditions.now(solve.dynamics, y0.device)
         # In grad mode, so that a gradient which would be lost is seen; nothing here requires grad.
-        with torch.enable_grad(), fixed_randomness(y0.device):
+        with torch.enable_grad(), fixed_randomness(y0.device, solve.scheme.adjoint):
             outputs = with_tensors(
-                solve.dynamics, copies, lambda: integrate(field, y0.detach(), solve.segments, solve.tableau)
+                solve.dynamics,
+                copies,
+                lambda: solve.scheme.integrate(field, y0.detach(), solve.segments, solve.tableau),
             )
         ctx.set_materialize_grads(False)
         # A buffer that the field itself updates (the statistics of BatchNorm) is not a constant to be saved.
         now = tensors_of(solve.dynamics).buffers if tensors.buffers else {}
-        ctx.updated = [name for name, buffer in now.items() if versions.get(name) != _version(buffer)]
+        ctx.updated = [name for name, buffer in now.items() if not _is_as_it_was(buffer, before.get(name))]
         for name in ctx.updated:
             constants.pop(name, None)
         ctx.solve, ctx.conditions = solve, conditions
@@ -90,15 +125,16 @@ class _Adjoint(torch.autograd.Function):
         # All buffers are copied, because batch_norm does not tell autograd that it changes its statistics.
         tensors = {name: t if name in ctx.frozen else t.clone() for name, t in tensors.items()}
         tensors |= dict(zip(solve.names, copies, strict=True))
-        vjp = Vjp(solve.dynamics, copies)
+        vjp = Vjp(solve.dynamics, copies, solve.scheme.adjoint)
         # Once for the whole loop: outside the products, nothing in it requires grad.
-        with torch.enable_grad(), ctx.conditions.restored(), fixed_randomness(outputs[0].device):
+        chance = fixed_randomness(outputs[0].device, solve.scheme.adjoint)
+        with torch.enable_grad(), ctx.conditions.restored(), chance:
             a, sums = with_tensors(
                 solve.dynamics, tensors, lambda: _pull_back(solve, vjp, outputs, cotangents)
             )
         grads = (a, *sums)
-        if torch.is_grad_enabled():  # create_graph=True: without a graph a gradient penalty would be ignored
-            grads = _refusing_second_order(outputs[0], grads)
+        if torch.is_grad_enabled():  # create_graph=True
+            grads = refusing_second_order(solve.scheme.adjoint, outputs[0], grads)
         return (None, None, *grads)
 
 
@@ -117,34 +153,10 @@ def _pull_back(
             a = jump if a is None else a + jump
         if a is not None:
             # From the output that was saved, not from where the later segment's reconstruction ended.
-            for _, adjoint in reverse_steps(vjp, y.detach(), a, sums, segment, solve.tableau):
-                a = adjoint
+            a = solve.scheme.pull_back(vjp, y.detach(), a, sums, segment, solve.tableau)
     return a, sums
 
 
-def _version(tensor: Tensor) -> tuple[int, int | None]:
-    """Return a mark that changes when a tensor is replaced or changed in place."""
-    return id(tensor), None if tensor.is_inference() else tensor._version
-
-
-def _refusing_second_order(anchor: Tensor, grads: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
-    present = [g for g in grads if g is not None]
-    guarded = iter(_Refusal.apply(anchor, *present))  # type: ignore[no-untyped-call]
-    return tuple(None if g is None else next(guarded) for g in grads)
-
-
-class _Refusal(torch.autograd.Function):
-    """The identity on first derivatives, which knows no second ones."""
-
-    @staticmethod
-    def forward(_ctx: Any, _anchor: Tensor, *grads: Tensor) -> tuple[Tensor, ...]:
-        return tuple(g.view_as(g) for g in grads)
-
-    @staticmethod
-    def backward(_ctx: Any, *_: Tensor) -> None:
-        why = (
-            "adjoint='continuous' expects to be differentiated once, but a gradient that it returned under "
-            "create_graph=True was differentiated again; use adjoint='discrete', which has derivatives of "
-            "every order"
-        )
-        raise RuntimeError(why)
+def _is_as_it_was(tensor: Tensor, before: tuple[Tensor, int | None] | None) -> bool:
+    """Return whether a tensor was neither replaced nor changed in place."""
+    return before is not None and before[0] is tensor and before[1] == version(tensor)

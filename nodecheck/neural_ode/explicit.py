@@ -10,7 +10,7 @@ from torch import Tensor
 from nodecheck.neural_ode.grid import Segment, stage_times
 from nodecheck.neural_ode.tableau import ButcherTableau, Coefficient
 
-__all__ = ["VectorField", "advance", "integrate", "slope"]
+__all__ = ["VectorField", "advance", "begin", "integrate", "slope", "slopes", "walk"]
 
 VectorField = Callable[[Tensor, Tensor], Tensor]
 """f(t, y) -> dy/dt: t is a 0-d tensor of y's real dtype and device, and dy/dt has y's shape."""
@@ -86,19 +86,37 @@ def integrate(
     list of tensors of y0's shape and dtype, one per segment, none of which is y0 itself
     """
     method = tableau.rounded
-    y, outputs = y0.view_as(y0), []  # an alias: a field that calls y.requires_grad_() must not reach y0
+    y, outputs = begin(y0), []
     for segment in segments:
-        for times in stage_times(segment, method.c, y0):
-            y = _step(vector_field, y, times, segment.step, method)
+        y = walk(vector_field, y, segment, range(segment.n_steps), method)
         outputs.append(y if segment.n_steps else y.clone())
     return outputs
 
 
-def _step(
-    vector_field: VectorField, y: Tensor, times: tuple[Tensor, ...], h: float, method: ButcherTableau
+def begin(y0: Tensor) -> Tensor:
+    """Return y0 as a state to start from: a field that calls y.requires_grad_() must not reach the caller's.
+
+    Not by view_as() in any case: behind it autograd would take a caller's cotangent that comes through
+    unchanged for its own, leave it as y0.grad, and add to it the next time.
+    """
+    return y0 if y0.requires_grad else y0.detach()
+
+
+def walk(
+    vector_field: VectorField, y: Tensor, segment: Segment, steps: range, method: ButcherTableau
 ) -> Tensor:
-    slopes: list[Tensor] = []
+    """Return y after these steps of a segment; y itself if there are none."""
+    for times in stage_times(segment, method.c, y, steps=steps):
+        y = advance(y, slopes(vector_field, y, times, segment.step, method), method.b, segment.step)
+    return y
+
+
+def slopes(
+    vector_field: VectorField, y: Tensor, times: tuple[Tensor, ...], h: float, method: ButcherTableau
+) -> list[Tensor]:
+    """Return the slope of each stage of one step of size h from y."""
+    found: list[Tensor] = []
     for t, row in zip(times, method.a, strict=True):
-        stage = advance(y, slopes, row, h)
-        slopes.append(slope(vector_field(t, stage), stage))
-    return advance(y, slopes, method.b, h)
+        stage = advance(y, found, row, h)
+        found.append(slope(vector_field(t, stage), stage))
+    return found

@@ -45,7 +45,12 @@ def _times(segment: Segment, positions: Tensor, like: Tensor) -> tuple[Tensor, .
 
 
 def stage_times(
-    segment: Segment, nodes: Sequence[Coefficient], like: Tensor, *, backward: bool = False
+    segment: Segment,
+    nodes: Sequence[Coefficient],
+    like: Tensor,
+    *,
+    steps: range | None = None,
+    backward: bool = False,
 ) -> list[tuple[Tensor, ...]]:
     """Return, for each step, the times of its stages.
 
@@ -57,21 +62,24 @@ def stage_times(
         The nodes c of the tableau.
     like : Tensor
         The state: the times have its real dtype and its device.
+    steps : range or None
+        Which steps, counted from where the walk begins; None for all of them.
     backward : bool
         Walk from `stop` to `start` instead, over the same grid points.
 
     Returns
     -------
-    list of n_steps tuples of s 0-d tensors
+    list of len(steps) tuples of s 0-d tensors
     """
-    steps = torch.arange(segment.n_steps, dtype=torch.float64, device="cpu")[:, None]
+    chosen = range(segment.n_steps) if steps is None else steps
+    first = torch.arange(chosen.start, chosen.stop, chosen.step, dtype=torch.float64, device="cpu")[:, None]
     # Counted in steps from `start` in both directions, so that both meet bitwise the same grid points.
-    positions = steps + torch.tensor([float(c) for c in nodes], dtype=torch.float64, device="cpu")
+    positions = first + torch.tensor([float(c) for c in nodes], dtype=torch.float64, device="cpu")
     if backward:
         positions = segment.n_steps - positions
     times = _times(segment, positions, like)
     s = len(nodes)
-    return [times[i * s : (i + 1) * s] for i in range(segment.n_steps)]
+    return [times[i * s : (i + 1) * s] for i in range(len(chosen))]
 
 
 def node_times(segment: Segment, like: Tensor, *, backward: bool = False) -> Tensor:

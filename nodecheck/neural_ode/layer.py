@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal, SupportsFloat
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, Protocol, SupportsFloat
 
 import torch
 from torch import Tensor, nn
 
-from nodecheck.neural_ode.adjoint import integrate_with_adjoint
+from nodecheck.neural_ode.checkpointed import integrate_with_checkpoints
+from nodecheck.neural_ode.continuous import integrate_with_adjoint
 from nodecheck.neural_ode.explicit import VectorField, integrate
 from nodecheck.neural_ode.grid import Segment, segments_through
+from nodecheck.neural_ode.reversible import integrate_reversibly
 from nodecheck.neural_ode.tableau import ButcherTableau
 from nodecheck.neural_ode.tableaus import find_tableau
 from nodecheck.neural_ode.trajectory import BackwardTrajectory, backward_trajectory
 
 __all__ = ["ODELayer"]
+
+
+class _Integrator(Protocol):
+    def __call__(
+        self, dynamics: VectorField, y0: Tensor, segments: Sequence[Segment], tableau: ButcherTableau, /
+    ) -> list[Tensor]: ...
+
+
+_Adjoint = Literal["continuous", "discrete", "checkpointed", "reversible"]
+_INTEGRATORS: Mapping[str, _Integrator] = MappingProxyType(
+    {
+        "continuous": integrate_with_adjoint,
+        "discrete": integrate,
+        "checkpointed": integrate_with_checkpoints,
+        "reversible": integrate_reversibly,
+    }
+)
 
 
 class ODELayer(nn.Module):
@@ -33,30 +53,44 @@ class ODELayer(nn.Module):
         How many equal steps are taken, exactly.
     solver : str or ButcherTableau
         The name of one of `TABLEAUS`, or any explicit tableau.
-    adjoint : {"continuous", "discrete"}
-        Where the gradient comes from.  ``"discrete"`` is backpropagation through the steps: the gradient of
-        the very map that the layer computes, to any order, for memory that grows with `n_steps`.
-        ``"continuous"`` solves the adjoint equation backwards from y(t1), which is all that it saves: the
-        gradient of the exact flow up to O(h^order), once.  It reconstructs y(t), which is unstable where the
-        dynamics contract strongly (Gholami et al., 2019).
+    adjoint : {"continuous", "discrete", "checkpointed", "reversible"}
+        Where the gradient comes from; see the notes.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is not of the kind described here.
     RuntimeError
-        In continuous mode while gradients are recorded: if the dynamics draw random numbers, or depend on a
-        tensor that requires grad and is neither y nor one of their parameters, or if a gradient is
-        differentiated again.  Each would otherwise be a gradient that is silently wrong.
+        In continuous and reversible mode while gradients are recorded: if the dynamics draw random numbers,
+        or depend on a tensor that requires grad and is neither y nor one of their parameters, or if a
+        gradient is differentiated again.  Each would otherwise be a gradient that is silently wrong.
 
     Notes
     -----
-    In continuous mode the backward pass evaluates the dynamics again: with the parameters, frozen parameters
-    and buffers, train or eval modes and autocast state of the forward pass.  Buffers that the dynamics update
-    (BatchNorm) are updated by the forward pass only.  A plain Python attribute that is changed between the
-    two passes cannot be noticed, and neither can a `torch.Generator` of the dynamics' own.
+    ``"discrete"`` is backpropagation through the steps: the gradient of the very map that the layer computes,
+    to any order, for memory that grows with `n_steps`.
 
-    Source: Chen, Rubanova, Bettencourt & Duvenaud (2018), "Neural Ordinary Differential Equations".
+    ``"checkpointed"`` is the same map and the same gradient, to any order, for memory that grows like
+    sqrt(n_steps): the backward pass repeats the forward pass, stretch by stretch (Chen, Xu, Zhang &
+    Guestrin, 2016).  Dynamics that call `torch.autograd.grad` themselves make it slow, because each of
+    these calls repeats the stretch up to there.
+
+    ``"continuous"`` solves the adjoint equation backwards from y(t1), which is all that it saves: the
+    gradient of the exact flow up to O(h^order), once (Chen, Rubanova, Bettencourt & Duvenaud, 2018).  It
+    reconstructs y(t), which is unstable where the dynamics contract strongly (Gholami et al., 2019).
+
+    ``"reversible"`` takes the steps of another method, built on the tableau and of its order, whose steps
+    can be undone (McCallum & Foster, 2024).  It saves two states and returns the gradient of its own map,
+    once.  A step costs two of the tableau's.  Rounding in what is reconstructed grows like 0.999^-n_steps,
+    so it is meant for up to some 10 000 steps; and the method is stable only where h times the rate at
+    which the dynamics contract is small, so it wants more steps where they contract strongly.
+
+    In every mode but the discrete one the backward pass evaluates the dynamics again: with the parameters,
+    frozen parameters and buffers, train or eval modes and autocast state of the forward pass; checkpointed
+    also with its random numbers.  Buffers that the dynamics update (BatchNorm) are updated by the forward
+    pass only.  A plain Python attribute that is changed between the two passes cannot be noticed, and
+    neither can a `torch.Generator` of the dynamics' own, or weights that a plain function reaches in place
+    of its being a module.
 
     Examples
     --------
@@ -73,7 +107,7 @@ class ODELayer(nn.Module):
         n_steps: int = 25,
         *,
         solver: str | ButcherTableau = "euler",
-        adjoint: Literal["continuous", "discrete"] = "continuous",
+        adjoint: _Adjoint = "continuous",
     ) -> None:
         super().__init__()
         if not callable(dynamics):
@@ -85,9 +119,9 @@ class ODELayer(nn.Module):
             raise ValueError(
                 f"n_steps must be an integer of at least 1, got {n_steps!r}; it counts steps, not grid points"
             )
-        if adjoint not in ("continuous", "discrete"):
+        if adjoint not in _INTEGRATORS:
             raise ValueError(
-                f"adjoint must be 'continuous' or 'discrete', got {adjoint!r}; "
+                f"adjoint must be one of {', '.join(_INTEGRATORS)}, got {adjoint!r}; "
                 "choose 'discrete' for backpropagation through the solver"
             )
         self.dynamics = dynamics
@@ -111,8 +145,8 @@ class ODELayer(nn.Module):
 
         Integration runs from t0 to the last time, and every time is the end of a step: between two of them,
         steps are equal and at most as long as those of the layer.  Times on the layer's own grid therefore
-        change nothing, and ``solve(y0, [t1])[-1]`` is the layer's output.  In continuous mode the outputs
-        are what is saved, and the backward pass restarts from each of them.
+        change nothing, and ``solve(y0, [t1])[-1]`` is the layer's output.  In continuous and reversible mode
+        the outputs are what is saved, and the backward pass restarts from each of them.
 
         Parameters
         ----------
@@ -154,10 +188,7 @@ class ODELayer(nn.Module):
 
     def _integrate(self, y0: Tensor, segments: tuple[Segment, ...]) -> list[Tensor]:
         _check_state(y0)
-        # Where no gradient is recorded there is none to lose, and the plain loop computes the same numbers.
-        if self.adjoint == "continuous" and torch.is_grad_enabled():
-            return integrate_with_adjoint(self.dynamics, y0, segments, self.tableau)
-        return integrate(self.dynamics, y0, segments, self.tableau)
+        return _INTEGRATORS[self.adjoint](self.dynamics, y0, segments, self.tableau)
 
 
 def _check_state(y0: Tensor) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nodecheck.neural_ode.explicit import VectorField
 
-__all__ = ["Conditions", "Tensors", "fixed_randomness", "tensors_of", "with_tensors"]
+__all__ = ["Conditions", "Tensors", "fixed_randomness", "tensors_of", "version", "with_tensors"]
 
 T = TypeVar("T")
 
@@ -62,6 +62,11 @@ def tensors_of(dynamics: VectorField) -> Tensors:
     return Tensors(trainable, frozen, dict(dynamics.named_buffers()))
 
 
+def version(tensor: Tensor) -> int | None:
+    """Return a number that changes when a tensor is changed in place; inference tensors have none."""
+    return None if tensor.is_inference() else tensor._version
+
+
 @dataclass(frozen=True)
 class Conditions:
     """Modes that a field may depend on: autocast, and train or eval of each of its modules."""
@@ -98,12 +103,13 @@ class Conditions:
 
 
 @contextmanager
-def fixed_randomness(device: torch.device) -> Iterator[None]:
+def fixed_randomness(device: torch.device, adjoint: str) -> Iterator[None]:
     """Refuse a field that draws random numbers from the global generators.
 
-    The backward pass meets the field at other states and stages than the forward pass did, so there is no
-    draw of the forward pass that it could repeat: a field that is redrawn at every evaluation has a
-    solution, but is no ordinary differential equation and has no continuous adjoint.
+    The continuous adjoint meets the field at other states and stages than the forward pass did, so there is
+    no draw of the forward pass that it could repeat: a field that is redrawn at every evaluation has a
+    solution, but is no ordinary differential equation and has no continuous adjoint.  A reversible scheme
+    would have to draw the same numbers from the last to the first, which no generator does.
 
     Raises
     ------
@@ -114,9 +120,9 @@ def fixed_randomness(device: torch.device) -> Iterator[None]:
     yield
     if not all(map(torch.equal, before, _generator_states(device))):
         why = (
-            "adjoint='continuous' expects dynamics(t, y) to be a function of t and y alone, but it drew "
+            f"adjoint={adjoint!r} expects dynamics(t, y) to be a function of t and y alone, but it drew "
             "random numbers; call dynamics.eval() if that was dropout, draw the noise once before the solve, "
-            "or use adjoint='discrete', which differentiates through the draws"
+            "or use adjoint='discrete' or 'checkpointed', which differentiate through the draws"
         )
         raise RuntimeError(why)
 

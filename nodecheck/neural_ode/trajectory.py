@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nodecheck.neural_ode.continuous import reverse_steps
 from nodecheck.neural_ode.explicit import VectorField, integrate
 from nodecheck.neural_ode.grid import Segment, node_times
 from nodecheck.neural_ode.recall import fixed_randomness, tensors_of, with_tensors
-from nodecheck.neural_ode.reverse import reverse_steps
 from nodecheck.neural_ode.tableau import ButcherTableau
 from nodecheck.neural_ode.vjp import DetachedField, Vjp
 
@@ -62,9 +62,9 @@ def backward_trajectory(
     tensors = tensors_of(dynamics)
     copies = {name: p.detach().requires_grad_() for name, p in tensors.trainable.items()}
     buffers = {name: buffer.clone() for name, buffer in tensors.buffers.items()}
-    vjp, field = Vjp(dynamics, list(copies.values())), DetachedField(dynamics)
+    vjp, field = Vjp(dynamics, list(copies.values()), "continuous"), DetachedField(dynamics, "continuous")
     detached = {name: p.detach() for name, p in tensors.trainable.items()}
-    with torch.enable_grad(), fixed_randomness(y0.device):
+    with torch.enable_grad(), fixed_randomness(y0.device, "continuous"):
         # On copies of the buffers: looking at a layer does not change it.
         y1 = with_tensors(
             dynamics, buffers | detached, lambda: integrate(field, y0.detach(), [segment], tableau)[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,18 +10,19 @@ from torch.autograd.graph import Node
 
 from nodecheck.neural_ode.explicit import VectorField, slope
 
-__all__ = ["DetachedField", "Vjp"]
+__all__ = ["DetachedField", "Vjp", "add_to"]
 
 
 class DetachedField:
-    """A field in the forward pass of the continuous adjoint: its answers carry no graph.
+    """A field in a forward pass that keeps no trajectory: its answers carry no graph.
 
     To be called in grad mode, with detached copies of the parameters in place: a gradient that would then
-    still be recorded is one that the adjoint would lose.
+    still be recorded is one that the backward pass would lose.
     """
 
-    def __init__(self, vector_field: VectorField) -> None:
+    def __init__(self, vector_field: VectorField, adjoint: str) -> None:
         self._vector_field = vector_field
+        self._adjoint = adjoint
         self._differentiates_inside = False
 
     def __call__(self, t: Tensor, y: Tensor) -> Tensor:
@@ -41,37 +42,48 @@ class DetachedField:
         self._differentiates_inside = True
         y = y.detach().requires_grad_()
         k = slope(self._vector_field(t, y), y)
-        _refuse_foreign(k, y, frozenset())
+        _refuse_foreign(k, y, frozenset(), self._adjoint)
         return k.detach()
 
 
 class Vjp:
-    """f and its vector-Jacobian products at the stages of the backward pass.
+    """Values and vector-Jacobian products of functions of the state and the parameters.
 
     The products are taken with respect to detached copies of the parameters, not the parameters: on those,
     hooks would fire at every stage, and once more for the result.  To be called in grad mode.
     """
 
-    def __init__(self, vector_field: VectorField, copies: Sequence[Tensor]) -> None:
-        self._vector_field = vector_field
+    def __init__(self, vector_field: VectorField, copies: Sequence[Tensor], adjoint: str) -> None:
+        self.vector_field = vector_field
+        self._adjoint = adjoint
         self._copies = tuple(copies)
         self._own = frozenset(_accumulator(copy) for copy in self._copies)
 
     def __call__(
-        self, t: Tensor, y: Tensor, a: Tensor, *, with_parameters: bool
+        self, f: Callable[[Tensor], Tensor], y: Tensor, a: Tensor, *, with_parameters: bool = True
     ) -> tuple[Tensor, Tensor | None, Sequence[Tensor | None]]:
-        """Return f(t, y), a^T df/dy and a^T df/dtheta per parameter; None where f does not depend on it.
+        """Return f(y), a^T df/dy and a^T df/dtheta per parameter; None where f does not depend on it.
 
-        Without parameters the last is empty.
+        f is made of the vector field at fixed times.  Without parameters the last is empty.
         """
         y = y.detach().requires_grad_()
-        k = slope(self._vector_field(t, y), y)
+        k = slope(f(y), y)
         if not k.requires_grad:
             return k, None, ()
-        _refuse_foreign(k, y, self._own)
+        _refuse_foreign(k, y, self._own, self._adjoint)
         inputs = (y, *self._copies) if with_parameters else (y,)
         vy, *vps = torch.autograd.grad(k, inputs, a, allow_unused=True)
         return k.detach(), vy, vps
+
+
+def add_to(sums: list[Tensor | None], terms: Sequence[Tensor | None], weight: float) -> None:
+    """Add weight * term to each running sum, in place; None stands for zero."""
+    for i, term in enumerate(terms):
+        if term is None:
+            continue
+        total = sums[i]
+        # The first term is scaled into a tensor of our own: an accumulator must not be an alias of a product.
+        sums[i] = term * weight if total is None else total.add_(term, alpha=weight)
 
 
 def _accumulator(leaf: Tensor) -> Node:
@@ -84,7 +96,7 @@ def _accumulator(leaf: Tensor) -> Node:
     return accumulator
 
 
-def _refuse_foreign(k: Tensor, y: Tensor, own: frozenset[Node]) -> None:
+def _refuse_foreign(k: Tensor, y: Tensor, own: frozenset[Node], adjoint: str) -> None:
     """Refuse a slope whose graph ends in a leaf that is neither y nor our own.
 
     Looked for at every stage, because a tensor that takes part only for some t or y escapes a single probe.
@@ -104,13 +116,13 @@ def _refuse_foreign(k: Tensor, y: Tensor, own: frozenset[Node]) -> None:
                 continue
             leaf = getattr(node, "variable", None)  # only an AccumulateGrad node has one
             if leaf is not None and leaf is not y:
-                raise RuntimeError(_foreign_message(leaf))
+                raise RuntimeError(_foreign_message(leaf, adjoint))
 
 
-def _foreign_message(leaf: Tensor) -> str:
+def _foreign_message(leaf: Tensor, adjoint: str) -> str:
     return (
-        "adjoint='continuous' expects every tensor that requires grad to reach dynamics(t, y) as y or as an "
+        f"adjoint={adjoint!r} expects every tensor that requires grad to reach dynamics(t, y) as y or as an "
         f"nn.Parameter of the dynamics, but one of shape {tuple(leaf.shape)} and dtype {leaf.dtype} came in "
         "another way (a closure, a plain attribute, a list) and would get no gradient; make it an "
-        "nn.Parameter of the dynamics, detach it, or use adjoint='discrete'"
+        "nn.Parameter of the dynamics, detach it, or use adjoint='discrete' or 'checkpointed'"
     )

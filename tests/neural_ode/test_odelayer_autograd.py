@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from nodecheck.neural_ode import ODELayer
 
 EPS = 2.0**-52
-ADJOINTS = ("continuous", "discrete")
+ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
 Gradients = Callable[..., list[Tensor]]
 adjoints = pytest.mark.parametrize("adjoint", ADJOINTS)
+without_trajectory = pytest.mark.parametrize("adjoint", ["continuous", "reversible"])
 
 
 @adjoints
@@ -103,9 +104,10 @@ def test_nothing_of_the_callers_is_changed(adjoint: str, network: nn.Module, y0:
     )
 
 
-def test_a_cotangent_passed_on_is_not_added_to(y0: Tensor) -> None:
+@adjoints
+def test_a_cotangent_passed_on_is_not_added_to(adjoint: str, y0: Tensor) -> None:
     leaf, cotangent = y0.clone().requires_grad_(), torch.ones_like(y0)
-    layer = ODELayer(lambda t, y: t.expand_as(y))
+    layer = ODELayer(lambda t, y: t.expand_as(y), adjoint=adjoint)
     for _ in range(2):
         layer(leaf).backward(cotangent)
     assert torch.equal(leaf.grad, 2 * torch.ones_like(y0))
@@ -137,16 +139,20 @@ def gradient_penalty(layer: nn.Module, y0: Tensor) -> Tensor:
     return total
 
 
-def test_a_gradient_penalty_is_refused_by_the_continuous_adjoint(network: nn.Module, y0: Tensor) -> None:
-    loss = gradient_penalty(ODELayer(network), y0)
+@without_trajectory
+def test_a_gradient_penalty_is_refused_without_a_trajectory(
+    adjoint: str, network: nn.Module, y0: Tensor
+) -> None:
+    loss = gradient_penalty(ODELayer(network, adjoint=adjoint), y0)
     with pytest.raises(RuntimeError, match=r"expects to be differentiated once, .* use adjoint='discrete'"):
         loss.backward()
 
 
+@without_trajectory
 def test_a_penalty_on_a_parameter_gradient_is_refused_when_y0_needs_none(
-    network: nn.Module, y0: Tensor
+    adjoint: str, network: nn.Module, y0: Tensor
 ) -> None:
-    y1 = ODELayer(network)(y0)
+    y1 = ODELayer(network, adjoint=adjoint)(y0)
     # The cotangent of a sum requires no grad: once_differentiable would drop the penalty here.
     (g,) = torch.autograd.grad(y1.sum(), network.outer.bias, create_graph=True)
     assert g.requires_grad
@@ -154,8 +160,11 @@ def test_a_penalty_on_a_parameter_gradient_is_refused_when_y0_needs_none(
         (y1.sum() + g.pow(2).sum()).backward()
 
 
-def test_a_gradient_penalty_is_differentiated_by_the_discrete_adjoint(network: nn.Module, y0: Tensor) -> None:
-    layer = ODELayer(network, n_steps=4, adjoint="discrete")
+@pytest.mark.parametrize("adjoint", ["discrete", "checkpointed"])
+def test_a_gradient_penalty_is_differentiated_where_the_trajectory_is_known(
+    adjoint: str, network: nn.Module, y0: Tensor
+) -> None:
+    layer = ODELayer(network, n_steps=4, adjoint=adjoint)
     bias = network.outer.bias
     (found,) = torch.autograd.grad(gradient_penalty(layer, y0), bias)
     step, differences = 1e-5, torch.zeros_like(bias)
@@ -171,8 +180,11 @@ def test_a_gradient_penalty_is_differentiated_by_the_discrete_adjoint(network: n
     assert (found - differences).norm() <= 1e-6 * found.norm()
 
 
-def test_create_graph_does_not_change_the_first_derivative(network: nn.Module, y0: Tensor) -> None:
-    wanted, y1 = list(network.parameters()), ODELayer(network)(y0)
+@adjoints
+def test_create_graph_does_not_change_the_first_derivative(
+    adjoint: str, network: nn.Module, y0: Tensor
+) -> None:
+    wanted, y1 = list(network.parameters()), ODELayer(network, adjoint=adjoint)(y0)
     plain = torch.autograd.grad(y1.sum(), wanted, retain_graph=True)
     recorded = torch.autograd.grad(y1.sum(), wanted, create_graph=True)
     assert all(torch.equal(a, b) for a, b in zip(plain, recorded, strict=True))
@@ -191,10 +203,13 @@ def saved_bytes(layer: nn.Module, y0: Tensor) -> int:
     return total
 
 
-def test_the_continuous_adjoint_saves_as_much_for_many_steps_as_for_few(
-    network: nn.Module, y0: Tensor
+@without_trajectory
+def test_without_a_trajectory_as_much_is_saved_for_many_steps_as_for_few(
+    adjoint: str, network: nn.Module, y0: Tensor
 ) -> None:
-    few, many = (saved_bytes(ODELayer(network, n_steps=n, solver="rk4"), y0) for n in (2, 64))
+    few, many = (
+        saved_bytes(ODELayer(network, n_steps=n, solver="rk4", adjoint=adjoint), y0) for n in (2, 64)
+    )
     assert few == many
 
 

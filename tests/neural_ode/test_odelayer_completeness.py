@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from nodecheck.neural_ode import ODELayer
 
 EPS = 2.0**-52
-ADJOINTS = ("continuous", "discrete")
+ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
 Gradients = Callable[..., list[Tensor]]
+adjoints = pytest.mark.parametrize("adjoint", ADJOINTS)
+without_trajectory = pytest.mark.parametrize("adjoint", ["continuous", "reversible"])
 
 
 class Scaled(nn.Module):
@@ -27,40 +29,47 @@ class Scaled(nn.Module):
         return torch.sin(y) * (self.k if self.when(t) else self.k.detach())
 
 
+@adjoints
 def test_a_frozen_parameter_gets_none_and_changes_no_other(
-    network: nn.Module, y0: Tensor, gradients: Gradients
+    adjoint: str, network: nn.Module, y0: Tensor, gradients: Gradients
 ) -> None:
-    before = gradients(ODELayer(network), y0)
+    before = gradients(ODELayer(network, adjoint=adjoint), y0)
     network.inner.bias.requires_grad_(False)
-    after = gradients(ODELayer(network), y0)
+    after = gradients(ODELayer(network, adjoint=adjoint), y0)
     kept = [before[0], before[1], before[3], before[4]]
     assert all(torch.equal(a, b) for a, b in zip(after, kept, strict=True))
 
 
+@adjoints
 def test_a_layer_of_frozen_parameters_still_passes_a_gradient_to_y0(
-    network: nn.Module, y0: Tensor, gradients: Gradients
+    adjoint: str, network: nn.Module, y0: Tensor, gradients: Gradients
 ) -> None:
-    before = gradients(ODELayer(network), y0)
+    before = gradients(ODELayer(network, adjoint=adjoint), y0)
     network.requires_grad_(False)
-    assert torch.equal(gradients(ODELayer(network), y0)[0], before[0])
+    assert torch.equal(gradients(ODELayer(network, adjoint=adjoint), y0)[0], before[0])
 
 
+@adjoints
 def test_parameters_get_a_gradient_when_y0_needs_none(
-    network: nn.Module, y0: Tensor, gradients: Gradients
+    adjoint: str, network: nn.Module, y0: Tensor, gradients: Gradients
 ) -> None:
-    layer = ODELayer(network)
+    layer = ODELayer(network, adjoint=adjoint)
     wanted = gradients(layer, y0)[1:]
     cotangent = torch.randn(y0.shape, generator=torch.Generator().manual_seed(2)).to(y0)
     layer(y0).backward(cotangent)
     assert all(torch.equal(p.grad, g) for p, g in zip(network.parameters(), wanted, strict=True))
 
 
-def test_nothing_to_differentiate_gives_an_output_without_gradient(network: nn.Module, y0: Tensor) -> None:
-    assert not ODELayer(network.requires_grad_(False))(y0).requires_grad
+@adjoints
+def test_nothing_to_differentiate_gives_an_output_without_gradient(
+    adjoint: str, network: nn.Module, y0: Tensor
+) -> None:
+    assert not ODELayer(network.requires_grad_(False), adjoint=adjoint)(y0).requires_grad
 
 
+@adjoints
 def test_unused_parameters_get_none_and_change_no_other(
-    network: nn.Module, y0: Tensor, gradients: Gradients
+    adjoint: str, network: nn.Module, y0: Tensor, gradients: Gradients
 ) -> None:
     class WithUnused(nn.Module):
         def __init__(self) -> None:
@@ -73,8 +82,8 @@ def test_unused_parameters_get_none_and_change_no_other(
             out: Tensor = self.used(t, y)
             return out
 
-    plain = gradients(ODELayer(network), y0)
-    found = gradients(ODELayer(WithUnused()), y0)
+    plain = gradients(ODELayer(network, adjoint=adjoint), y0)
+    found = gradients(ODELayer(WithUnused(), adjoint=adjoint), y0)
     assert [found[1], found[-2], found[-1]] == [None, None, None]
     assert all(torch.equal(a, b) for a, b in zip([found[0], *found[2:-2]], plain, strict=True))
 
@@ -92,7 +101,8 @@ def test_tied_parameters_get_the_sum_of_their_uses(y0: Tensor, gradients: Gradie
 
     field, n = Tied(), 256
     continuous, discrete = (
-        gradients(ODELayer(field, n_steps=n, solver="rk4", adjoint=adjoint), y0) for adjoint in ADJOINTS
+        gradients(ODELayer(field, n_steps=n, solver="rk4", adjoint=adjoint), y0)
+        for adjoint in ("continuous", "discrete")
     )
     # Both are within O(h^4) of the exact gradient; a missing use would be off by a half.
     assert (continuous[1] - discrete[1]).norm() <= (1 / n) ** 3 * discrete[1].norm()
@@ -103,22 +113,27 @@ def test_a_weight_normed_layer_is_differentiated_through_its_parametrisation(
 ) -> None:
     torch.nn.utils.parametrizations.weight_norm(network.inner)
     continuous, discrete = (
-        gradients(ODELayer(network, n_steps=64, solver="rk4", adjoint=adjoint), y0) for adjoint in ADJOINTS
+        gradients(ODELayer(network, n_steps=64, solver="rk4", adjoint=adjoint), y0)
+        for adjoint in ("continuous", "discrete")
     )
     for one, other in zip(continuous, discrete, strict=True):
         assert (one - other).norm() <= (1 / 64) ** 3 * max(g.norm() for g in discrete)
 
 
-def test_an_encoder_before_the_layer_gets_its_gradient(network: nn.Module, y0: Tensor) -> None:
+@adjoints
+def test_an_encoder_before_the_layer_gets_its_gradient(adjoint: str, network: nn.Module, y0: Tensor) -> None:
     encoder = nn.Linear(3, 3, dtype=torch.float64)
     h = encoder(y0)
     h.retain_grad()
-    ODELayer(network)(h).sum().backward()
+    ODELayer(network, adjoint=adjoint)(h).sum().backward()
     assert torch.equal(encoder.bias.grad, h.grad.sum(0))
 
 
-def test_weights_handed_in_by_functional_call_get_a_gradient(network: nn.Module, y0: Tensor) -> None:
-    layer = ODELayer(network)
+@adjoints
+def test_weights_handed_in_by_functional_call_get_a_gradient(
+    adjoint: str, network: nn.Module, y0: Tensor
+) -> None:
+    layer = ODELayer(network, adjoint=adjoint)
     weights = {name: p.detach().clone().requires_grad_() for name, p in layer.named_parameters()}
     torch.func.functional_call(layer, {k: 1.0 * w for k, w in weights.items()}, (y0,)).sum().backward()
     layer(y0).sum().backward()
@@ -129,16 +144,18 @@ FOREIGN = r"expects every tensor that requires grad .* shape \(3,\) .* make it a
 
 
 @pytest.mark.parametrize("requires_grad", [True, False])
-def test_a_tensor_captured_by_closure_is_refused(requires_grad: bool, y0: Tensor) -> None:
+@without_trajectory
+def test_a_tensor_captured_by_closure_is_refused(adjoint: str, requires_grad: bool, y0: Tensor) -> None:
     k = torch.ones(3, dtype=torch.float64, requires_grad=True)
     with pytest.raises(RuntimeError, match=FOREIGN):
-        ODELayer(lambda _t, y: k * y)(y0.requires_grad_(requires_grad))
+        ODELayer(lambda _t, y: k * y, adjoint=adjoint)(y0.requires_grad_(requires_grad))
 
 
-def test_a_captured_tensor_returned_as_it_is_is_refused() -> None:
+@without_trajectory
+def test_a_captured_tensor_returned_as_it_is_is_refused(adjoint: str) -> None:
     k = torch.ones(3, dtype=torch.float64, requires_grad=True)
     with pytest.raises(RuntimeError, match=FOREIGN):
-        ODELayer(lambda _t, _y: k)(torch.zeros(3, dtype=torch.float64))
+        ODELayer(lambda _t, _y: k, adjoint=adjoint)(torch.zeros(3, dtype=torch.float64))
 
 
 def test_a_parameter_returned_as_it_is_gets_the_elapsed_time() -> None:
@@ -161,25 +178,28 @@ def test_a_field_that_returns_y_itself_is_differentiated() -> None:
     assert (y0.grad - 1.25**4).abs().max() <= 16 * EPS
 
 
-def test_a_tensor_computed_from_a_parameter_elsewhere_is_refused(y0: Tensor) -> None:
+@without_trajectory
+def test_a_tensor_computed_from_a_parameter_elsewhere_is_refused(adjoint: str, y0: Tensor) -> None:
     source = torch.ones(3, dtype=torch.float64, requires_grad=True)
     with pytest.raises(RuntimeError, match=FOREIGN):
-        ODELayer(Scaled(2 * source))(y0)
+        ODELayer(Scaled(2 * source), adjoint=adjoint)(y0)
 
 
-def test_a_live_parameter_kept_in_a_list_is_refused(y0: Tensor) -> None:
+@without_trajectory
+def test_a_live_parameter_kept_in_a_list_is_refused(adjoint: str, y0: Tensor) -> None:
     field = Scaled(nn.Parameter(torch.ones(3, dtype=torch.float64)))
     field.forward = lambda _t, y, kept=[field.k]: y * kept[0]
     with pytest.raises(RuntimeError, match=FOREIGN):
-        ODELayer(field)(y0)
+        ODELayer(field, adjoint=adjoint)(y0)
 
 
 @pytest.mark.parametrize("solver", ["euler", "rk4"])
-def test_a_tensor_used_for_some_times_only_is_refused(solver: str, y0: Tensor) -> None:
+@without_trajectory
+def test_a_tensor_used_for_some_times_only_is_refused(adjoint: str, solver: str, y0: Tensor) -> None:
     k = torch.ones(3, dtype=torch.float64, requires_grad=True)
     field = Scaled(k.clone(), when=lambda t: 0.1 < t < 0.3)
     with pytest.raises(RuntimeError, match=FOREIGN):
-        ODELayer(field, solver=solver)(y0)
+        ODELayer(field, solver=solver, adjoint=adjoint)(y0)
 
 
 def test_a_tensor_met_by_the_backward_pass_only_is_refused(y0: Tensor) -> None:
@@ -195,7 +215,8 @@ def test_the_discrete_adjoint_gives_a_captured_tensor_its_gradient(y0: Tensor) -
     assert (k.grad - 4).abs().max() <= 16 * EPS
 
 
-def test_without_gradients_a_captured_tensor_is_welcome(y0: Tensor) -> None:
+@without_trajectory
+def test_without_gradients_a_captured_tensor_is_welcome(adjoint: str, y0: Tensor) -> None:
     k = torch.ones(3, dtype=torch.float64, requires_grad=True)
     with torch.no_grad():
-        assert ODELayer(lambda _t, y: k * y)(y0).shape == y0.shape
+        assert ODELayer(lambda _t, y: k * y, adjoint=adjoint)(y0).shape == y0.shape

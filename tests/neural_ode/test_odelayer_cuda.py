@@ -12,7 +12,7 @@ from nodecheck.neural_ode import ODELayer
 
 pytestmark = pytest.mark.cuda
 Gradients = Callable[..., list[Tensor]]
-adjoints = pytest.mark.parametrize("adjoint", ["continuous", "discrete"])
+adjoints = pytest.mark.parametrize("adjoint", ["continuous", "discrete", "checkpointed", "reversible"])
 
 
 @adjoints

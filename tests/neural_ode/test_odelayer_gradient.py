@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from nodecheck.neural_ode import TABLEAUS, ODELayer
 
 EPS = 2.0**-52
-ADJOINTS = ("continuous", "discrete")
+ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
+TRAJECTORIES_OF_THE_TABLEAU = ("continuous", "discrete", "checkpointed")
 Gradients = Callable[..., list[Tensor]]
 
 
@@ -21,7 +22,7 @@ def distance(one: list[Tensor], other: list[Tensor]) -> list[float]:
 
 
 @pytest.mark.parametrize("interval", [(0.2, 1.1), (2.9, 2.0)])
-@pytest.mark.parametrize("adjoint", ADJOINTS)
+@pytest.mark.parametrize("adjoint", TRAJECTORIES_OF_THE_TABLEAU)
 @pytest.mark.parametrize("solver", TABLEAUS)
 def test_every_gradient_converges_to_the_exact_one_at_the_order_of_the_tableau(
     solver: str, adjoint: str, interval: tuple[float, float], cosine_square: nn.Module, gradients: Gradients
@@ -105,7 +106,8 @@ def test_the_continuous_gradient_is_algorithm_1_by_hand(
 def test_a_zero_length_interval_passes_the_cotangent_on(adjoint: str, network: nn.Module, y0: Tensor) -> None:
     leaf = y0.clone().requires_grad_()
     ODELayer(network, 0.5, 0.5, adjoint=adjoint)(leaf).backward(y0)
-    assert torch.equal(leaf.grad, y0)
+    # The reversible scheme hands it on in two parts, rounded in each of the 25 steps.
+    assert (leaf.grad - y0).abs().max() <= (25 * EPS if adjoint == "reversible" else 0) * y0.abs().max()
     assert all(not p.grad.any() for p in network.parameters())
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nodecheck.neural_ode import ODELayer
 
 EPS = 2.0**-52
-ADJOINTS = ("continuous", "discrete")
+ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
 Gradients = Callable[..., list[Tensor]]
 adjoints = pytest.mark.parametrize("adjoint", ADJOINTS)
 

@@ -12,9 +12,12 @@ from torch import Tensor, nn
 
 from nodecheck.neural_ode import ODELayer
 
-ADJOINTS = ("continuous", "discrete")
+ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
+PER_STAGE = {"reversible": 2}  # evaluations for each stage of the tableau, if not 1
 Gradients = Callable[..., list[Tensor]]
 adjoints = pytest.mark.parametrize("adjoint", ADJOINTS)
+without_trajectory = pytest.mark.parametrize("adjoint", ["continuous", "reversible"])
+evaluating_again = pytest.mark.parametrize("adjoint", ["continuous", "checkpointed", "reversible"])
 
 
 class Around(nn.Module):
@@ -28,13 +31,15 @@ class Around(nn.Module):
         return torch.tanh(self.layer(y)) * t
 
 
-def test_dropout_is_refused_by_the_continuous_adjoint(y0: Tensor) -> None:
+@without_trajectory
+def test_dropout_is_refused_without_a_trajectory(adjoint: str, y0: Tensor) -> None:
     with pytest.raises(RuntimeError, match=r"of t and y alone, but it drew random numbers; call .*eval\(\)"):
-        ODELayer(Around(nn.Dropout(0.5)))(y0)
+        ODELayer(Around(nn.Dropout(0.5)), adjoint=adjoint)(y0)
 
 
-def test_dropout_in_eval_mode_is_welcome(y0: Tensor) -> None:
-    assert ODELayer(Around(nn.Dropout(0.5))).eval()(y0).shape == y0.shape
+@without_trajectory
+def test_dropout_in_eval_mode_is_welcome(adjoint: str, y0: Tensor) -> None:
+    assert ODELayer(Around(nn.Dropout(0.5)), adjoint=adjoint).eval()(y0).shape == y0.shape
 
 
 def test_a_field_that_is_random_in_the_backward_pass_only_is_refused(y0: Tensor) -> None:
@@ -58,7 +63,7 @@ def test_the_discrete_adjoint_differentiates_through_the_draws(y0: Tensor) -> No
 def test_batchnorm_counts_every_evaluation_of_the_forward_pass_once(adjoint: str, y0: Tensor) -> None:
     field = Around(nn.BatchNorm1d(3, dtype=torch.float64))
     ODELayer(field, n_steps=7, solver="heun", adjoint=adjoint)(y0).sum().backward()
-    assert field.layer.num_batches_tracked.item() == 14
+    assert field.layer.num_batches_tracked.item() == 14 * PER_STAGE.get(adjoint, 1)
 
 
 @adjoints
@@ -70,7 +75,8 @@ def test_batchnorm_statistics_are_left_alone_by_the_backward_pass(adjoint: str, 
     assert all(torch.equal(buffer, before[name]) for name, buffer in field.named_buffers())
 
 
-def test_a_counter_that_is_assigned_anew_counts_the_forward_pass_only(y0: Tensor) -> None:
+@evaluating_again
+def test_a_counter_that_is_assigned_anew_counts_the_forward_pass_only(adjoint: str, y0: Tensor) -> None:
     class Counting(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -81,11 +87,11 @@ def test_a_counter_that_is_assigned_anew_counts_the_forward_pass_only(y0: Tensor
             return y * t
 
     field = Counting()
-    ODELayer(field, n_steps=7)(y0.requires_grad_()).sum().backward()
-    assert field.calls.item() == 7
+    ODELayer(field, n_steps=7, adjoint=adjoint)(y0.requires_grad_()).sum().backward()
+    assert field.calls.item() == 7 * PER_STAGE.get(adjoint, 1)
 
 
-@pytest.mark.parametrize("adjoint", ["continuous"])
+@evaluating_again
 def test_train_and_eval_are_recalled(adjoint: str, y0: Tensor, gradients: Gradients) -> None:
     field = Around(nn.BatchNorm1d(3, dtype=torch.float64))
     layer = ODELayer(field, adjoint=adjoint)
@@ -109,17 +115,21 @@ class Buffered(nn.Module):
 
 
 @pytest.mark.parametrize("name", ["scale", "frozen"])
-def test_a_constant_changed_in_place_before_backward_is_a_loud_error(name: str, y0: Tensor) -> None:
+@evaluating_again
+def test_a_constant_changed_in_place_before_backward_is_a_loud_error(
+    adjoint: str, name: str, y0: Tensor
+) -> None:
     field = Buffered()
-    y1 = ODELayer(field)(y0.requires_grad_())
+    y1 = ODELayer(field, adjoint=adjoint)(y0.requires_grad_())
     getattr(field, name).mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y1.sum().backward()
 
 
-def test_a_buffer_exchanged_before_backward_is_recalled(y0: Tensor) -> None:
+@evaluating_again
+def test_a_buffer_exchanged_before_backward_is_recalled(adjoint: str, y0: Tensor) -> None:
     field, leaf = Buffered(), y0.clone().requires_grad_()
-    layer = ODELayer(field)
+    layer = ODELayer(field, adjoint=adjoint)
     (plain,) = torch.autograd.grad(layer(leaf).sum(), leaf)
     y1 = layer(leaf)
     field.scale = 2 * field.scale
@@ -128,7 +138,8 @@ def test_a_buffer_exchanged_before_backward_is_recalled(y0: Tensor) -> None:
     assert field.scale[0].item() == 1.0
 
 
-def test_an_integer_buffer_is_no_obstacle(y0: Tensor) -> None:
+@evaluating_again
+def test_an_integer_buffer_is_no_obstacle(adjoint: str, y0: Tensor) -> None:
     class Permuted(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -138,7 +149,7 @@ def test_an_integer_buffer_is_no_obstacle(y0: Tensor) -> None:
             return y[..., self.order] * t
 
     leaf = y0.clone().requires_grad_()
-    ODELayer(Permuted())(leaf).sum().backward()
+    ODELayer(Permuted(), adjoint=adjoint)(leaf).sum().backward()
     assert leaf.grad.shape == y0.shape
 
 
@@ -163,9 +174,12 @@ def test_autocast_is_the_same_in_both_passes(y0: Tensor) -> None:
     assert (y1.dtype, leaf.grad.dtype) == (torch.float32, torch.float32)
 
 
-def test_autocast_around_the_backward_pass_does_not_reach_it(network: nn.Module, y0: Tensor) -> None:
+@without_trajectory
+def test_autocast_around_the_backward_pass_does_not_reach_it(
+    adjoint: str, network: nn.Module, y0: Tensor
+) -> None:
     field, leaf = network.float(), y0.float().requires_grad_()
-    layer = ODELayer(field)
+    layer = ODELayer(field, adjoint=adjoint)
     (plain,) = torch.autograd.grad(layer(leaf).sum(), leaf)
     y1 = layer(leaf).sum()
     with torch.autocast("cpu", torch.bfloat16):
@@ -173,10 +187,11 @@ def test_autocast_around_the_backward_pass_does_not_reach_it(network: nn.Module,
     assert torch.equal(leaf.grad, plain)
 
 
-def test_the_layer_leaves_no_graphless_weights_in_the_autocast_cache(y0: Tensor) -> None:
+@evaluating_again
+def test_the_layer_leaves_no_graphless_weights_in_the_autocast_cache(adjoint: str, y0: Tensor) -> None:
     linear = nn.Linear(3, 3)
     with torch.autocast("cpu", torch.bfloat16):
-        ODELayer(Around(linear))(y0.float())
+        ODELayer(Around(linear), adjoint=adjoint)(y0.float())
         linear(y0.float()).sum().backward()
     assert linear.weight.grad is not None
 
@@ -196,8 +211,9 @@ def test_a_copy_computes_the_same_before_and_after_a_backward(
         assert all(torch.equal(a, b) for a, b in zip(gradients(other, y0), plain, strict=True))
 
 
-def test_a_call_leaves_nothing_on_the_module(network: nn.Module, y0: Tensor) -> None:
-    layer = ODELayer(network)
+@evaluating_again
+def test_a_call_leaves_nothing_on_the_module(adjoint: str, network: nn.Module, y0: Tensor) -> None:
+    layer = ODELayer(network, adjoint=adjoint)
     before = {module: set(vars(module)) for module in layer.modules()}
     layer(y0).sum().backward()
     assert {module: set(vars(module)) for module in layer.modules()} == before

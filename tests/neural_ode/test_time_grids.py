@@ -81,3 +81,15 @@ def test_an_output_at_the_start_costs_no_step() -> None:
 def test_times_that_make_no_sense_are_refused(ts: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         segments_through(0.0, 1.0, 10, ts)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_some_of_the_steps_have_bitwise_the_times_that_they_have_among_all(
+    interval: tuple[float, float], backward: bool
+) -> None:
+    segment, nodes = Segment(*interval, 49), (0.0, 1 / 3, 1.0)
+    whole = stage_times(segment, nodes, LIKE, backward=backward)
+    for first in range(0, 49, 5):
+        part = stage_times(segment, nodes, LIKE, steps=range(first, min(first + 5, 49)), backward=backward)
+        assert part == whole[first : first + 5]

@@ -1,17 +1,32 @@
-"""The three-way ODE of the adjoint method, solved backwards."""
+"""The continuous adjoint: the three-way ODE, solved backwards."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from torch import Tensor
 
-from nodecheck.neural_ode.explicit import advance
+from nodecheck.neural_ode.adjoint import Scheme, integrate_without_trajectory
+from nodecheck.neural_ode.explicit import VectorField, advance, integrate
 from nodecheck.neural_ode.grid import Segment, stage_times
 from nodecheck.neural_ode.tableau import ButcherTableau
-from nodecheck.neural_ode.vjp import Vjp
+from nodecheck.neural_ode.vjp import Vjp, add_to
 
-__all__ = ["reverse_steps"]
+__all__ = ["integrate_with_adjoint", "reverse_steps"]
+
+
+def integrate_with_adjoint(
+    dynamics: VectorField, y0: Tensor, segments: Sequence[Segment], tableau: ButcherTableau
+) -> list[Tensor]:
+    """Return the solution at the end of each segment, with the continuous adjoint as its derivative.
+
+    Only these outputs are saved for the backward pass, however many steps there are.  It starts each segment
+    afresh from its saved output, and its gradients converge to the exact ones at the tableau's order; they
+    are not those of the forward map.  Parameters are those of `integrate`, errors those of
+    `integrate_without_trajectory`.
+    """
+    return integrate_without_trajectory(_SCHEME, dynamics, y0, segments, tableau)
 
 
 def reverse_steps(
@@ -42,18 +57,20 @@ def reverse_steps(
         vs: list[Tensor | None] = []
         for t, row, weight in zip(times, method.a, method.b, strict=True):
             stage_y, stage_a = advance(y, ks, row, -h), advance(a, vs, row, h)
-            k, v, vps = vjp(t, stage_y, stage_a, with_parameters=bool(weight))
+            k, v, vps = vjp(partial(vjp.vector_field, t), stage_y, stage_a, with_parameters=bool(weight))
             ks.append(k)
             vs.append(v)
-            _add_to(sums, vps, h * float(weight))
+            add_to(sums, vps, h * float(weight))
         y, a = advance(y, ks, method.b, -h), advance(a, vs, method.b, h)
         yield y, a
 
 
-def _add_to(sums: list[Tensor | None], terms: Sequence[Tensor | None], weight: float) -> None:
-    for i, term in enumerate(terms):
-        if term is None:
-            continue
-        total = sums[i]
-        # The first term is scaled into a tensor of our own: an accumulator must not be an alias of a product.
-        sums[i] = term * weight if total is None else total.add_(term, alpha=weight)
+def _pull_back(
+    vjp: Vjp, y: Tensor, a: Tensor, sums: list[Tensor | None], segment: Segment, tableau: ButcherTableau
+) -> Tensor:
+    for _, adjoint in reverse_steps(vjp, y, a, sums, segment, tableau):
+        a = adjoint
+    return a
+
+
+_SCHEME = Scheme("continuous", integrate, _pull_back)
