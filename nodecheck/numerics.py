@@ -26,6 +26,9 @@ EPS_FLOAT32 = float(np.finfo(np.float32).eps)
 ORDER_MARGIN = 0.5
 # Our own solver of the same order must show it this clearly, or the problem is not asymptotic on this ladder.
 CONTROL_MARGIN = 0.2
+# From order five on the error meets rounding before its slope has settled this well; half-way to the next
+# integer is still told apart, since a bug costs a whole order.
+HIGH_ORDER = 5
 # An error E above a floor F fits with a slope that is off by at most log2(1 + F/E): 0.05 at a factor of 30.
 FLOOR_FACTOR = 30.0
 # Order 1 leaves an asymptotic window if successive slopes agree within the margin that separates two orders.
@@ -112,7 +115,7 @@ class OrderFit:
     pairwise
         Order between successive levels, the finest last.
     exact
-        Whether every error is at the floor: there is no order to observe, and none is needed.
+        Whether the error vanishes into rounding so soon that there is no order to observe, nor any needed.
     levels
         How many levels are above the floor.
     """
@@ -127,6 +130,11 @@ class OrderFit:
         """Whether the last two pairwise orders agree within the margin that separates two orders."""
         return len(self.pairwise) >= 2 and abs(self.pairwise[-1] - self.pairwise[-2]) <= ORDER_MARGIN
 
+    def rises_towards(self, order: float) -> bool:
+        """Whether the order is below the one asked for, but still rising: finer grids may tell more."""
+        short = self.slope < order - ORDER_MARGIN
+        return short and len(self.pairwise) >= 2 and self.pairwise[-1] - self.pairwise[-2] > CONTROL_MARGIN
+
 
 def fit_order(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> OrderFit:
     """Fit error = C h^slope over the last three levels whose error stands clear of `floor`.
@@ -136,14 +144,14 @@ def fit_order(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> 
     """
     finite = [e if math.isfinite(e) else np.finfo(np.float64).max for e in errors]
     clear = [(n, e) for n, e in zip(n_steps, finite, strict=True) if e > FLOOR_FACTOR * floor]
-    exact = not clear
+    vanishes = finite[-1] <= FLOOR_FACTOR * floor
     logs = [(math.log(n), math.log(e)) for n, e in clear]  # of each: a quotient of errors may overflow
     pairwise = tuple((e - f) / (m - n) for (n, e), (m, f) in itertools.pairwise(logs))
     if len(clear) < MINIMUM_LEVELS:
-        return OrderFit(math.nan, pairwise, exact, len(clear))
+        return OrderFit(math.nan, pairwise, vanishes, len(clear))
     last = logs[-MINIMUM_LEVELS:]
     slope = -np.polyfit([n for n, _ in last], [e for _, e in last], 1)[0]
-    return OrderFit(float(slope), pairwise, exact, len(clear))
+    return OrderFit(float(slope), pairwise, False, len(clear))
 
 
 def fit_growth(tolerances: Sequence[float], errors: Sequence[float], floor: float) -> float:
@@ -159,6 +167,11 @@ def fit_growth(tolerances: Sequence[float], errors: Sequence[float], floor: floa
     # By the slope of the error itself: the quotient error/tol overflows where the error is not finite.
     slope = np.polyfit([math.log(t) for t, _ in clear], [math.log(e) for _, e in clear], 1)[0]
     return 1.0 - float(slope)
+
+
+def control_margin(order: int) -> float:
+    """Return how far our own solver of an order may be from showing it on a ladder that judges others."""
+    return CONTROL_MARGIN if order < HIGH_ORDER else ORDER_MARGIN
 
 
 def richardson(coarse: Array, fine: Array, order: float) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from nodecheck.checks.base import Skip, check
 from nodecheck.checks.gradient import consistency, explain
 from nodecheck.checks.ladders import fit, gradient_ladders, order_of, own_layer
@@ -51,12 +49,12 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
     ladders = {} if discrete else gradient_ladders(layer, problem)
     found = "discretely consistent" if discrete else consistency(ladders)
     if discrete and layer.claims.adjoint == "discrete":
-        require_separation(layer, problem, _N_STEPS, order_of(layer, problem), distances)
+        require_separation(layer, problem, _N_STEPS, order_of(layer), distances)
     if discrete or layer.claims.adjoint == "discrete":
         measurements = _against_own_forward(distances)
     else:
         measurements = tuple(
-            at_most(f"error of ∂L/∂{g}, at the floor", max(ladder.errors), math.inf)
+            ladder.at_floor(f"error of ∂L/∂{g} on the finest grid")
             if ladder.fit.exact
             else at_least(f"order of ∂L/∂{g}", ladder.fit.slope, INCONSISTENT_BELOW)
             for g, ladder in ladders.items()

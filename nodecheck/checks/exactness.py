@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nodecheck.checks.base import Skip, check
-from nodecheck.checks.ladders import order_of
+from nodecheck.checks.ladders import forward_ladder, order_of
 from nodecheck.diagnosis import explain_elapsed
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, roundoff
@@ -127,7 +127,10 @@ def polynomial_field(layer: LayerUnderTest) -> Evidence:
     Runge-Kutta method of order p needs at least p stages); a start-up of lower order is legitimate there, so
     the check does not apply.
     """
-    order = order_of(layer, neural)
+    order = order_of(layer)
+    if layer.claims.order is None and not forward_ladder(layer, neural).fit.asymptotic:
+        message = f"no order is claimed, and the one measured ({order} or more) has not settled"
+        raise Skip(message)
     per_step = layer.evaluations_per_step(neural)
     if per_step < order:
         message = f"not a one-step method: {per_step:g} evaluations a step at order {order}"

@@ -15,12 +15,14 @@ from nodecheck.checks.ladders import (
     forward_ladder,
     order_of,
     require_refinable,
+    settled,
 )
 from nodecheck.checks.portraits import phase_portrait
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
     INCONSISTENT_BELOW,
     ORDER_MARGIN,
+    OrderFit,
     relative_error,
     richardson,
     rms,
@@ -36,7 +38,7 @@ from nodecheck.problems import (
     time_linear,
 )
 from nodecheck.reference import Feature, sensitivity
-from nodecheck.results import Evidence, at_least, at_most
+from nodecheck.results import Evidence, Measurement, at_least, at_most
 
 _OTHERS = tuple(p for p in (*ORDER_PROBLEMS, cubic(1.0)) if p not in (spiral, neural, time_linear, logistic))
 # A Richardson estimate is right to first order in h: in the asymptotic window it errs by less than half.
@@ -60,48 +62,47 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     order runs on the same ladder first; where that does not show its order, the problem decides nothing.
     Without a claim the order is measured and reported.
     """
-    ladder = forward_ladder(layer, problem)
     claimed = layer.claims.order
-    if claimed is None:
-        return _measured_order(layer, problem)
-    own = control(layer, claimed)
+    own = control(layer, claimed) if claimed is not None else None
     if own is not None:
-        asymptotic({"y1": forward_ladder(own, problem)}, claimed, problem)
+        asymptotic({"y1": forward_ladder(own, problem)}, own.claims.order or 1, problem)
+    ladder = settled(
+        lambda extra: forward_ladder(layer, problem, extra),
+        lambda ladder: ladder.fit.rises_towards(claimed or INCONSISTENT_BELOW),
+    )
     series = (ladder.series("Forward error", problem.name, problem, claimed),)
     if ladder.fit.exact:
-        return Evidence((at_most("error of y1", max(ladder.errors), math.inf),), series=series)
-    slope = ladder.fit.slope
-    diagnosis = ""
-    if not abs(slope - claimed) <= ORDER_MARGIN:
-        diagnosis = _explain_order(layer, problem, slope, claimed, ladder.fit.pairwise)
-    facts = {"order": f"{slope:.2f}"} if problem is neural else {}
-    measurements = (
-        at_least("observed order", slope, claimed - ORDER_MARGIN),
-        at_most("observed order, from above", slope, claimed + ORDER_MARGIN),
-    )
+        return Evidence((ladder.at_floor("error of y1 on the finest grid"),), series=series)
+    fitted = ladder.fit
+    facts = {"order": f"{fitted.slope:.2f}"} if problem is neural else {}
+    measurements = _order_measurements(fitted, claimed)
+    wrong = any(not m.holds for m in measurements)
+    diagnosis = _explain_order(layer, problem, fitted, claimed) if wrong else ""
     return Evidence(measurements, diagnosis, series, facts)
 
 
-def _measured_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    ladder = forward_ladder(layer, problem)
-    slope = ladder.fit.slope
-    if not ladder.fit.exact and not ladder.fit.asymptotic and slope >= INCONSISTENT_BELOW:
-        message = f"not asymptotic: successive orders {[round(s, 2) for s in ladder.fit.pairwise]}"
+def _order_measurements(fitted: OrderFit, claimed: int | None) -> tuple[Measurement, ...]:
+    """Return the observed order against the claim, from below and, where it has settled, from above."""
+    if claimed is None:
+        return (at_least("observed order", fitted.slope, INCONSISTENT_BELOW),)
+    if fitted.rises_towards(claimed):
+        message = f"not asymptotic: successive orders {_list(fitted)}, {claimed} claimed"
         raise Inconclusive(message)
-    diagnosis = "" if slope >= INCONSISTENT_BELOW else "The error does not shrink with the step."
-    series = (ladder.series("Forward error", problem.name, problem, None),)
-    facts = {"order": f"{slope:.2f}"} if problem is neural else {}
-    return Evidence((at_least("observed order", slope, INCONSISTENT_BELOW),), diagnosis, series, facts)
+    lower = at_least("observed order", fitted.slope, claimed - ORDER_MARGIN)
+    upper = at_most("observed order, from above", fitted.slope, claimed + ORDER_MARGIN)
+    return (lower, upper) if fitted.asymptotic else (lower,)
 
 
-def _explain_order(
-    layer: LayerUnderTest, problem: Problem, slope: float, claimed: int, pairwise: tuple[float, ...]
-) -> str:
-    seen = f"Order {slope:.2f} is observed, order {claimed} claimed (successive: "
-    seen += ", ".join(f"{s:.2f}" for s in pairwise) + ")."
-    if slope < INCONSISTENT_BELOW:
+def _list(fitted: OrderFit) -> str:
+    return ", ".join(f"{s:.2f}" for s in fitted.pairwise)
+
+
+def _explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, claimed: int | None) -> str:
+    seen = f"Order {fitted.slope:.2f} is observed (successive: {_list(fitted)})"
+    seen += f", order {claimed} claimed." if claimed is not None else "."
+    if not fitted.slope >= INCONSISTENT_BELOW:
         return f"{seen} The error stops shrinking: the layer solves another equation, or rounds in float32."
-    if slope > claimed:
+    if claimed is None or fitted.slope > claimed:
         return f"{seen} The method is of higher order than claimed."
     autonomous = forward_ladder(layer, lotka_volterra).fit.slope
     if problem is neural and autonomous >= claimed - ORDER_MARGIN:
@@ -162,7 +163,7 @@ def _unexplained(layer: LayerUnderTest, problem: Problem, levels: tuple[int, ...
     states = [layer.solve(problem, n).y1.astype(np.float64) for n in levels]
     changes = [rms(fine - coarse) for coarse, fine in itertools.pairwise(states)]
     orders = [math.log2(a / b) if 0 < b < a else 0.0 for a, b in itertools.pairwise(changes)]
-    settled = max(orders) - min(orders) <= ORDER_MARGIN
-    slowest = min(*orders, order_of(layer, neural)) if settled else INCONSISTENT_BELOW
+    agree = max(orders) - min(orders) <= ORDER_MARGIN
+    slowest = min(*orders, order_of(layer)) if agree else INCONSISTENT_BELOW
     order = max(slowest, INCONSISTENT_BELOW)
     return relative_error(states[-1], exact), richardson(states[-2], states[-1], order) / rms(exact)

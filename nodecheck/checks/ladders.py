@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from nodecheck.checks.base import Inconclusive
 from nodecheck.layers import Adjoint, Array, LayerUnderTest, TorchLayer
 from nodecheck.neural_ode import TABLEAUS, ButcherTableau, ODELayer
-from nodecheck.numerics import CONTROL_MARGIN, OrderFit, fit_order, group_errors, relative_error, roundoff
-from nodecheck.problems import Problem
+from nodecheck.numerics import (
+    FLOOR_FACTOR,
+    INCONSISTENT_BELOW,
+    OrderFit,
+    control_margin,
+    fit_order,
+    group_errors,
+    relative_error,
+    roundoff,
+)
+from nodecheck.problems import Problem, neural
 from nodecheck.profiles import Profile
 from nodecheck.reference import group_weights, sensitivity
 from nodecheck.reference.adequacy import SMALLEST_WEIGHT
-from nodecheck.results import Series
+from nodecheck.results import Measurement, Series, at_most
 
+_T = TypeVar("_T")
+_MOST_EXTRA_LEVELS = 2
+_COARSE_LADDER = (2, 4, 8, 16)  # shows an order so high that the usual ladder is at rounding
 _SOLVER_OF_ORDER = {1: "euler", 2: "heun", 3: "ralston3", 4: "rk4", 5: "dopri5"}
 
 
@@ -28,6 +42,11 @@ class Ladder:
     n_steps: tuple[int, ...]
     errors: tuple[float, ...]
     fit: OrderFit
+    floor: float
+
+    def at_floor(self, name: str) -> Measurement:
+        """Return the measurement of an error that vanishes into rounding."""
+        return at_most(name, self.errors[-1], FLOOR_FACTOR * self.floor)
 
     def series(self, plot: str, label: str, problem: Problem, order: float | None) -> Series:
         """Return the curve error against step size."""
@@ -37,7 +56,7 @@ class Ladder:
 
 def fit(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> Ladder:
     """Return the ladder of these errors."""
-    return Ladder(tuple(n_steps), tuple(errors), fit_order(n_steps, errors, floor))
+    return Ladder(tuple(n_steps), tuple(errors), fit_order(n_steps, errors, floor), floor)
 
 
 def floor_of(problem: Problem, n_steps: int) -> float:
@@ -45,25 +64,38 @@ def floor_of(problem: Problem, n_steps: int) -> float:
     return max(sensitivity(problem).rtol, roundoff(n_steps))
 
 
-def forward_ladder(layer: LayerUnderTest, problem: Problem) -> Ladder:
-    """Return the errors of y1 over the refinement ladder."""
+def forward_ladder(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> Ladder:
+    """Return the errors of y1 over the refinement ladder, with `extra` levels at its fine end."""
     require_refinable(layer, problem)
+    return _forward_ladder(layer, problem, layer.ladder(len(layer.ladder()) + extra))
+
+
+def _forward_ladder(layer: LayerUnderTest, problem: Problem, levels: Sequence[int]) -> Ladder:
     exact = sensitivity(problem).y1
-    levels = layer.ladder()
     errors = [relative_error(layer.solve(problem, n).y1, exact) for n in levels]
     return fit(levels, errors, floor_of(problem, levels[-1]))
 
 
-def gradient_ladders(layer: LayerUnderTest, problem: Problem) -> dict[str, Ladder]:
+def gradient_ladders(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> dict[str, Ladder]:
     """Return the errors of the gradient of every group that can be judged, over the ladder."""
     require_refinable(layer, problem)
-    levels = layer.ladder()
+    levels = layer.ladder(len(layer.ladder()) + extra)
     exact = exact_gradients(layer, problem)
     by_level = [group_errors([run.gradients for run in layer.gradients(problem, n)], exact) for n in levels]
     floor = floor_of(problem, levels[-1])
     return {
         group: fit(levels, [errors[group] for errors in by_level], floor) for group in judged_groups(problem)
     }
+
+
+def settled(build: Callable[[int], _T], unsettled: Callable[[_T], bool]) -> _T:
+    """Return what `build` makes of the ladder with as few extra levels as settle it, two at most."""
+    result = build(0)
+    for extra in range(1, _MOST_EXTRA_LEVELS + 1):
+        if not unsettled(result):
+            break
+        result = build(extra)
+    return result
 
 
 def judged_groups(problem: Problem) -> tuple[str, ...]:
@@ -127,7 +159,7 @@ def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> t
     clear = tuple(
         name
         for name, ladder in ladders.items()
-        if ladder.fit.exact or abs(ladder.fit.slope - order) <= CONTROL_MARGIN
+        if ladder.fit.exact or abs(ladder.fit.slope - order) <= control_margin(order)
     )
     if not clear:
         slopes = ", ".join(f"{ladder.fit.slope:.2f} for {name}" for name, ladder in ladders.items())
@@ -138,16 +170,15 @@ def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> t
     return clear
 
 
-def order_of(layer: LayerUnderTest, problem: Problem) -> int:
-    """Return the claimed order, or the integer nearest to the one measured on `problem`."""
+def order_of(layer: LayerUnderTest) -> int:
+    """Return the claimed order, or the one measured on the network, rounded down where it has not settled."""
     if layer.claims.order is not None:
         return layer.claims.order
-    ladder = forward_ladder(layer, problem)
-    if not ladder.fit.asymptotic or not ladder.fit.slope >= 0.5:
-        message = f"no order is claimed and none can be measured: successive orders {_list(ladder)}"
+    fitted = forward_ladder(layer, neural).fit
+    if fitted.exact:
+        fitted = _forward_ladder(layer, neural, _COARSE_LADDER).fit
+    if len(fitted.pairwise) < 2 or not min(fitted.pairwise[-2:]) >= INCONSISTENT_BELOW:
+        orders = ", ".join(f"{s:.2f}" for s in fitted.pairwise) or "none"
+        message = f"no order is claimed and none can be measured: successive orders {orders}"
         raise Inconclusive(message)
-    return max(1, round(ladder.fit.slope))
-
-
-def _list(ladder: Ladder) -> str:
-    return ", ".join(f"{s:.2f}" for s in ladder.fit.pairwise) or "none"
+    return max(1, round(fitted.slope) if fitted.asymptotic else math.floor(min(fitted.pairwise[-2:])))

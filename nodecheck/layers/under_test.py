@@ -14,8 +14,8 @@ from nodecheck.problems import Problem
 from nodecheck.profiles import Profile
 
 _T = TypeVar("_T")
-# Methods of order five and more reach the round-off floor early: their ladder starts coarser.
-_START, _START_OF_HIGH_ORDER, _HIGH_ORDER = 8, 4, 5
+# Methods of order six and more reach the round-off floor early: their ladder starts coarser.
+_START, _START_OF_HIGH_ORDER, _HIGH_ORDER = 8, 4, 6
 # From order three on the errors of the finest level are near rounding, and the coarser ones asymptotic.
 _FAST_ORDER, _FEWEST_LEVELS = 3, 4
 
