@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
 
 from torch import Tensor, nn
 
 from nodecheck.layers.base import Adjoint, Memory, TorchLayer
 
 _ORDERS = {"euler": 1, "heun": 2, "ralston3": 3, "rk4": 4}
-_MEMORY: dict[Adjoint, Memory] = {"continuous": "constant", "discrete": "linear"}
+_Mode = Literal["continuous", "discrete", "checkpointed", "reversible"]
+_CLAIMS: Mapping[_Mode, tuple[Adjoint, Memory]] = MappingProxyType(
+    {
+        "continuous": ("continuous", "constant"),
+        "discrete": ("discrete", "linear"),
+        "checkpointed": ("discrete", "sqrt"),
+        "reversible": ("discrete", "constant"),
+    }
+)
 
 
-def _layer(solver: str, order: int, adjoint: Adjoint) -> TorchLayer:
-    """Return the ODELayer with one solver and one adjoint."""
+def _layer(solver: str, mode: _Mode) -> TorchLayer:
+    """Return the ODELayer with one solver and one way to the gradient."""
 
     def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
         from nodecheck.neural_ode import ODELayer
 
-        options: dict[str, Any] = {"solver": solver, "adjoint": adjoint}
-        layer: Callable[[Tensor], Tensor] = ODELayer(dynamics, t0, t1, n_steps, **options)
+        layer: Callable[[Tensor], Tensor] = ODELayer(dynamics, t0, t1, n_steps, solver=solver, adjoint=mode)
         return layer
 
+    adjoint, memory = _CLAIMS[mode]
     return TorchLayer(
-        f"odelayer-{solver}-{adjoint}",
+        f"odelayer-{solver}-{mode}",
         build,
-        order=order,
+        order=_ORDERS[solver],
         adjoint=adjoint,
-        memory=_MEMORY[adjoint],
-        tableau=solver,
+        memory=memory,
+        tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
     )
 
 
-LAYERS: tuple[TorchLayer, ...] = tuple(
-    _layer(solver, order, adjoint) for adjoint in _MEMORY for solver, order in _ORDERS.items()
+LAYERS: tuple[TorchLayer, ...] = (
+    *(_layer(solver, "continuous") for solver in _ORDERS),
+    *(_layer(solver, "discrete") for solver in _ORDERS),
+    _layer("rk4", "checkpointed"),
+    _layer("heun", "reversible"),
 )

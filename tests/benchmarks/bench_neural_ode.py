@@ -72,7 +72,7 @@ def candidates(size: int, width: int, batch: int, n_steps: int, device: str) -> 
     field = Field(size, width).to(device)
     y0 = torch.randn(batch, size, device=device, requires_grad=True)
     found = {"bare loop": bare_loop(field, y0, n_steps)}
-    for adjoint in ("continuous", "discrete"):
+    for adjoint in ("continuous", "discrete", "checkpointed", "reversible"):
         ours = ODELayer(field, n_steps=n_steps, adjoint=adjoint)
         found[f"ODELayer, {adjoint}"] = layer(field, y0, ours)
     try:
