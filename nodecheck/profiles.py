@@ -26,6 +26,8 @@ class Profile:
         How many problems of each check are used at most, the first ones.
     evaluations
         A tolerance sweep stops after the first tolerance that costs more evaluations of the field than this.
+    memory_evaluations
+        The ladder of a memory measurement ends before a pass that costs more evaluations than this.
     """
 
     name: str
@@ -35,11 +37,39 @@ class Profile:
     examples: int
     problems: int
     evaluations: int
+    memory_evaluations: int
 
 
 # Five cotangents: fewer make the RMS cross zero often enough to bend a slope (see DESIGN, verdicts).
-SMOKE = Profile("smoke", levels=4, cotangents=5, decades=4, examples=10, problems=1, evaluations=1_000)
-CI = Profile("ci", levels=5, cotangents=5, decades=5, examples=25, problems=3, evaluations=1_000)
-FULL = Profile("full", levels=7, cotangents=10, decades=8, examples=200, problems=99, evaluations=40_000)
+SMOKE = Profile(
+    "smoke",
+    levels=4,
+    cotangents=5,
+    decades=4,
+    examples=10,
+    problems=1,
+    evaluations=1_000,
+    memory_evaluations=100,
+)
+CI = Profile(
+    "ci",
+    levels=5,
+    cotangents=5,
+    decades=5,
+    examples=25,
+    problems=3,
+    evaluations=1_000,
+    memory_evaluations=250,
+)
+FULL = Profile(
+    "full",
+    levels=7,
+    cotangents=10,
+    decades=8,
+    examples=200,
+    problems=99,
+    evaluations=40_000,
+    memory_evaluations=40_000,
+)
 
 PROFILES = {profile.name: profile for profile in (SMOKE, CI, FULL)}

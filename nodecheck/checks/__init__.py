@@ -17,6 +17,7 @@ from nodecheck.checks.contract import (
     nothing_mutated,
     zero_cotangent,
 )
+from nodecheck.checks.cost import gradient_cost
 from nodecheck.checks.exactness import (
     constant_field,
     constant_field_gradient,
@@ -25,6 +26,8 @@ from nodecheck.checks.exactness import (
 )
 from nodecheck.checks.forward import forward_order, solve_ivp_agreement
 from nodecheck.checks.gradient import gradient_completeness, gradient_order
+from nodecheck.checks.leaks import memory_leak
+from nodecheck.checks.memory import hidden_memory, memory_law
 from nodecheck.checks.properties import constant_field_property, cotangent_linearity
 from nodecheck.checks.reuse import interleaved_calls, repeated_use
 
@@ -56,6 +59,10 @@ CHECKS: tuple[Check, ...] = (
     backprop_agreement,
     cotangent_linearity,
     zero_cotangent,
+    memory_law,
+    hidden_memory,
+    memory_leak,
+    gradient_cost,
 )
 
 __all__ = ["CHECKS", "Check", "Inconclusive", "Refusal", "Skip", "Unsupported", "attempt", "check"]

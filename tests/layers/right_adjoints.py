@@ -16,6 +16,7 @@ def with_backward(forward, backward, dynamics):
         @staticmethod
         def forward(ctx, y0, *_params):
             y1, ctx.kept = forward(y0)
+            y1 = y1.clone()  # an output that ctx keeps is a reference cycle
             ctx.save_for_backward(y1)
             return y1
 

@@ -17,9 +17,10 @@ from nodecheck.layers.mutants.families import (
 )
 from nodecheck.layers.mutants.forward import FORWARD
 from nodecheck.layers.mutants.gradient import GRADIENT
+from nodecheck.layers.mutants.memory import MEMORY
 from nodecheck.layers.mutants.mutant import Mutant, as_layer
 
-MUTANTS: tuple[Mutant, ...] = (*FORWARD, *GRADIENT, *BACKWARD_TIME, *CONTRACT, *ADAPTIVE)
+MUTANTS: tuple[Mutant, ...] = (*FORWARD, *GRADIENT, *BACKWARD_TIME, *CONTRACT, *ADAPTIVE, *MEMORY)
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
     as_layer(family, claims=family)

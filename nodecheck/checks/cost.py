@@ -1,0 +1,103 @@
+"""What a gradient costs, and which algorithm the layer behaves like."""
+
+from __future__ import annotations
+
+import itertools
+
+from nodecheck.checks.base import Refusal, attempt, check
+from nodecheck.checks.footprints import Footprints, Pass, footprints
+from nodecheck.checks.own_forward import own_derivative_distances
+from nodecheck.growth import FASTEST_COST, LAWS, cost_exponent
+from nodecheck.layers import LayerUnderTest
+from nodecheck.problems import neural
+from nodecheck.results import Evidence, at_most
+
+_N_STEPS = 4  # as in the check of the gradient's class, whose runs are used again
+
+
+@check(
+    title="Cost of the gradient grows like the number of steps",
+    failure_title="Cost of the gradient grows faster than the number of steps",
+    theme="Memory",
+    kind="resource",
+    needs="backward-pass",
+    profile="ci",
+    cite="Griewank & Walther (2008), sec. 4.6: the cheap gradient principle; ch. 12: checkpointing",
+)
+def gradient_cost(layer: LayerUnderTest) -> Evidence:
+    """Count evaluations of the field and vector-Jacobian products, and say what the layer behaves like.
+
+    A gradient costs a small multiple of the forward pass, whatever the algorithm; one that starts from t0
+    again for each step costs the square.  Backprop, continuous adjoint, checkpointing and reversible schemes
+    are told apart by evidence, not by name: evaluations in the backward pass, growth of memory, order of the
+    times, and whether the gradient is that of the layer's own forward pass.
+    """
+    prints = footprints(layer, live=True)
+    first, last = prints.passes[0], prints.passes[-1]
+    measurements = [
+        at_most(
+            "exponent of evaluations and products against steps",
+            cost_exponent((prints.n[0], prints.n[-1]), (_total(first), _total(last))),
+            FASTEST_COST,
+        )
+    ]
+    facts = {
+        "evaluations": f"{_per(prints, 0)} forward, {_per(prints, 1)} backward",
+        "vector-Jacobian products": f"{last.products / prints.n[-1]:.3g} per {prints.unit[:-1]}",
+        "behaves like": behaviour(prints, discrete=_is_discrete(layer)),
+    }
+    diagnosis = ""
+    if not all(m.holds for m in measurements):
+        diagnosis = (
+            f"From {prints.n[0]:g} to {prints.n[-1]:g} {prints.unit} the cost rises from {_total(first)} to "
+            f"{_total(last)}: the backward pass probably begins again from t0 for each step."
+        )
+    return Evidence(tuple(measurements), diagnosis, facts=facts)
+
+
+def _total(one: Pass) -> int:
+    return sum(one.evaluations) + one.products
+
+
+def _per(prints: Footprints, phase: int) -> str:
+    count = prints.passes[-1].evaluations[phase]
+    return f"{count} ({count / prints.n[-1]:.3g} per {prints.unit[:-1]})"
+
+
+def _is_discrete(layer: LayerUnderTest) -> bool | None:
+    """Return whether the gradient is that of the layer's own forward pass; None if that is not known.
+
+    Finite differences of an adaptive layer are biased, so there it is not known.
+    """
+    if layer.adaptive:
+        return None
+    distances = attempt(lambda: own_derivative_distances(layer, neural, _N_STEPS))
+    if isinstance(distances, Refusal):
+        return None
+    return all(d.at_rounding for d in distances.values())
+
+
+def behaviour(prints: Footprints, *, discrete: bool | None) -> str:
+    """Return the algorithm that the evidence points to."""
+    assert prints.peak is not None
+    assert prints.between is not None
+    peak, between = prints.fit(prints.peak), prints.fit(prints.between)
+    if not prints.passes[-1].evaluations[1]:
+        return "backprop"
+    descending = falls_throughout(prints.passes[-1].backward_times)
+    if discrete is False or (discrete is None and descending and not between.may_exceed("constant")):
+        kept = between.decided and LAWS.index(between.law) > 0
+        return "continuous adjoint, over a stored trajectory" if kept else "continuous adjoint"
+    if not peak.may_exceed("constant"):
+        return "reversible" if discrete else "continuous adjoint or reversible"
+    return "checkpointing"
+
+
+def falls_throughout(times: tuple[float, ...]) -> bool:
+    """Whether the times of the backward pass run from t1 to t0, up to the stages within one step.
+
+    Checkpointing runs forward within each segment: there about as many times rise as the segment has.
+    """
+    rises = sum(after > before for before, after in itertools.pairwise(times))
+    falls = sum(after < before for before, after in itertools.pairwise(times))
+    return rises < falls
