@@ -29,6 +29,9 @@ CONTROL_MARGIN = 0.2
 # From order five on the error meets rounding before its slope has settled this well; half-way to the next
 # integer is still told apart, since a bug costs a whole order.
 HIGH_ORDER = 5
+# Published methods go up to order twelve or so: an error that drops faster from one level to the next is not
+# that of a method, but of a layer that does something else on some grids.
+HIGHEST_ORDER = 12
 # An error E above a floor F fits with a slope that is off by at most log2(1 + F/E): 0.05 at a factor of 30.
 FLOOR_FACTOR = 30.0
 # Order 1 leaves an asymptotic window if successive slopes agree within the margin that separates two orders.
@@ -144,10 +147,12 @@ def fit_order(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> 
     """
     finite = [e if math.isfinite(e) else np.finfo(np.float64).max for e in errors]
     clear = [(n, e) for n, e in zip(n_steps, finite, strict=True) if e > FLOOR_FACTOR * floor]
-    vanishes = finite[-1] <= FLOOR_FACTOR * floor
     logs = [(math.log(n), math.log(e)) for n, e in clear]  # of each: a quotient of errors may overflow
     pairwise = tuple((e - f) / (m - n) for (n, e), (m, f) in itertools.pairwise(logs))
     if len(clear) < MINIMUM_LEVELS:
+        coarsest = [n for n, _ in clear] == list(n_steps[: len(clear)])
+        last = clear[-1][1] if clear else 0.0
+        vanishes = coarsest and last <= FLOOR_FACTOR * floor * 2.0**HIGHEST_ORDER
         return OrderFit(math.nan, pairwise, vanishes, len(clear))
     last = logs[-MINIMUM_LEVELS:]
     slope = -np.polyfit([n for n, _ in last], [e for _, e in last], 1)[0]

@@ -69,7 +69,7 @@ def test_without_a_claimed_order_and_without_a_measured_one_there_is_nothing_to_
 def test_a_layer_that_does_not_converge_fails_although_no_order_is_claimed():
     evidence = measure("forward-order", not_converging())
     assert [m.holds for m in evidence.measurements] == [False]
-    assert evidence.diagnosis == "The error does not shrink with the step."
+    assert "The error stops shrinking" in evidence.diagnosis
 
 
 def test_an_order_that_is_not_claimed_is_measured():
