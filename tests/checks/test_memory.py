@@ -231,3 +231,10 @@ def test_a_backward_pass_that_begins_again_for_each_step_costs_too_much():
 )
 def test_times_of_the_backward_pass_fall_or_not(times, falls):
     assert falls_throughout(times) is falls
+
+
+def test_smoke_decides_a_claim_between_constant_and_linear_by_the_peak():
+    layer = next(layer for layer in LAYERS if layer.memory == "sqrt")
+    evidence = memory_law.measure(LayerUnderTest(layer, SMOKE), None)
+    assert evidence.facts["memory law"].startswith("O(√n)")
+    assert holds(evidence)
