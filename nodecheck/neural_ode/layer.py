@@ -81,9 +81,10 @@ class ODELayer(nn.Module):
 
     ``"reversible"`` takes the steps of another method, built on the tableau and of its order, whose steps
     can be undone (McCallum & Foster, 2024).  It saves two states and returns the gradient of its own map,
-    once.  A step costs two of the tableau's.  Rounding in what is reconstructed grows like 0.999^-n_steps,
-    so it is meant for up to some 10 000 steps; and the method is stable only where h times the rate at
-    which the dynamics contract is small, so it wants more steps where they contract strongly.
+    once.  A step costs two of the tableau's.  Rounding in what is reconstructed may grow like
+    0.999^-n_steps, so it is meant for up to some 10 000 steps; and the second state grows apart where the
+    dynamics contract: dy/dt = -10 y from 0 to 1, in 400 steps on Heun's method, ends 1e-2 away from the
+    solution, where Heun's method itself ends 5e-8 away.  Use ``"checkpointed"`` there.
 
     In every mode but the discrete one the backward pass evaluates the dynamics again: with the parameters,
     frozen parameters and buffers, train or eval modes and autocast state of the forward pass; checkpointed

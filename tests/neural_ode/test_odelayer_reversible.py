@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -172,3 +173,22 @@ def test_the_output_holds_no_memory_but_its_own(network: nn.Module, y0: Tensor) 
 def test_a_refusal_names_the_adjoint_that_refuses(adjoint: str, y0: Tensor) -> None:
     with pytest.raises(RuntimeError, match=f"^adjoint='{adjoint}' expects"):
         ODELayer(lambda _t, y: y * torch.rand(()), adjoint=adjoint)(y0)
+
+
+def test_a_strong_contraction_is_beyond_the_scheme() -> None:
+    # The other growth factor of a step is lambda exp(10 h): what h^2 it starts from has grown by exp(10).
+    errors = [
+        abs(ODELayer(lambda _t, y: -10 * y, n_steps=400, solver="heun", adjoint=adjoint)(y).item() - exact)
+        for adjoint in ("discrete", "reversible")
+        for y, exact in [(torch.ones(1, dtype=torch.float64), math.exp(-10))]
+    ]
+    assert errors[0] < 1e-7 < 1e-3 < errors[1]
+
+
+@pytest.mark.parametrize("solver", TABLEAUS)
+def test_the_two_growth_factors_of_a_step_have_the_coupling_as_product(solver: str) -> None:
+    columns = [
+        integrate_pair(lambda _t, y: -0.7 * y, start, [Segment(0.0, 0.5, 1)], TABLEAUS[solver])[0]
+        for start in torch.eye(2, dtype=torch.float64)
+    ]
+    assert abs(torch.linalg.det(torch.stack(columns)).item() - COUPLING) <= 16 * EPS
