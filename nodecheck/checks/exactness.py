@@ -220,5 +220,5 @@ def _explain_multiple(ratio: float) -> str:
         return f"∂L/∂c is off by {abs(ratio - 1):.1g}, relatively: something in the backward pass is float32."
     steps = (ratio - 1) * _N_STEPS
     if abs(steps - round(steps)) < 1e3 * EPS_FLOAT32 and abs(steps) <= _FEW_STEPS:
-        return f"The backward pass takes {_N_STEPS + round(steps)} steps of h, where the interval has {_N_STEPS}."
+        return f"The backward pass takes {_N_STEPS + round(steps)} steps of h, the interval has {_N_STEPS}."
     return f"∂L/∂c is {ratio:.4g} times the exact gradient."

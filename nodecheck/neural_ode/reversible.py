@@ -38,9 +38,11 @@ def integrate_reversibly(
     and can be undone, z first.  The order is the tableau's, the map is not: each step has two of its steps,
     and y is the solution.  (If that order is odd, the leading errors of the two are opposite and cancel in
     y + z: what is observed wanders between this order and the next.)  For y' = a y the two growth factors of
-    a step have the product lambda, so where the true one is exp(a h) < lambda the other one exceeds 1.  The backward pass undoes the steps from the saved pairs and differentiates each
-    of them, so the gradient is that of this very map, up to rounding in the reconstruction, which grows
-    like lambda^-n: a factor of 3 in 1000 steps, of 20 000 in 10 000.
+    a step have the product lambda, so where the true one, exp(a h), is below lambda the other exceeds 1.
+
+    The backward pass undoes the steps from the saved pairs and differentiates each of them, so the gradient
+    is that of this very map, up to rounding in the reconstruction, which may grow like lambda^-n: a factor
+    of 3 in 1000 steps, of 20 000 in 10 000.
 
     Parameters are those of `integrate`, errors those of `integrate_without_trajectory`.
     """
