@@ -151,8 +151,8 @@ def fit_order(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> 
     pairwise = tuple((e - f) / (m - n) for (n, e), (m, f) in itertools.pairwise(logs))
     if len(clear) < MINIMUM_LEVELS:
         coarsest = [n for n, _ in clear] == list(n_steps[: len(clear)])
-        last = clear[-1][1] if clear else 0.0
-        vanishes = coarsest and last <= FLOOR_FACTOR * floor * 2.0**HIGHEST_ORDER
+        finest = clear[-1][1] if clear else 0.0
+        vanishes = coarsest and finest <= FLOOR_FACTOR * floor * 2.0**HIGHEST_ORDER
         return OrderFit(math.nan, pairwise, vanishes, len(clear))
     last = logs[-MINIMUM_LEVELS:]
     slope = -np.polyfit([n for n, _ in last], [e for _, e in last], 1)[0]
