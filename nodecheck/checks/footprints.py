@@ -21,7 +21,9 @@ LADDER = (4, 9, 16, 25, 36, 64, 100, 144, 256, 576, 1296, 2304, 5184, 10_000)
 # Steps must follow from the length of the interval; how exactly they are placed does not matter.
 _LOOSE_TOLERANCE = 10.0**-3
 # At this tolerance a step of an embedded pair is about one unit long and costs four to seven evaluations.
-_LEVELS_PER_TIME = 4.0
+_LEVELS_PER_TIME = 2.0
+# The peak is that of a rejected step, and on short intervals none is rejected: start behind the first ones.
+_START_UP = 4.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,9 @@ def measured_levels(
 def _at(layer: TorchLayer, level: int, width: int) -> tuple[Problem, float]:
     """Return the problem and the resolution of a level: so many steps, or an interval so long."""
     return (
-        (wide(width, level / _LEVELS_PER_TIME), _LOOSE_TOLERANCE) if layer.adaptive else (wide(width), level)
+        (wide(width, _START_UP + level / _LEVELS_PER_TIME), _LOOSE_TOLERANCE)
+        if layer.adaptive
+        else (wide(width), level)
     )
 
 
