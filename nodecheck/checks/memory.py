@@ -31,7 +31,7 @@ def memory_law(layer: LayerUnderTest) -> Evidence:
     are kept, and NumPy arrays; the `smoke` profile counts what autograd saves, and no more.  The counts are
     exact, and taken with two state sizes, so that a time grid is no state.  A claimed law is refuted if
     another fits better by ten units of AICc and none that the claim allows comes near it.  Without a claim
-    the law is measured, and has to be one.
+    the law is measured and reported.
     """
     # Between O(1) and O(n) what autograd saves is a handful of states: only the peak tells these laws apart.
     intermediate = layer.claims.memory in ("log", "sqrt")
@@ -39,12 +39,14 @@ def memory_law(layer: LayerUnderTest) -> Evidence:
     states = prints.peak or prints.saved
     assert states is not None
     fit, claim = prints.fit(states), layer.claims.memory
+    if claim is None and not fit.decided:
+        raise Inconclusive(_undecided(fit, prints))
     facts = {"memory law": _law(fit, prints, states)} | _phases(prints)
     measurement = _judge(fit, claim)
     if claim is not None and measurement.holds and fit.may_exceed(claim):
         message = f"the counts allow {fit.symbol} and do not decide whether {claim} memory is exceeded"
         raise Inconclusive(message)
-    diagnosis = "" if measurement.holds else _explain(fit, claim, prints)
+    diagnosis = _explain(fit, claim, prints) if claim is not None and not measurement.holds else ""
     return Evidence((measurement,), diagnosis, _curves(prints), facts)
 
 
@@ -77,10 +79,12 @@ def _phases(prints: Footprints) -> dict[str, str]:
     return {f"states at {last}": ", ".join(found)}
 
 
-def _explain(fit: GrowthFit, claim: str | None, prints: Footprints) -> str:
+def _undecided(fit: GrowthFit, prints: Footprints) -> str:
+    return f"{fit.symbol} fit the counts alike between {prints.n[0]:g} and {prints.n[-1]:g} {prints.unit}"
+
+
+def _explain(fit: GrowthFit, claim: str, prints: Footprints) -> str:
     first, last = f"{prints.n[0]:g}", f"{prints.n[-1]:g}"
-    if claim is None:
-        return f"{fit.symbol} fit the counts alike between {first} and {last} {prints.unit}."
     seen = {
         "saved by autograd for backward": prints.saved,
         "held between the passes": prints.between,

@@ -131,7 +131,7 @@ MEMORY: tuple[Mutant, ...] = (
     mutant(TrajectorySaved, "adjoint_not_constant_memory", "memory-law"),
     mutant(HiddenInList, "adjoint_not_constant_memory", "memory-law", "hidden-memory"),
     mutant(HiddenInNumPy, "adjoint_not_constant_memory", "memory-law", "hidden-memory"),
-    mutant(ReferenceCycle, "ctx_output_cycle_leak", "memory-leak"),
+    mutant(ReferenceCycle, "ctx_output_cycle_leak"),
     mutant(Checkpointed, "adjoint_not_constant_memory", "memory-law"),
     mutant(OutputsRemembered, "memory_not_freed_after_backward", "memory-leak"),
 )
