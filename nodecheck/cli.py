@@ -1,8 +1,8 @@
-"""The command line: check, list, explain, report."""
+"""The command line: check, memory, list, explain, report."""
 
 from __future__ import annotations
 
-import re
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nodecheck import __version__
+from nodecheck.commands import EXIT_CODES, TARGETS, complain, folder_name, make_folder, use_one_thread
+from nodecheck.memory_command import memory
 
 if TYPE_CHECKING:
     from nodecheck.layers.loading import Loaded
@@ -19,29 +21,19 @@ if TYPE_CHECKING:
 # Everything heavy is imported inside the commands: the help text has to come at once.
 
 _PROFILES = ("smoke", "ci", "full")
-_TARGETS = """\b
-TARGET is
-  a registered name          odelayer, torchdiffeq, ... (see `nodecheck list layers`)
-  package.module:object      a TorchLayer, or a sequence of them
-  path/file.py:object        the same, in a file
-"""
-_EXIT_CODES = """\b
-Exit codes:
-  0  nothing failed              3    a target could not be loaded
-  1  failed, error or xpassed    5    nothing was run
-  2  usage or configuration      130  interrupted
-"""
 _INTERRUPTED = "The run was interrupted: the results are those that were there until then."
-_LONGEST_FOLDER_NAME = 80
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="nodecheck")
 def main() -> None:
     """Tell whether a Neural ODE layer is right: its forward pass, its gradient, and why not."""
 
 
-@main.command(epilog=_TARGETS + "\n" + _EXIT_CODES)
+main.add_command(memory)
+
+
+@main.command(epilog=TARGETS + "\n" + EXIT_CODES)
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option(
     "--profile", type=click.Choice(_PROFILES), default="ci", show_default=True, help="How thorough."
@@ -66,53 +58,18 @@ def check(
     from nodecheck.layers.loading import load_targets
     from nodecheck.runner import make_plan
 
-    folder = output or Path("reports") / _folder_name(targets)
-    _make(folder)
+    folder = output or Path("reports") / folder_name(targets)
+    make_folder(folder)
     loaded = load_targets(targets)
-    _complain(loaded, debug=debug)
+    complain(loaded, debug=debug)
     try:
         plan = make_plan(loaded.layers, profile=profile, select=select, seed=seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    _use_one_thread()
+    use_one_thread()
     run, interrupted = _examine(plan, loaded, targets)
     _write(run, folder)
     sys.exit(130 if interrupted else run.exit_code(strict=strict))
-
-
-def _folder_name(targets: tuple[str, ...]) -> str:
-    """Return a folder name for the targets: their letters and digits."""
-    words = ["-".join(re.findall(r"\w+", Path(target).name)) for target in targets]
-    return ("+".join(words) or "run")[:_LONGEST_FOLDER_NAME]
-
-
-def _make(folder: Path) -> None:
-    """Create the output folder before anything is measured that could be lost."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.json").touch()
-    except OSError as error:
-        message = (
-            f"--output must be a folder that can be written, got {folder} ({error.strerror}); name another"
-        )
-        raise click.UsageError(message) from error
-
-
-def _complain(loaded: Loaded, *, debug: bool) -> None:
-    """Say what could not be loaded; a target that is not written correctly ends the command."""
-    for error in [*loaded.usage_errors.values(), *loaded.load_errors.values()]:
-        click.echo(f"Error: {error}", err=True)
-    if debug:
-        click.echo(loaded.tracebacks(), err=True)
-    if loaded.usage_errors:
-        sys.exit(2)
-
-
-def _use_one_thread() -> None:
-    """Keep torch to one thread: on problems this small, threads only wait for each other."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _examine(plan: Plan, loaded: Loaded, targets: tuple[str, ...]) -> tuple[Run, bool]:
@@ -124,6 +81,8 @@ def _examine(plan: Plan, loaded: Loaded, targets: tuple[str, ...]) -> tuple[Run,
     results: list[Result] = [skipped_target(name, reason) for name, reason in loaded.missing.items()]
     interrupted = False
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # Killed politely, by a job that runs out of time for instance, what was measured is kept as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task("", total=plan.size)
         try:

@@ -135,8 +135,10 @@ class OrderFit:
 
     def rises_towards(self, order: float) -> bool:
         """Whether the order is below the one asked for, but still rising: finer grids may tell more."""
-        short = self.slope < order - ORDER_MARGIN
-        return short and len(self.pairwise) >= 2 and self.pairwise[-1] - self.pairwise[-2] > CONTROL_MARGIN
+        if not self.slope < order - ORDER_MARGIN or len(self.pairwise) < 2:
+            return False
+        before, last = self.pairwise[-2:]
+        return last >= INCONSISTENT_BELOW and last - before > CONTROL_MARGIN
 
 
 def fit_order(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> OrderFit:

@@ -24,6 +24,8 @@ class Profile:
         How many problems Hypothesis draws for a property.
     problems
         How many problems of each check are used at most, the first ones.
+    seconds
+        Time limit of one check on one problem.
     evaluations
         A tolerance sweep stops after the first tolerance that costs more evaluations of the field than this.
     memory_evaluations
@@ -36,6 +38,7 @@ class Profile:
     decades: int
     examples: int
     problems: int
+    seconds: float
     evaluations: int
     memory_evaluations: int
 
@@ -48,6 +51,7 @@ SMOKE = Profile(
     decades=4,
     examples=10,
     problems=1,
+    seconds=60,
     evaluations=1_000,
     memory_evaluations=100,
 )
@@ -58,6 +62,7 @@ CI = Profile(
     decades=5,
     examples=25,
     problems=3,
+    seconds=120,
     evaluations=1_000,
     memory_evaluations=250,
 )
@@ -68,6 +73,7 @@ FULL = Profile(
     decades=8,
     examples=200,
     problems=99,
+    seconds=1200,
     evaluations=40_000,
     memory_evaluations=40_000,
 )

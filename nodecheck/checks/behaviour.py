@@ -8,6 +8,7 @@ import numpy as np
 
 from nodecheck.checks.base import Inconclusive, Refusal, Unsupported, attempt, check
 from nodecheck.checks.forward import agreement
+from nodecheck.checks.tolerance import follows_tolerance
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import TOLERANCE_FACTOR, relative_error, roundoff, time_roundoff
 from nodecheck.problems import Problem, neural, time_linear
@@ -79,15 +80,19 @@ def reverse_time(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if isinstance(outcome, Refusal):
         raise Unsupported(str(outcome))
     if layer.adaptive:
-        return _within_tolerance(layer, problem)
+        return _adaptive_agreement(layer, problem)
     return agreement(layer, problem)
 
 
-def _within_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    error = relative_error(layer.solve(problem, _SINGLE_TOLERANCE).y1, sensitivity(problem).y1)
-    bound = TOLERANCE_FACTOR * _SINGLE_TOLERANCE
-    diagnosis = "" if error <= bound else f"At tol = {_SINGLE_TOLERANCE:g} y1 is off by {error:.2g}."
-    return Evidence((at_most("error of y1", error, bound),), diagnosis)
+def _adaptive_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    exact = sensitivity(problem).y1
+    measurements = follows_tolerance(
+        "error of y1", layer, problem, lambda tol: relative_error(layer.solve(problem, tol).y1, exact)
+    )
+    error = relative_error(layer.solve(problem, _SINGLE_TOLERANCE).y1, exact)
+    wrong = any(not m.holds for m in measurements)
+    diagnosis = f"At tol = {_SINGLE_TOLERANCE:g} y1 is off by {error:.2g}." if wrong else ""
+    return Evidence(measurements, diagnosis)
 
 
 @check(
@@ -101,23 +106,33 @@ def _within_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
 def batch_independence(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Solve each batch member alone and in the batch.
 
-    In a fixed-step layer they must agree to rounding.  An adaptive layer that shares one step size agrees to
-    its tolerance.
+    In a fixed-step layer they must agree to rounding.  In an adaptive layer that shares one step size the
+    difference follows the tolerance.
     """
-    resolution = _SINGLE_TOLERANCE if layer.adaptive else 8
+    n_steps = 8
+    if layer.adaptive:
+        measurements = follows_tolerance(
+            "difference to the member alone", layer, problem, lambda tol: max(_changes(layer, problem, tol))
+        )
+        changes, bound = _changes(layer, problem, _SINGLE_TOLERANCE), TOLERANCE_FACTOR * _SINGLE_TOLERANCE
+    else:
+        changes, bound = _changes(layer, problem, n_steps), _rounding(problem, n_steps)
+        measurements = (at_most("member alone against member in the batch", max(changes), bound),)
+    diagnosis = ""
+    if any(not m.holds for m in measurements):
+        touched = sum(change > bound for change in changes)
+        diagnosis = f"{touched} of {len(changes)} members change when the others are taken away."
+    return Evidence(measurements, diagnosis)
+
+
+def _changes(layer: LayerUnderTest, problem: Problem, resolution: float) -> list[float]:
+    """Return for each member the difference between the batch and the member alone."""
     together = layer.solve(problem, resolution).y1
     alone = [
         layer.fresh(problem.replace(y0=problem.y0[i : i + 1]), resolution).y1[0]
         for i in range(len(problem.y0))
     ]
-    per_member = [float(np.max(np.abs(a - b))) for a, b in zip(alone, together, strict=True)]
-    bound = TOLERANCE_FACTOR * _SINGLE_TOLERANCE if layer.adaptive else _rounding(problem, 8)
-    measurement = at_most("member alone against member in the batch", max(per_member), bound)
-    diagnosis = ""
-    if not measurement.holds:
-        touched = sum(error > bound for error in per_member)
-        diagnosis = f"{touched} of {len(per_member)} members change when the others are taken away."
-    return Evidence((measurement,), diagnosis)
+    return [float(np.max(np.abs(a - b))) for a, b in zip(alone, together, strict=True)]
 
 
 def _rounding(problem: Problem, n_steps: int) -> float:

@@ -79,6 +79,13 @@ class Footprints:
         highest = self.forward if self.backward is None else tuple(map(max, self.forward, self.backward))
         return _sum(highest, self.arrays)
 
+    @property
+    def states(self) -> tuple[float, ...]:
+        """The counts that decide: those at the peak, or where only the hooks were used, the saved ones."""
+        states = self.peak or self.saved
+        assert states is not None
+        return states
+
     def fit(self, states: tuple[float, ...]) -> GrowthFit:
         """Return the growth laws that a series of state counts allows."""
         return fit_law(self.n, states)
@@ -114,12 +121,13 @@ def measured_levels(
     live: bool,
     device: str = "cpu",
     ladder: tuple[int, ...] = LADDER,
+    widths: tuple[int, int] = WIDTHS,
 ) -> Iterator[tuple[int, tuple[Pass, ...]]]:
     """Yield (level, one pass for each state size) until a level costs more than `evaluations`."""
-    measure(layer, *_at(layer, ladder[0], WIDTHS[0]), live=live, device=device)  # warm-up
+    measure(layer, *at_level(layer, ladder[0], widths[0]), live=live, device=device)  # warm-up
     for k, level in enumerate(ladder):
         passes = tuple(
-            measure(layer, *_at(layer, level, width), live=live, device=device) for width in WIDTHS
+            measure(layer, *at_level(layer, level, width), live=live, device=device) for width in widths
         )
         yield level, passes
         enough = k + 1 >= FEWEST_LEVELS
@@ -128,7 +136,7 @@ def measured_levels(
             return
 
 
-def _at(layer: TorchLayer, level: int, width: int) -> tuple[Problem, float]:
+def at_level(layer: TorchLayer, level: int, width: int) -> tuple[Problem, float]:
     """Return the problem and the resolution of a level: so many steps, or an interval so long."""
     return (
         (wide(width, _START_UP + level / _LEVELS_PER_TIME), _LOOSE_TOLERANCE)
@@ -137,7 +145,9 @@ def _at(layer: TorchLayer, level: int, width: int) -> tuple[Problem, float]:
     )
 
 
-def summarise(layer: TorchLayer, levels: list[tuple[int, tuple[Pass, ...]]]) -> Footprints:
+def summarise(
+    layer: TorchLayer, levels: list[tuple[int, tuple[Pass, ...]]], widths: tuple[int, int] = WIDTHS
+) -> Footprints:
     """Return the footprints that measured levels amount to."""
     ladder = [level for level, _ in levels]
     wider = tuple(passes[-1] for _, passes in levels)
@@ -156,7 +166,7 @@ def summarise(layer: TorchLayer, levels: list[tuple[int, tuple[Pass, ...]]]) -> 
         states(lambda p: p.held),
         states(lambda p: p.forward),
         states(lambda p: p.backward),
-        _array_states(layer, ladder),
+        _array_states(layer, ladder, widths),
         wider,
     )
 
@@ -229,17 +239,17 @@ def garbage_kept() -> Iterator[None]:
             gc.enable()
 
 
-def _array_states(layer: TorchLayer, ladder: list[int]) -> tuple[float, ...]:
+def _array_states(layer: TorchLayer, ladder: list[int], widths: tuple[int, int]) -> tuple[float, ...]:
     """Return the states held in NumPy arrays at each level.
 
     Almost always none, so the middle of the ladder is looked at only if its ends differ.
     """
 
     def held(level: int) -> float:
-        found = [_array_bytes(layer, *_at(layer, level, width)) for width in WIDTHS]
+        found = [_array_bytes(layer, *at_level(layer, level, width)) for width in widths]
         return states_held([size for size, _ in found], [count for _, count in found])
 
-    few, many = held(ladder[0]), held(ladder[FEWEST_LEVELS - 1])
+    few, many = held(ladder[0]), held(ladder[:FEWEST_LEVELS][-1])
     if abs(many - few) <= FLOOR_IN_STATES:
         return (0.0,) * len(ladder)
     return tuple(held(level) for level in ladder)

@@ -76,6 +76,8 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     fitted = ladder.fit
     facts = {"order": f"{fitted.slope:.2f}"} if problem is neural else {}
     measurements = _order_measurements(fitted, claimed)
+    if claimed is None and problem is neural and fitted.asymptotic:
+        measurements += _order_lost_to_time(layer, fitted)
     wrong = any(not m.holds for m in measurements)
     diagnosis = _explain_order(layer, problem, fitted, claimed) if wrong else ""
     return Evidence(measurements, diagnosis, series, facts)
@@ -93,6 +95,15 @@ def _order_measurements(fitted: OrderFit, claimed: int | None) -> tuple[Measurem
     return (lower, upper) if fitted.asymptotic else (lower,)
 
 
+def _order_lost_to_time(layer: LayerUnderTest, fitted: OrderFit) -> tuple[Measurement, ...]:
+    """Return by how much the order falls when time enters the field: no method loses a whole order there."""
+    autonomous = forward_ladder(layer, lotka_volterra).fit
+    if not autonomous.asymptotic:
+        return ()
+    lost = autonomous.slope - fitted.slope
+    return (at_most("order lost when time enters the field", lost, ORDER_MARGIN),)
+
+
 def _list(fitted: OrderFit) -> str:
     return ", ".join(f"{s:.2f}" for s in fitted.pairwise)
 
@@ -102,10 +113,10 @@ def _explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, cl
     seen += f", order {claimed} claimed." if claimed is not None else "."
     if not fitted.slope >= INCONSISTENT_BELOW:
         return f"{seen} The error stops shrinking: the layer solves another equation, or rounds in float32."
-    if claimed is None or fitted.slope > claimed:
+    if claimed is not None and fitted.slope > claimed:
         return f"{seen} The method is of higher order than claimed."
     autonomous = forward_ladder(layer, lotka_volterra).fit.slope
-    if problem is neural and autonomous >= claimed - ORDER_MARGIN:
+    if problem is neural and autonomous >= (claimed or autonomous) - ORDER_MARGIN:
         return f"{seen} Without time in the field the order is {autonomous:.2f}: the stage times are wrong."
     return seen
 

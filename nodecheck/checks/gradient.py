@@ -9,6 +9,7 @@ from nodecheck.checks.ladders import (
     Ladder,
     asymptotic,
     control,
+    forward_ladder,
     gradient_ladders,
     order_of,
     settled,
@@ -31,7 +32,7 @@ from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, at_least, at_most
 
 _SINGLE_TOLERANCE = 1e-6
-_FEW_STEPS = 4
+_FEW_STEPS = 7  # see consistency: more than one segment of a usual length, and odd
 
 
 @check(
@@ -114,6 +115,8 @@ def _require_own_error(
     layer: LayerUnderTest, problem: Problem, ladders: dict[str, Ladder], order: int
 ) -> None:
     """Raise `Inconclusive` if the gradient is right and the forward pass is what does not converge."""
+    if not forward_ladder(layer, problem).fit.slope < order - ORDER_MARGIN:
+        return
     distances = own_derivative_distances(layer, problem, _FEW_STEPS)
     if all(distance.at_rounding for distance in distances.values()):
         slowest = min(ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact)
@@ -141,7 +144,11 @@ def explain(layer: LayerUnderTest, problem: Problem) -> str:
 
 def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
     """Return the cause of a wrong gradient of an adaptive layer, from its tightest tolerance."""
-    return explain_gradient(_observe(layer, problem, tolerances[-1], None))
+    found = explain_gradient(_observe(layer, problem, tolerances[-1], None))
+    return found or (
+        f"At tol = {tolerances[-1]:g} the gradient is near the exact one, but it does not approach it as "
+        f"the tolerance shrinks: a part of the backward pass has an error, or a tolerance, of its own."
+    )
 
 
 def _observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps: int | None) -> Observation:

@@ -36,9 +36,19 @@ def memory_law(layer: LayerUnderTest) -> Evidence:
     # Between O(1) and O(n) what autograd saves is a handful of states: only the peak tells these laws apart.
     intermediate = layer.claims.memory in ("log", "sqrt")
     prints = footprints(layer, live=intermediate or layer.profile.name != "smoke")
-    states = prints.peak or prints.saved
-    assert states is not None
-    fit, claim = prints.fit(states), layer.claims.memory
+    return judge_law(prints, layer.claims.memory)
+
+
+def judge_law(prints: Footprints, claim: str | None) -> Evidence:
+    """Return what footprints say about the growth law that is claimed, if any is.
+
+    Raises
+    ------
+    Inconclusive
+        If the counts allow several laws, and not all of them give the same answer.
+    """
+    states = prints.states
+    fit = prints.fit(states)
     if claim is None and not fit.decided:
         raise Inconclusive(_undecided(fit, prints))
     facts = {"memory law": _law(fit, prints, states)} | _phases(prints)
@@ -47,7 +57,7 @@ def memory_law(layer: LayerUnderTest) -> Evidence:
         message = f"the counts allow {fit.symbol} and do not decide whether {claim} memory is exceeded"
         raise Inconclusive(message)
     diagnosis = _explain(fit, claim, prints) if claim is not None and not measurement.holds else ""
-    return Evidence((measurement,), diagnosis, _curves(prints), facts)
+    return Evidence((measurement,), diagnosis, curves(prints), facts)
 
 
 def _judge(fit: GrowthFit, claim: str | None) -> Measurement:
@@ -102,10 +112,10 @@ def _explain(fit: GrowthFit, claim: str, prints: Footprints) -> str:
     )
 
 
-def _curves(prints: Footprints) -> tuple[Series, ...]:
+def curves(prints: Footprints) -> tuple[Series, ...]:
     """Return bytes against steps for the report."""
     size = prints.passes[-1].state_bytes
-    curves = {
+    found = {
         "saved by autograd": prints.saved,
         "between the passes": prints.between,
         "peak of forward": prints.forward,
@@ -113,7 +123,7 @@ def _curves(prints: Footprints) -> tuple[Series, ...]:
     }
     return tuple(
         Series(_PLOT, label, prints.n, tuple(size * s for s in states), prints.unit, "bytes", log=True)
-        for label, states in curves.items()
+        for label, states in found.items()
         if states is not None
     )
 

@@ -186,7 +186,7 @@ class _Pass:
         self.dynamics = Dynamics(problem, dtype)
         self.dtype = dtype
         self.cotangent_changed = False
-        self.settings = _global_settings()
+        self.settings = self._settings()
         self.forward()
 
     def forward(self) -> None:
@@ -209,6 +209,13 @@ class _Pass:
         self.cotangent_changed |= not np.array_equal(given.numpy(force=True), cotangent)
         return {name: _gradient(leaf) for name, leaf in leaves.items()}
 
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "default dtype": torch.get_default_dtype(),
+            "grad mode": torch.is_grad_enabled(),
+            "training mode of the dynamics": self.dynamics.training,
+        }
+
     def changed(self) -> list[str]:
         """Return the names of inputs and settings that are no longer what they were."""
         inputs = {"y0": self.y0, **dict(self.dynamics.named_parameters())}
@@ -218,11 +225,7 @@ class _Pass:
             if not torch.equal(inputs[name].detach(), torch.tensor(value, dtype=self.dtype))
         ]
         names += ["cotangent"] * self.cotangent_changed
-        return names + [name for name, value in _global_settings().items() if value != self.settings[name]]
-
-
-def _global_settings() -> dict[str, Any]:
-    return {"default dtype": torch.get_default_dtype(), "grad mode": torch.is_grad_enabled()}
+        return names + [name for name, value in self._settings().items() if value != self.settings[name]]
 
 
 def _checked(y1: Any, y0: Tensor) -> Tensor:

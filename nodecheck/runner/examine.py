@@ -18,6 +18,7 @@ from nodecheck.profiles import Profile
 from nodecheck.reference import ReferenceFailure
 from nodecheck.results import Evidence, Outcome, Result
 from nodecheck.runner.plan import Plan, problems_of
+from nodecheck.runner.time_limit import time_limit
 
 _PROFILE_RANK = {"smoke": 0, "ci": 1, "full": 2}
 # Frames of ours above the layer's own code in a traceback.
@@ -68,7 +69,8 @@ def _measure(check: Check, problem: Problem | None, layer: LayerUnderTest) -> Re
     torch.manual_seed(layer.seed)
     blank = _blank(check, problem, layer)
     try:
-        evidence = check.measure(layer, problem)
+        with time_limit(layer.profile.seconds):
+            evidence = check.measure(layer, problem)
     except (Inconclusive, ReferenceFailure) as error:
         result = replace(blank, outcome=Outcome.INCONCLUSIVE, reason=str(error))
     except Unsupported as error:
