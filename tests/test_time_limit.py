@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 
@@ -18,10 +19,8 @@ from nodecheck.runner.time_limit import TimeLimitExceeded, time_limit
 def endless(dynamics, t0, t1, n_steps):
     def run(y0):
         while True:
-            try:
+            with contextlib.suppress(Exception):
                 time.sleep(0.01)
-            except Exception:
-                pass
 
     return run
 
