@@ -19,7 +19,7 @@ LEVELS = (16, 32, 48, 64, 80)
 _WIDTH = 65_536
 
 
-def process_memory(layer: TorchLayer, target: str, advance: Callable[[], None]) -> ProcessMemory:
+def process_memory(layer: TorchLayer, target: str, advance: Callable[[], object]) -> ProcessMemory:
     """Return the peaks of one child and one control for each level; `advance` is called after each level."""
     n, peaks, controls, state_bytes = [], [], [], 0
     for level in LEVELS:

@@ -1,0 +1,140 @@
+"""`nodecheck memory`: bytes against steps for every layer, over a ladder that the user chooses."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nodecheck.commands import EXIT_CODES, TARGETS, complain, folder_name, make_folder, use_one_thread
+
+if TYPE_CHECKING:
+    from nodecheck.memory_ladder import MemoryLadder
+    from nodecheck.results import Result, Run
+    from nodecheck.runner import Plan
+
+_INTERRUPTED = "The measurement was interrupted: the results are those that were there until then."
+_STATE_UNIT = 128
+
+
+@click.command(epilog=TARGETS + "\n" + EXIT_CODES)
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--steps", metavar="A:B", default="10:1000", show_default=True, help="From A steps to B, geometrically."
+)
+@click.option(
+    "--state", metavar="N", type=int, default=4096, show_default=True, help="Numbers in the state (float64)."
+)
+@click.option("--process", is_flag=True, help="Also the peak of fresh processes: half a minute a layer.")
+@click.option(
+    "--output", metavar="DIR", type=click.Path(path_type=Path), help="Folder of run.json, index.html."
+)
+def memory(
+    targets: tuple[str, ...], device: str, steps: str, state: int, process: bool, output: Path | None
+) -> None:
+    """Measure how the memory of layers grows with the number of steps."""
+    from nodecheck.layers.loading import load_targets
+    from nodecheck.memory_ladder import MemoryLadder, ladder_of, memory_plan
+    from nodecheck.runner import assemble, skipped_target
+
+    try:
+        ladder = MemoryLadder(ladder_of(steps), _widths(state), _device(device, process=process), process)
+        folder = output or Path("reports") / f"{folder_name(targets)}-memory"
+        make_folder(folder)
+        loaded = load_targets(targets)
+        complain(loaded, debug=False)
+        plan = memory_plan(loaded.layers, ladder)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    use_one_thread()
+    results = [skipped_target(name, reason) for name, reason in loaded.missing.items()]
+    found, interrupted = _measure(plan, ladder)
+    run = assemble(
+        plan,
+        results + found,
+        targets=targets,
+        command=_command(targets, device, steps, state, process=process),
+        load_errors={target: str(error) for target, error in loaded.load_errors.items()},
+        warnings=(_INTERRUPTED,) if interrupted else (),
+    )
+    _write(run, ladder, folder)
+    sys.exit(130 if interrupted else run.exit_code())
+
+
+def _widths(state: int) -> tuple[int, int]:
+    """Return the two widths at which is measured: that of the state asked for, and half of it."""
+    if state < 2 * _STATE_UNIT or state % _STATE_UNIT:
+        message = (
+            f"--state must be a multiple of {_STATE_UNIT}, at least {2 * _STATE_UNIT}, got {state}; "
+            f"CUDA rounds to 512 bytes, and 4096 numbers are usual"
+        )
+        raise ValueError(message)
+    return state // 4, state // 2
+
+
+def _device(device: str, *, process: bool) -> str:
+    """Return the device if there is one, and if what is asked for can be measured there."""
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        message = (
+            "--device cuda expects a CUDA device, got none that torch can use; measure with --device cpu"
+        )
+        raise ValueError(message)
+    if device == "cuda" and process:
+        message = "--process expects --device cpu, got cuda; resident memory is that of the host, so drop one"
+        raise ValueError(message)
+    return device
+
+
+def _measure(plan: Plan, ladder: MemoryLadder) -> tuple[list[Result], bool]:
+    """Measure with a progress bar; return the results and whether Ctrl-C ended it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from nodecheck.runner import examine
+
+    results: list[Result] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task("", total=plan.size * ladder.size)
+        ladder.advance = lambda name: progress.update(task, advance=1, description=name[:40])
+        try:
+            for result in examine(plan):
+                results.append(result)
+        except KeyboardInterrupt:
+            return [*results, *ladder.unfinished(plan, results)], True
+    return results, False
+
+
+def _command(targets: tuple[str, ...], device: str, steps: str, state: int, *, process: bool) -> str:
+    """Return the command that repeats this measurement."""
+    import shlex
+
+    options = ["--device", device, "--steps", steps, "--state", str(state), *["--process"] * process]
+    return shlex.join(["nodecheck", "memory", *targets, *options])
+
+
+def _write(run: Run, ladder: MemoryLadder, folder: Path) -> None:
+    """Write the record first, the page last, and print the table in between."""
+    from rich.console import Console
+
+    from nodecheck.memory_ladder import table
+    from nodecheck.report import html
+    from nodecheck.report.console import say
+    from nodecheck.results import to_json
+
+    (folder / "run.json").write_bytes(to_json(run))
+    console, page = Console(), folder / "index.html"
+    if ladder.footprints:
+        console.print(table(ladder))
+    for result in run.results:
+        process = result.facts.get("process memory", "")
+        for text in filter(None, (process, result.reason, result.diagnosis)):
+            say(console, f"{result.layer}: {text}", hang=2)
+    for warning in run.warnings:
+        say(console, f"warning: {warning}")
+    page.write_text(html.render(run), encoding="utf-8")
+    say(console, f"report  {page}")

@@ -1,0 +1,151 @@
+"""The memory of layers over a ladder of steps: measured level by level, so that nothing measured is lost."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from nodecheck.checks import Check, Inconclusive
+from nodecheck.checks.footprints import Footprints, Pass, measured_levels, summarise
+from nodecheck.checks.memory import curves, judge_law, memory_law
+from nodecheck.checks.resident import LEVELS, process_curve, process_fact, process_memory
+from nodecheck.growth import FEWEST_LEVELS
+from nodecheck.layers import LayerUnderTest, TorchLayer
+from nodecheck.results import Evidence, Result
+from nodecheck.runner import Plan, examine, make_plan
+
+_LEVELS = 10
+
+
+@dataclass
+class MemoryLadder:
+    """Measures layers over one ladder, and remembers every level.
+
+    Attributes
+    ----------
+    steps, widths, device, process
+        What is measured: the ladder, the two widths of the state, where, and whether in child processes too.
+    advance
+        Called with the name of the layer after each level.
+    levels, footprints
+        What was measured, by layer.
+    targets
+        The target of each layer: child processes import by it.
+    """
+
+    steps: tuple[int, ...]
+    widths: tuple[int, int]
+    device: str = "cpu"
+    process: bool = False
+    advance: Callable[[str], object] = lambda _name: None
+    levels: dict[str, list[tuple[int, tuple[Pass, ...]]]] = field(default_factory=dict)
+    footprints: dict[str, Footprints] = field(default_factory=dict)
+    targets: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How often `advance` is called for a layer."""
+        return len(self.steps) + (len(LEVELS) if self.process else 0)
+
+    def measure(self, layer: LayerUnderTest) -> Evidence:
+        """Return what the whole ladder says about the memory law of a layer."""
+        found = self.levels.setdefault(layer.name, [])
+        for level in measured_levels(
+            layer.claims, sys.maxsize, live=True, device=self.device, ladder=self.steps, widths=self.widths
+        ):
+            found.append(level)
+            self.advance(layer.name)
+        evidence = self.judge(layer)
+        return self._with_process(layer.claims, evidence) if self.process else evidence
+
+    def judge(self, layer: LayerUnderTest) -> Evidence:
+        """Return what the levels measured so far say."""
+        found = self.levels[layer.name]
+        if len(found) > 1:
+            self.footprints[layer.name] = summarise(layer.claims, found, self.widths)
+        if len(found) < FEWEST_LEVELS:
+            message = f"{len(found)} levels were measured, a growth law needs {FEWEST_LEVELS}"
+            raise Inconclusive(message)
+        evidence = judge_law(self.footprints[layer.name], layer.claims.memory)
+        return replace(evidence, facts={**evidence.facts, "device": self.device})
+
+    def _with_process(self, layer: TorchLayer, evidence: Evidence) -> Evidence:
+        found = process_memory(layer, self.targets[layer.name], lambda: self.advance(layer.name))
+        facts = {**evidence.facts, "process memory": process_fact(layer, found)}
+        return replace(evidence, facts=facts, series=(*evidence.series, process_curve(layer, found)))
+
+    def unfinished(self, plan: Plan, done: Sequence[Result]) -> Iterator[Result]:
+        """Yield a result for each layer that was begun and has none yet, from the levels there are."""
+        begun = set(self.levels) - {result.layer for result in done}
+        layers = {target: tuple(x for x in group if x.name in begun) for target, group in plan.layers.items()}
+        check = replace(memory_law, function=self.judge)
+        for result in examine(replace(plan, layers=layers, checks=(check,))):
+            prints = self.footprints.get(result.layer)
+            yield result if result.series or prints is None else replace(result, series=curves(prints))
+
+
+def memory_plan(layers: Mapping[str, tuple[TorchLayer, ...]], ladder: MemoryLadder) -> Plan:
+    """Return the plan that measures the memory law of layers over a ladder, and nothing else."""
+    ladder.targets.update({layer.name: target for target, group in layers.items() for layer in group})
+    check: Check = replace(memory_law, function=ladder.measure)
+    plan = make_plan(layers, profile="full", select=memory_law.id, seed=0)
+    return replace(plan, checks=(check,))
+
+
+def ladder_of(steps: str) -> tuple[int, ...]:
+    """Return the ladder that "A:B" stands for: both ends, and between them squares in geometric distance.
+
+    Squares, because a scheme with √n segments of √n steps then has no jitter in its counts.
+
+    Raises
+    ------
+    ValueError
+        If the text is not of this form, or leaves too few levels to tell growth laws apart.
+    """
+    ends = re.fullmatch(r"(\d{1,7}):(\d{1,7})", steps)
+    first, last = map(int, ends.groups()) if ends else (0, 0)
+    inner = np.geomspace(first, last, _LEVELS)[1:-1] if 0 < first < last else ()
+    squares = (round(math.sqrt(n)) ** 2 for n in inner)
+    ladder = tuple(sorted({first, *(n for n in squares if first < n < last), last}))
+    if len(ladder) < FEWEST_LEVELS or not first:
+        message = (
+            f"--steps must be FIRST:LAST, two whole numbers with room for {FEWEST_LEVELS} levels, "
+            f"got {steps!r}; 10:1000 is the usual ladder"
+        )
+        raise ValueError(message)
+    return ladder
+
+
+def table(ladder: MemoryLadder) -> Table:
+    """Return the memory of all layers as a table: the law, and the states held at the end of the ladder."""
+    titles = ("law", "at the peak", "saved", "forward", "backward")
+    caption = (
+        "In states, each as large as y. Saved, forward peak and backward peak: at the end of the ladder."
+    )
+    result = Table("layer", *titles, caption=caption, caption_justify="left")
+    result.columns[0].overflow = "fold"
+    for name, prints in ladder.footprints.items():
+        ends = map(_last, (prints.saved, prints.forward, prints.backward))
+        result.add_row(*(Text(cell) for cell in (name, *_law(prints), *ends)))
+    return result
+
+
+def _law(prints: Footprints) -> tuple[str, str]:
+    """Return the law, and the states per step where it is linear, else how many there are."""
+    states = prints.states
+    if len(states) < FEWEST_LEVELS:
+        return "too few levels", f"{states[-1]:.5g}"
+    fit = prints.fit(states)
+    per_step = fit.decided and fit.law == "linear"
+    return fit.symbol, f"{fit.rate:.4g} per {prints.unit[:-1]}" if per_step else f"{max(states):.5g}"
+
+
+def _last(states: tuple[float, ...] | None) -> str:
+    return "not measured" if states is None else f"{states[-1]:.5g}"
