@@ -104,8 +104,7 @@ def environment() -> dict[str, str]:
     packages = {name: _version(name) for name in _PACKAGES}
     return {
         "Python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "processor": platform.machine(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "torch threads": str(torch.get_num_threads()),
         "CUDA": torch.cuda.get_device_name() if torch.cuda.is_available() else "not available",
         **{name: number for name, number in packages.items() if number},
