@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nodecheck.checks.base import Skip, check
 from nodecheck.checks.gradient import consistency, explain
-from nodecheck.checks.ladders import fit, gradient_ladders, order_of, own_layer
+from nodecheck.checks.ladders import Ladder, fit, gradient_ladders, order_of, own_layer
 from nodecheck.checks.own_forward import (
     TAYLOR_THRESHOLD,
     Distance,
@@ -14,7 +14,7 @@ from nodecheck.checks.own_forward import (
 )
 from nodecheck.layers import LayerUnderTest
 from nodecheck.neural_ode import TABLEAUS, ButcherTableau
-from nodecheck.numerics import INCONSISTENT_BELOW, group_errors, relative_error, roundoff
+from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, group_errors, relative_error, roundoff
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, at_least, at_most
@@ -73,6 +73,13 @@ def _levels(layer: LayerUnderTest) -> tuple[int, ...]:
     return layer.ladder(4)[1:] if (layer.claims.order or 1) == 1 else layer.ladder(3)
 
 
+def _approach(group: str, goal: str, ladder: Ladder) -> Measurement:
+    """Return the rate at which a gradient approaches another one, or that it has arrived at rounding."""
+    if ladder.fit.exact:
+        return ladder.at_floor(f"distance of ∂L/∂{group} to {goal} on the finest grid")
+    return at_least(f"rate at which ∂L/∂{group} approaches {goal}", ladder.fit.slope, INCONSISTENT_BELOW)
+
+
 def _against_own_forward(distances: dict[str, Distance]) -> tuple[Measurement, ...]:
     return tuple(
         at_most(f"∂L/∂{group} against finite differences", d.value, d.bound) for group, d in distances.items()
@@ -113,18 +120,12 @@ def finite_differences(layer: LayerUnderTest, problem: Problem) -> Evidence:
     else:
         levels = _levels(layer)
         by_level = [own_derivative_distances(layer, problem, n) for n in levels]
+        # Below its bound a distance says nothing: that is the floor that a ladder must stand clear of.
         ladders = {
-            g: fit(levels, [d[g].value for d in by_level], max(d[g].bound for d in by_level) / 10)
+            g: fit(levels, [d[g].value for d in by_level], max(d[g].bound for d in by_level) / FLOOR_FACTOR)
             for g in distances
         }
-        measurements = tuple(
-            at_least(
-                f"rate at which ∂L/∂{g} approaches finite differences", ladder.fit.slope, INCONSISTENT_BELOW
-            )
-            if ladder.fit.levels == len(levels)
-            else at_most(f"∂L/∂{g} against finite differences", by_level[-1][g].value, by_level[-1][g].bound)
-            for g, ladder in ladders.items()
-        )
+        measurements = tuple(_approach(g, "finite differences", ladder) for g, ladder in ladders.items())
     diagnosis = ""
     if any(not m.holds for m in measurements):
         off = ", ".join(f"∂L/∂{g} by {d.value:.2g}" for g, d in distances.items() if not d.at_rounding)
@@ -190,9 +191,8 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
         levels = _levels(layer)
         by_level = [_backprop_errors(layer, problem, tableau, n) for n in levels]
         for g in errors:
-            slope = fit(levels, [e[g] for e in by_level], rounding).fit.slope
-            name = f"rate at which ∂L/∂{g} approaches backprop"
-            measurements.append(at_least(name, slope, INCONSISTENT_BELOW))
+            ladder = fit(levels, [e[g] for e in by_level], rounding)
+            measurements.append(_approach(g, "backprop", ladder))
     diagnosis = ""
     if any(not m.holds for m in measurements):
         worst = max(errors, key=lambda g: errors[g])
