@@ -1,4 +1,4 @@
-"""What a check found and what follows from it: plain frozen data, to and from JSON.
+"""What a check found and what follows from it: plain frozen data.
 
 A check hands over `Evidence`: measurements, curves and a diagnosis.  Nobody sets a status: it is computed
 here from the evidence, when a result is made and again when a run is loaded, so an edited or stale status in
@@ -12,8 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
 
 SCHEMA_VERSION = 1
 # A right layer is verified only if at least this share of what applies to it was decided and passed.
@@ -106,16 +104,33 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Metric:
+    """A number that equal code and an equal seed give again, to be compared from run to run; it has no bound.
+
+    `quantity` says by which rule it is compared: "order", "error", "states" or "evaluations".  A number of
+    another quantity is kept, and compared with nothing.
+    """
+
+    name: str
+    value: float
+    quantity: str
+
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that a check may say.
 
-    `facts` are measured properties of the layer (order, class, evaluations per step) for its identity card.
+    `facts` are measured properties of the layer (order, class, evaluations per step) for its identity card,
+    `metrics` the numbers by which a later run is compared with this one.
     """
 
     measurements: tuple[Measurement, ...]
     diagnosis: str = ""
     series: tuple[Series, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,6 +156,7 @@ class Result:
     stale: bool = False
     series: tuple[Series, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
     reproducer: str = ""
     seconds: float = 0.0
     seed: int = 0
@@ -254,65 +270,6 @@ def _mark_stale_expectations(results: tuple[Result, ...]) -> tuple[Result, ...]:
         for key, group in by_check.items()
     }
     return tuple(replace(r, stale=bool(r.expected) and stale[r.layer, r.check]) for r in results)
-
-
-def to_json(run: Run) -> bytes:
-    """Return the run as UTF-8 JSON."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Run).dump_json(run, indent=1)
-
-
-def from_json(data: bytes | str) -> Run:
-    """Return the run in `data`, with every status computed anew.
-
-    Raises
-    ------
-    ValueError
-        If the data is not a run of this schema version.
-    """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        written = TypeAdapter(_Header).validate_json(data)
-        if written.schema_version == SCHEMA_VERSION:
-            return TypeAdapter(Run).validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        what, where = first["msg"].lower(), ".".join(map(str, first["loc"])) or "the top level"
-        message = f"expected a run written by `nodecheck check`, got {what} at {where}; write run.json again"
-        raise ValueError(message) from error
-    writer = written.nodecheck_version or "of unknown version"
-    message = (
-        f"expected schema version {SCHEMA_VERSION}, got {written.schema_version} "
-        f"(written by nodecheck {writer}); read it with that version or run the check again"
-    )
-    raise ValueError(message)
-
-
-@dataclass(frozen=True)
-class _Header:
-    """Who wrote a file: read first, because another schema has other fields."""
-
-    nodecheck_version: str = ""
-    schema_version: int = SCHEMA_VERSION
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of run.json; a number that is not finite is one of three strings."""
-    from pydantic import TypeAdapter
-    from pydantic.json_schema import GenerateJsonSchema
-
-    class Generate(GenerateJsonSchema):
-        def float_schema(self, schema: Any) -> dict[str, Any]:
-            return {"anyOf": [super().float_schema(schema), {"enum": ["NaN", "Infinity", "-Infinity"]}]}
-
-    return TypeAdapter(Run).json_schema(mode="serialization", schema_generator=Generate)
-
-
-def load_run(path: Path) -> Run:
-    """Return the run stored at `path`."""
-    return from_json(path.read_bytes())
 
 
 def finite_or_nan(values: Iterable[float]) -> tuple[float, ...]:

@@ -1,0 +1,40 @@
+"""Records of a run: plain frozen data whose statuses are computed, to and from JSON."""
+
+from nodecheck.results.records import (
+    SCHEMA_VERSION,
+    VERIFIED_SHARE,
+    Evidence,
+    LayerCard,
+    Measurement,
+    Metric,
+    Outcome,
+    Result,
+    Run,
+    Series,
+    Status,
+    at_least,
+    at_most,
+    finite_or_nan,
+)
+from nodecheck.results.storage import from_json, json_schema, load_run, to_json
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "VERIFIED_SHARE",
+    "Evidence",
+    "LayerCard",
+    "Measurement",
+    "Metric",
+    "Outcome",
+    "Result",
+    "Run",
+    "Series",
+    "Status",
+    "at_least",
+    "at_most",
+    "finite_or_nan",
+    "from_json",
+    "json_schema",
+    "load_run",
+    "to_json",
+]
