@@ -10,7 +10,7 @@ import numpy as np
 
 from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.gradient import explain_at_tolerance
-from nodecheck.checks.ladders import exact_gradients, judged_groups
+from nodecheck.checks.ladders import error_at_tolerance, exact_gradients, judged_groups
 from nodecheck.checks.tolerance import affordable
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
@@ -63,9 +63,9 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         _curve("Error against tolerance", f"SciPy RK45, {problem.name}", tolerances, own),
     )
     facts = {"growth of error/tol": f"{growth:.2f}"} if problem is neural else {}
-    return Evidence(
-        (at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH),), diagnosis, series, facts
-    )
+    measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
+    metrics = (error_at_tolerance("y1", problem, tolerances, errors),)
+    return Evidence((measurement,), diagnosis, series, facts, metrics)
 
 
 @check(
@@ -109,7 +109,11 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         for g in growths
     )
     facts = {"gradient class": _class(max(growths.values()))} if problem is neural else {}
-    return Evidence(measurements, diagnosis, series, facts)
+    metrics = tuple(
+        error_at_tolerance(f"∂L/∂{g}", problem, tolerances, [errors[g] for errors in by_level])
+        for g in growths
+    )
+    return Evidence(measurements, diagnosis, series, facts, metrics)
 
 
 def _class(growth: float) -> str:

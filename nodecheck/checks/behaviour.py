@@ -13,7 +13,7 @@ from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import TOLERANCE_FACTOR, relative_error, roundoff, time_roundoff
 from nodecheck.problems import Problem, neural, time_linear
 from nodecheck.reference import sensitivity
-from nodecheck.results import Evidence, at_most
+from nodecheck.results import Evidence, Metric, at_most
 
 _SINGLE_TOLERANCE = 1e-6
 
@@ -48,19 +48,17 @@ def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
     diagnosis = (
         f"Evaluated on [{times.min():.6g}, {times.max():.6g}], asked for [{problem.t0}, {problem.t1}]."
     )
-    facts = _cost(layer, problem)
+    cost = _cost(layer, problem)
     failed = not all(m.holds for m in measurements)
-    return Evidence(measurements, diagnosis if failed else "", facts=facts)
+    facts = {cost.name: f"{cost.value:g}"}
+    return Evidence(measurements, diagnosis if failed else "", facts=facts, metrics=(cost,))
 
 
-def _cost(layer: LayerUnderTest, problem: Problem) -> dict[str, str]:
+def _cost(layer: LayerUnderTest, problem: Problem) -> Metric:
     if layer.adaptive:
-        return {
-            f"evaluations at tol {_SINGLE_TOLERANCE:g}": str(
-                layer.solve(problem, _SINGLE_TOLERANCE).evaluations
-            )
-        }
-    return {"evaluations per step": f"{layer.evaluations_per_step(problem):g}"}
+        evaluations = layer.solve(problem, _SINGLE_TOLERANCE).evaluations
+        return Metric(f"evaluations at tol {_SINGLE_TOLERANCE:g}", float(evaluations), "evaluations")
+    return Metric("evaluations per step", layer.evaluations_per_step(problem), "evaluations")
 
 
 @check(

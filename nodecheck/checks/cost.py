@@ -10,7 +10,7 @@ from nodecheck.checks.own_forward import own_derivative_distances
 from nodecheck.growth import FASTEST_COST, LAWS, cost_exponent
 from nodecheck.layers import LayerUnderTest
 from nodecheck.problems import neural
-from nodecheck.results import Evidence, at_most
+from nodecheck.results import Evidence, Metric, at_most
 
 _N_STEPS = 4  # as in the check of the gradient's class, whose runs are used again
 
@@ -52,7 +52,18 @@ def gradient_cost(layer: LayerUnderTest) -> Evidence:
             f"From {prints.n[0]:g} to {prints.n[-1]:g} {prints.unit} the cost rises from {_total(first)} to "
             f"{_total(last)}: the backward pass probably begins again from t0 for each step."
         )
-    return Evidence(tuple(measurements), diagnosis, facts=facts)
+    return Evidence(tuple(measurements), diagnosis, facts=facts, metrics=_metrics(prints))
+
+
+def _metrics(prints: Footprints) -> tuple[Metric, ...]:
+    """Return the cost at the end of the ladder, by which a later run is compared."""
+    last = prints.passes[-1]
+    names = ("evaluations forward", "evaluations backward", "vector-Jacobian products")
+    counts = zip(names, (*last.evaluations, last.products), strict=True)
+    return tuple(
+        Metric(f"{name}, {prints.n[-1]:g} {prints.unit}", float(count), "evaluations")
+        for name, count in counts
+    )
 
 
 def _total(one: Pass) -> int:

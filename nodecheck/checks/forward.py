@@ -71,8 +71,10 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         lambda ladder: ladder.fit.rises_towards(claimed or INCONSISTENT_BELOW),
     )
     series = (ladder.series("Forward error", problem.name, problem, claimed),)
+    metrics = ladder.metrics("y1", problem)
     if ladder.fit.exact:
-        return Evidence((ladder.at_floor("error of y1 on the finest grid"),), series=series)
+        finest = ladder.at_floor("error of y1 on the finest grid")
+        return Evidence((finest,), series=series, metrics=metrics)
     fitted = ladder.fit
     facts = {"order": f"{fitted.slope:.2f}"} if problem is neural else {}
     measurements = _order_measurements(fitted, claimed)
@@ -80,7 +82,7 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         measurements += _order_lost_to_time(layer, fitted)
     wrong = any(not m.holds for m in measurements)
     diagnosis = _explain_order(layer, problem, fitted, claimed) if wrong else ""
-    return Evidence(measurements, diagnosis, series, facts)
+    return Evidence(measurements, diagnosis, series, facts, metrics)
 
 
 def _order_measurements(fitted: OrderFit, claimed: int | None) -> tuple[Measurement, ...]:

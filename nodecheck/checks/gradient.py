@@ -96,7 +96,8 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
     diagnosis = explain(layer, problem) if wrong else ""
     facts = {"gradient order": _range(ladders)} if problem is neural else {}
-    return Evidence(measurements, diagnosis, series, facts)
+    metrics = tuple(m for group, ladder in ladders.items() for m in ladder.metrics(f"∂L/∂{group}", problem))
+    return Evidence(measurements, diagnosis, series, facts, metrics)
 
 
 def _order_measurement(group: str, ladder: Ladder, order: int) -> Measurement:

@@ -24,14 +24,15 @@ from nodecheck.numerics import (
     roundoff,
 )
 from nodecheck.problems import Problem, neural
-from nodecheck.profiles import Profile
+from nodecheck.profiles import SMOKE, Profile
 from nodecheck.reference import group_weights, sensitivity
 from nodecheck.reference.adequacy import SMALLEST_WEIGHT
-from nodecheck.results import Measurement, Series, at_most
+from nodecheck.results import Measurement, Metric, Series, at_most
 
 _T = TypeVar("_T")
 _MOST_EXTRA_LEVELS = 2
 _COARSE_LADDER = (2, 4, 8, 16)  # shows an order so high that the usual ladder is at rounding
+_COMMON_TOLERANCES = 3  # a sweep may end early, but has at least so many
 _SOLVER_OF_ORDER = {1: "euler", 2: "heun", 3: "ralston3", 4: "rk4", 5: "dopri5"}
 
 
@@ -53,6 +54,13 @@ class Ladder:
         h = tuple(abs(problem.duration) / n for n in self.n_steps)
         return Series(plot, label, h, self.errors, "step h", "relative error", log=True, slope=order)
 
+    def metrics(self, name: str, problem: Problem) -> tuple[Metric, ...]:
+        """Return what a later run is compared by: the order, and the error on a grid of every profile."""
+        level = min(SMOKE.levels, len(self.n_steps)) - 1
+        n = self.n_steps[level]
+        error = known_error(f"{name} at {n} steps", self.errors[level], problem, n)
+        return (error,) if self.fit.exact else (Metric(f"order of {name}", self.fit.slope, "order"), error)
+
 
 def fit(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> Ladder:
     """Return the ladder of these errors."""
@@ -62,6 +70,20 @@ def fit(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> Ladder
 def floor_of(problem: Problem, n_steps: int) -> float:
     """Return the error below which nothing is known: the reference's own, or rounding."""
     return max(sensitivity(problem).rtol, roundoff(n_steps))
+
+
+def known_error(name: str, error: float, problem: Problem, n_steps: int = 1) -> Metric:
+    """Return an error as a metric: no less than the floor, below which it changes with every machine."""
+    floor = FLOOR_FACTOR * floor_of(problem, n_steps)
+    return Metric(f"error of {name}", error if math.isnan(error) else max(error, floor), "error")
+
+
+def error_at_tolerance(
+    name: str, problem: Problem, tolerances: Sequence[float], errors: Sequence[float]
+) -> Metric:
+    """Return the error at a tolerance that the sweep of every profile has."""
+    k = min(_COMMON_TOLERANCES, len(tolerances)) - 1
+    return known_error(f"{name} at tol {tolerances[k]:g}", errors[k], problem)
 
 
 def forward_ladder(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> Ladder:

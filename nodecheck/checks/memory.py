@@ -7,7 +7,7 @@ from nodecheck.checks.footprints import Footprints, footprints
 from nodecheck.growth import DECISIVE, FLOOR_IN_STATES, SYMBOLS, GrowthFit
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import EPS_FLOAT32
-from nodecheck.results import Evidence, Measurement, Series, at_most
+from nodecheck.results import Evidence, Measurement, Metric, Series, at_most
 
 _PLOT = "Memory"
 _HOOKS_REFUSED = (
@@ -57,7 +57,16 @@ def judge_law(prints: Footprints, claim: str | None) -> Evidence:
         message = f"the counts allow {fit.symbol} and do not decide whether {claim} memory is exceeded"
         raise Inconclusive(message)
     diagnosis = _explain(fit, claim, prints) if claim is not None and not measurement.holds else ""
-    return Evidence((measurement,), diagnosis, curves(prints), facts)
+    return Evidence((measurement,), diagnosis, curves(prints), facts, metrics(prints, fit))
+
+
+def metrics(prints: Footprints, fit: GrowthFit) -> tuple[Metric, ...]:
+    """Return what a later run is compared by: states for each step if they are linear, and at the end."""
+    where = "at the peak" if prints.peak is not None else "saved by autograd"
+    last = Metric(f"states {where}, {prints.n[-1]:g} {prints.unit}", prints.states[-1], "states")
+    if not fit.decided or fit.law != "linear":
+        return (last,)
+    return (Metric(f"states per {prints.unit[:-1]} {where}", fit.rate, "states"), last)
 
 
 def _judge(fit: GrowthFit, claim: str | None) -> Measurement:
