@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,7 +38,7 @@ def make_folder(folder: Path) -> None:
     """Create the output folder before anything is measured that could be lost."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.json").touch()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         message = (
             f"--output must be a folder that can be written, got {folder} ({error.strerror}); name another"
@@ -45,12 +46,12 @@ def make_folder(folder: Path) -> None:
         raise click.UsageError(message) from error
 
 
-def complain(loaded: Loaded, *, debug: bool) -> None:
+def complain(loaded: Loaded[Any], *, debug: bool) -> None:
     """Say what could not be loaded; a target that is not written correctly ends the command."""
     for error in [*loaded.usage_errors.values(), *loaded.load_errors.values()]:
         click.echo(f"Error: {error}", err=True)
     if debug:
-        click.echo(loaded.tracebacks(), err=True)
+        click.echo("\n".join(loaded.tracebacks.values()), err=True)
     if loaded.usage_errors:
         sys.exit(2)
 

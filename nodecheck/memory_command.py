@@ -57,7 +57,7 @@ def memory(
         results + found,
         targets=targets,
         command=_command(targets, device, steps, state, process=process),
-        load_errors={target: str(error) for target, error in loaded.load_errors.items()},
+        load_errors=loaded.load_errors,
         warnings=(_INTERRUPTED,) if interrupted else (),
     )
     _write(run, ladder, folder)
@@ -94,15 +94,13 @@ def _measure(plan: Plan, ladder: MemoryLadder) -> tuple[list[Result], bool]:
     """Measure with a progress bar; return the results and whether Ctrl-C ended it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from nodecheck.runner import examine
-
     results: list[Result] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task("", total=plan.size * ladder.size)
         ladder.advance = lambda name: progress.update(task, advance=1, description=name[:40])
         try:
-            for result in examine(plan):
+            for result in ladder.examine(plan):
                 results.append(result)
         except KeyboardInterrupt:
             return [*results, *ladder.unfinished(plan, results)], True

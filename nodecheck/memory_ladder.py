@@ -19,7 +19,7 @@ from nodecheck.checks.resident import LEVELS, process_curve, process_fact, proce
 from nodecheck.growth import FEWEST_LEVELS
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.results import Evidence, Result
-from nodecheck.runner import Plan, examine, make_plan
+from nodecheck.runner import InProcess, Plan, card_of, examine, make_plan
 
 _LEVELS = 10
 
@@ -36,6 +36,8 @@ class MemoryLadder:
         Called with the name of the layer after each level.
     levels, footprints
         What was measured, by layer.
+    layers
+        The layers, by name.
     targets
         The target of each layer: child processes import by it.
     """
@@ -47,6 +49,7 @@ class MemoryLadder:
     advance: Callable[[str], object] = lambda _name: None
     levels: dict[str, list[tuple[int, tuple[Pass, ...]]]] = field(default_factory=dict)
     footprints: dict[str, Footprints] = field(default_factory=dict)
+    layers: dict[str, TorchLayer] = field(default_factory=dict)
     targets: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -81,21 +84,27 @@ class MemoryLadder:
         facts = {**evidence.facts, "process memory": process_fact(layer, found)}
         return replace(evidence, facts=facts, series=(*evidence.series, process_curve(layer, found)))
 
+    def examine(self, plan: Plan) -> Iterator[Result]:
+        """Yield the results of a plan, measured in this process."""
+        return examine(plan, InProcess(self.layers.values(), plan.profile, plan.seed))
+
     def unfinished(self, plan: Plan, done: Sequence[Result]) -> Iterator[Result]:
         """Yield a result for each layer that was begun and has none yet, from the levels there are."""
         begun = set(self.levels) - {result.layer for result in done}
-        layers = {target: tuple(x for x in group if x.name in begun) for target, group in plan.layers.items()}
+        cards = tuple(card for card in plan.cards if card.name in begun)
         check = replace(memory_law, function=self.judge)
-        for result in examine(replace(plan, layers=layers, checks=(check,))):
+        for result in self.examine(replace(plan, cards=cards, checks=(check,))):
             prints = self.footprints.get(result.layer)
             yield result if result.series or prints is None else replace(result, series=curves(prints))
 
 
 def memory_plan(layers: Mapping[str, tuple[TorchLayer, ...]], ladder: MemoryLadder) -> Plan:
     """Return the plan that measures the memory law of layers over a ladder, and nothing else."""
-    ladder.targets.update({layer.name: target for target, group in layers.items() for layer in group})
+    cards = [card_of(layer, target) for target, group in layers.items() for layer in group]
+    ladder.layers.update({layer.name: layer for group in layers.values() for layer in group})
+    ladder.targets.update({card.name: card.target for card in cards})
     check: Check = replace(memory_law, function=ladder.measure)
-    plan = make_plan(layers, profile="full", select=memory_law.id, seed=0)
+    plan = make_plan(cards, profile="full", select=memory_law.id, seed=0)
     return replace(plan, checks=(check,))
 
 

@@ -12,7 +12,7 @@ from nodecheck import ODELayer, TorchLayer
 from nodecheck.checks import CHECKS
 from nodecheck.profiles import PROFILES
 from nodecheck.results import Outcome, Status
-from nodecheck.runner.plan import make_plan, problems_of, selected
+from nodecheck.runner.plan import card_of, make_plan, problems_of, selected
 
 
 def rk4(dynamics, t0, t1, n_steps):
@@ -288,7 +288,7 @@ def test_a_check_runs_on_its_first_problems_only(name):
 
 
 def test_the_size_of_a_plan_is_the_most_that_can_come():
-    plan = make_plan({"a": (right("a"),), "b": (right("b"),)}, profile="smoke", select="*", seed=0)
+    plan = make_plan([card_of(right(name)) for name in "ab"], profile="smoke", select="*", seed=0)
     assert plan.size == 2 * len(CHECKS)
 
 

@@ -11,8 +11,7 @@ import pytest
 from nodecheck.layers import TorchLayer
 from nodecheck.profiles import SMOKE
 from nodecheck.results import Status
-from nodecheck.runner.examine import examine
-from nodecheck.runner.plan import make_plan
+from nodecheck.runner import InProcess, card_of, examine, make_plan
 from nodecheck.runner.time_limit import TimeLimitExceeded, time_limit
 
 
@@ -37,9 +36,9 @@ def test_what_ends_in_time_is_left_alone():
 
 
 def test_a_layer_that_never_ends_costs_one_error():
-    plan = make_plan({"": (TorchLayer("endless", endless),)}, profile="smoke", select="*", seed=0)
-    quick = dataclasses.replace(plan, profile=dataclasses.replace(SMOKE, seconds=0.2))
-    results = list(examine(quick))
+    layer, quick = TorchLayer("endless", endless), dataclasses.replace(SMOKE, seconds=0.2)
+    plan = make_plan([card_of(layer)], profile="smoke", select="*", seed=0)
+    results = list(examine(dataclasses.replace(plan, profile=quick), InProcess([layer], quick, 0)))
     errors = [r for r in results if r.status is Status.ERROR]
     assert [(r.check, "did not end" in r.reason) for r in errors] == [("forward-pass", True)]
     assert {r.status for r in results} == {Status.ERROR, Status.SKIPPED}

@@ -53,6 +53,8 @@ class Check:
         Id of the check without which this one means nothing: "forward-pass" or "backward-pass".
     profile
         The cheapest profile that includes it.
+    alone
+        Whether it needs the machine for itself, because seconds are measured.
     cite
         Source.
     """
@@ -68,6 +70,7 @@ class Check:
     features: frozenset[Feature] = frozenset()
     needs: str = "forward-pass"
     profile: Literal["smoke", "ci", "full"] = "smoke"
+    alone: bool = False
     cite: str = ""
 
     @property

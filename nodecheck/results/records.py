@@ -138,7 +138,8 @@ class Result:
     """One check of one layer on one problem.
 
     `title` is the statement that holds or was refuted; `reason` says why there is no verdict; `expected` is
-    the layer's own reason for an expected failure; `stale` marks an expectation that no longer holds.
+    the layer's own reason for an expected failure; `stale` marks an expectation that no longer holds;
+    `output` is what the layer printed or warned of, shortened.
     """
 
     layer: str
@@ -158,6 +159,7 @@ class Result:
     facts: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     reproducer: str = ""
+    output: str = ""
     seconds: float = 0.0
     seed: int = 0
     id: str = ""

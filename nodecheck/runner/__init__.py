@@ -13,11 +13,23 @@ import torch
 
 from nodecheck import __version__
 from nodecheck.layers import TorchLayer
-from nodecheck.results import LayerCard, Outcome, Result, Run
-from nodecheck.runner.examine import examine
-from nodecheck.runner.plan import Plan, make_plan
+from nodecheck.results import Outcome, Result, Run
+from nodecheck.runner.examine import Examination, Measure, examine
+from nodecheck.runner.measure import InProcess
+from nodecheck.runner.plan import Plan, card_of, make_plan
 
-__all__ = ["Plan", "assemble", "examine", "make_plan", "run", "skipped_target"]
+__all__ = [
+    "Examination",
+    "InProcess",
+    "Measure",
+    "Plan",
+    "assemble",
+    "card_of",
+    "examine",
+    "make_plan",
+    "run",
+    "skipped_target",
+]
 
 _PACKAGES = ("torch", "numpy", "scipy", "hypothesis", "torchdiffeq", "torchode", "torchdyn")
 
@@ -51,8 +63,8 @@ def run(
         check to fail that does not exist.
     """
     layers = (layers,) if isinstance(layers, TorchLayer) else tuple(layers)
-    plan = make_plan({"": layers}, profile=profile, select=select, seed=seed)
-    return assemble(plan, examine(plan))
+    plan = make_plan([card_of(layer) for layer in layers], profile=profile, select=select, seed=seed)
+    return assemble(plan, examine(plan, InProcess(layers, plan.profile, seed)))
 
 
 def assemble(plan: Plan, results: Iterable[Result], **details: Any) -> Run:
@@ -61,7 +73,7 @@ def assemble(plan: Plan, results: Iterable[Result], **details: Any) -> Run:
     return Run(
         results=results,
         seconds=(datetime.now(UTC) - plan.started).total_seconds(),
-        layers=tuple(_card(layer, target) for target, group in plan.layers.items() for layer in group),
+        layers=plan.cards,
         profile=plan.profile.name,
         seed=plan.seed,
         started=plan.started.isoformat(timespec="seconds"),
@@ -81,21 +93,6 @@ def skipped_target(target: str, reason: str) -> Result:
         title="Library is installed",
         theme="Contract",
         reason=reason,
-    )
-
-
-def _card(layer: TorchLayer, target: str) -> LayerCard:
-    """Return the claims of a layer as a record."""
-    tableau = layer.tableau if isinstance(layer.tableau, str | None) else layer.tableau.name
-    return LayerCard(
-        name=layer.name,
-        target=target,
-        resolution=layer.resolution,
-        order=layer.order,
-        adjoint=layer.adjoint,
-        memory=layer.memory,
-        tableau=tableau,
-        expected_failures=dict(layer.expected_failures),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from nodecheck.checks import CHECKS, Check
 from nodecheck.layers import TorchLayer
 from nodecheck.problems import Problem
 from nodecheck.profiles import PROFILES, Profile
+from nodecheck.results import LayerCard
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Plan:
 
     Attributes
     ----------
-    layers
-        The layers of each target; "" is the target of layers that were passed as objects.
+    cards
+        The layers, by their claims: a layer itself may live in another process.
     checks
         The checks that were selected, in their order.
     profile, seed
@@ -29,7 +30,7 @@ class Plan:
         When, in UTC.
     """
 
-    layers: Mapping[str, tuple[TorchLayer, ...]]
+    cards: tuple[LayerCard, ...]
     checks: tuple[Check, ...]
     profile: Profile
     seed: int
@@ -38,11 +39,25 @@ class Plan:
     @property
     def size(self) -> int:
         """Number of (layer, check, problem) to go through, at most."""
-        per_layer = sum(len(problems_of(check, self.profile)) for check in self.checks)
-        return per_layer * sum(map(len, self.layers.values()))
+        return len(self.cards) * sum(len(problems_of(check, self.profile)) for check in self.checks)
 
 
-def make_plan(layers: Mapping[str, tuple[TorchLayer, ...]], *, profile: str, select: str, seed: int) -> Plan:
+def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
+    """Return the claims of a layer as a record; `target` is "" for a layer that was passed as an object."""
+    tableau = layer.tableau if isinstance(layer.tableau, str | None) else layer.tableau.name
+    return LayerCard(
+        name=layer.name,
+        target=target,
+        resolution=layer.resolution,
+        order=layer.order,
+        adjoint=layer.adjoint,
+        memory=layer.memory,
+        tableau=tableau,
+        expected_failures=dict(layer.expected_failures),
+    )
+
+
+def make_plan(cards: Sequence[LayerCard], *, profile: str, select: str, seed: int) -> Plan:
     """Return the plan of a run.
 
     Raises
@@ -51,13 +66,12 @@ def make_plan(layers: Mapping[str, tuple[TorchLayer, ...]], *, profile: str, sel
         If the profile does not exist, nothing is selected, two layers share a name, or a layer expects a
         check to fail that does not exist.
     """
-    everyone = [layer for group in layers.values() for layer in group]
-    _require_different_names(everyone)
-    _require_known_expectations(everyone)
+    _require_different_names(cards)
+    _require_known_expectations(cards)
     if profile not in PROFILES:
         message = f"profile must be one of {', '.join(PROFILES)}, got {profile!r}; ci is the usual one"
         raise ValueError(message)
-    return Plan(layers, selected(select), PROFILES[profile], seed, datetime.now(UTC))
+    return Plan(tuple(cards), selected(select), PROFILES[profile], seed, datetime.now(UTC))
 
 
 def selected(pattern: str) -> tuple[Check, ...]:
@@ -77,21 +91,21 @@ def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:
     return check.problems[: profile.problems] or (None,)
 
 
-def _require_different_names(layers: Sequence[TorchLayer]) -> None:
-    names = [layer.name for layer in layers]
+def _require_different_names(cards: Sequence[LayerCard]) -> None:
+    names = [card.name for card in cards]
     for name in names:
         if names.count(name) > 1:
             message = f"layers need different names, got {name!r} twice; results are filed by name"
             raise ValueError(message)
 
 
-def _require_known_expectations(layers: Sequence[TorchLayer]) -> None:
+def _require_known_expectations(cards: Sequence[LayerCard]) -> None:
     known = {check.id for check in CHECKS}
-    for layer in layers:
-        for check_id in layer.expected_failures:
+    for card in cards:
+        for check_id in card.expected_failures:
             if check_id not in known:
                 message = (
-                    f"expected_failures of {layer.name!r} must be ids of checks, got {check_id!r}; "
+                    f"expected_failures of {card.name!r} must be ids of checks, got {check_id!r}; "
                     f"`nodecheck list checks` names them"
                 )
                 raise ValueError(message)

@@ -1,0 +1,34 @@
+"""The process that child processes are forked from: it has imported torch already, so they start at once.
+
+It is started before anything heavy is imported here, so that the two imports run side by side.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable
+from multiprocessing.context import BaseContext
+
+_PRELOAD = "nodecheck.runner.preload"
+TARGETS_VARIABLE = "NODECHECK_PRELOADED_TARGETS"
+
+
+def context() -> BaseContext:
+    """Return how child processes are started: forked from the server, or spawned where there is none."""
+    return multiprocessing.get_context(_method())
+
+
+def start(targets: Iterable[str] = ()) -> None:
+    """Let the server start now; it imports the registered ones among the targets, too."""
+    if _method() != "forkserver":
+        return
+    from multiprocessing import forkserver
+
+    os.environ[TARGETS_VARIABLE] = os.pathsep.join(targets)
+    multiprocessing.get_context("forkserver").set_forkserver_preload([_PRELOAD])
+    forkserver.ensure_running()
+
+
+def _method() -> str:
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"

@@ -1,0 +1,87 @@
+"""What runs inside a child process: the layer does there what it likes, and only plain data comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import functools
+import os
+import sys
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+import torch
+
+from nodecheck.checks import CHECKS
+from nodecheck.layers import LayerUnderTest
+from nodecheck.layers.discovery import load_target
+from nodecheck.layers.loading import Loaded, load_targets
+from nodecheck.profiles import PROFILES
+from nodecheck.results import LayerCard
+from nodecheck.runner.journal import encode
+from nodecheck.runner.measure import blank, measure, raised
+from nodecheck.runner.plan import card_of, problems_of
+
+# The pool takes an exit with 0 for the end of a worker that had nothing to do, so it gets a code of its own.
+EXITED_WITH_ZERO = 96
+
+
+def start(output: Connection, memory_limit: int) -> None:
+    """Prepare the process: its output goes to the parent, its memory is limited, no core is dumped."""
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    for fd in (1, 2):
+        os.dup2(output.fileno(), fd)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stderr = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    faulthandler.enable()
+    _limit(memory_limit)
+    torch.set_num_threads(1)
+
+
+def _limit(memory: int) -> None:
+    """Let allocations beyond `memory` bytes fail, where the system can do that."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # Data, not address space: libraries map files of gigabytes that never become memory.
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+@contextlib.contextmanager
+def _seen_to_exit() -> Iterator[None]:
+    """Let the parent see if the layer ends the process with `os._exit(0)`; flush what was printed."""
+    real = os._exit
+    os._exit = lambda status: real(status or EXITED_WITH_ZERO)
+    try:
+        yield
+    finally:
+        os._exit = real
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+
+
+def describe(target: str) -> Loaded[LayerCard]:
+    """Return the claims of the layers of a target, or why it cannot be loaded."""
+    with _seen_to_exit():
+        return load_targets((target,)).each(card_of)
+
+
+def measure_here(target: str, layer: str, check: str, problem: str, profile: str, seed: int) -> bytes:
+    """Run one check on one problem of one layer, by name, and return the result as JSON."""
+    chosen = next(c for c in CHECKS if c.id == check)
+    posed = next((p for p in problems_of(chosen, PROFILES[profile]) if p and p.name == problem), None)
+    with _seen_to_exit():
+        try:
+            return encode(measure(chosen, posed, _layer(target, layer, profile, seed)))
+        except KeyboardInterrupt as error:  # Ctrl-C does not come here: the layer has raised it
+            return encode(raised(blank(layer, chosen, posed, seed), chosen, error))
+
+
+@functools.lru_cache(maxsize=1)
+def _layer(target: str, name: str, profile: str, seed: int) -> LayerUnderTest:
+    """Return the layer, whose runs stay here for all checks."""
+    layer = next(x for x in load_target(target) if x.name == name)
+    return LayerUnderTest(layer, PROFILES[profile], seed)

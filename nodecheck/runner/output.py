@@ -1,0 +1,71 @@
+"""What a child process prints: read as it comes, so that it never waits, and kept in part."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from multiprocessing.connection import Connection
+
+# Enough of a traceback, or of a loop that prints, to see what it is.
+_HEAD, _TAIL = 1500, 1500
+_CHUNK = 65_536
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+class Output:
+    """The beginning and the end of what comes through a pipe.
+
+    A thread reads all the time: a pipe holds 64 kB, and whoever prints more into one that nobody reads
+    waits for ever.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._fd = pipe.fileno()
+        self._pipe = pipe
+        os.set_blocking(self._fd, False)
+        self._lock = threading.Lock()
+        self._head, self._tail, self._total = b"", b"", 0
+        self._open = True
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def take(self) -> str:
+        """Return what has come since the last call, and forget it."""
+        with self._lock:
+            self._drain()
+            text = self._text()
+            self._head, self._tail, self._total = b"", b"", 0
+        return text
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._open = False
+        self._thread.join()
+        self._pipe.close()
+
+    def _read(self) -> None:
+        while self._open:
+            if select.select([self._fd], [], [], _SECONDS_BETWEEN_LOOKS)[0]:
+                with self._lock:
+                    if self._drain():
+                        return  # all writers are gone
+
+    def _drain(self) -> bool:
+        """Read what is there; return whether no more can come.  To be called with the lock."""
+        while True:
+            try:
+                chunk = os.read(self._fd, _CHUNK)
+            except BlockingIOError:
+                return False
+            if not chunk:
+                return True
+            self._total += len(chunk)
+            room = max(0, _HEAD - len(self._head))
+            self._head += chunk[:room]
+            self._tail = (self._tail + chunk[room:])[-_TAIL:]
+
+    def _text(self) -> str:
+        left_out = self._total - len(self._head) - len(self._tail)
+        middle = f"\n[... {left_out} bytes ...]\n".encode() if left_out else b""
+        return (self._head + middle + self._tail).decode("utf-8", "replace").strip()

@@ -1,0 +1,115 @@
+"""Several layers at a time: each in its own thread here and its own process there."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from typing import Protocol
+
+from nodecheck.checks import Check
+from nodecheck.problems import Problem
+from nodecheck.results import LayerCard, Result
+from nodecheck.runner.examine import Measure, examine
+from nodecheck.runner.plan import Plan
+
+
+class Measuring(AbstractContextManager[Measure], Protocol):
+    """A context that gives a function which runs checks."""
+
+
+class _Turns:
+    """Lets `jobs` checks run at a time, or one that needs the machine for itself."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._free = threading.Semaphore(jobs)
+        self._collecting = threading.Lock()  # two that collect all turns would wait for each other
+
+    @contextmanager
+    def turn(self, *, alone: bool) -> Iterator[None]:
+        """Wait until it is this check's turn."""
+        with self._collecting if alone else nullcontext():
+            taken = self._jobs if alone else 1
+            for _ in range(taken):
+                self._free.acquire()
+        try:
+            yield
+        finally:
+            self._free.release(taken)
+
+
+def examine_in_parallel(
+    plan: Plan,
+    jobs: int,
+    measuring: Callable[[], AbstractContextManager[Measure]],
+    done: Iterable[Result] = (),
+) -> Iterator[Result]:
+    """Yield the results of a plan as they come, of up to `jobs` layers at a time.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    jobs
+        How many layers at most.
+    measuring
+        Returns a context with a function that runs checks; each thread has one of its own.
+    done
+        Results that are there already.
+    """
+    done, turns = tuple(done), _Turns(jobs)
+    waiting: queue.SimpleQueue[LayerCard] = queue.SimpleQueue()
+    results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
+    stopped = threading.Event()
+    for card in plan.cards:
+        waiting.put(card)
+
+    def work() -> None:
+        try:
+            with measuring() as measure:
+                while not stopped.is_set():
+                    one = replace(plan, cards=(waiting.get_nowait(),))
+                    for result in examine(one, _in_turn(measure, turns), done):
+                        results.put(result)
+                        if stopped.is_set():
+                            return
+        except queue.Empty:
+            pass
+        except BaseException as error:
+            results.put(error)
+        finally:
+            results.put(None)
+
+    threads = [threading.Thread(target=work) for _ in range(min(jobs, len(plan.cards)))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield from _until_all_ended(results, len(threads))
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
+
+
+def _until_all_ended(
+    results: queue.SimpleQueue[Result | BaseException | None], threads: int
+) -> Iterator[Result]:
+    while threads:
+        item = results.get()
+        if item is None:
+            threads -= 1
+        elif isinstance(item, BaseException):
+            raise item
+        else:
+            yield item
+
+
+def _in_turn(measure: Measure, turns: _Turns) -> Measure:
+    def wait(card: LayerCard, check: Check, problem: Problem | None) -> Result:
+        with turns.turn(alone=check.alone):
+            return measure(card, check, problem)
+
+    return wait

@@ -1,0 +1,33 @@
+"""Imported by the process that children are forked from, and nowhere else: they all find it done.
+
+Only registered libraries are imported here: the code of a user must not run in a process that has to live.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from nodecheck.forkserver import TARGETS_VARIABLE
+from nodecheck.layers.registry import registered_layers, registered_names
+from nodecheck.runner import child as child
+
+
+def _import_registered() -> None:
+    """Import the libraries of the registered targets; what they print belongs to no result."""
+    wanted = os.environ.get(TARGETS_VARIABLE, "").split(os.pathsep)
+    with open(os.devnull, "w") as nowhere:
+        kept = os.dup(1), os.dup(2)
+        try:
+            for fd in (1, 2):
+                os.dup2(nowhere.fileno(), fd)
+            for name in set(wanted) & set(registered_names()):
+                with contextlib.suppress(Exception, SystemExit):  # the child tells, when its turn comes
+                    registered_layers(name)
+        finally:
+            for fd, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, fd)
+                os.close(copy)
+
+
+_import_registered()

@@ -1,0 +1,22 @@
+"""The lines that show a failure again."""
+
+from __future__ import annotations
+
+from nodecheck.results import Outcome, Result
+from nodecheck.runner.plan import Plan
+
+
+def reproducer(result: Result, target: str, plan: Plan) -> str:
+    """Return the lines that repeat a failure, from Python; "" where nothing failed."""
+    if result.outcome is not Outcome.ERROR and not result.violated:
+        return ""
+    if target:
+        found = (
+            f"layers = load_target({target!r})\nlayer = next(x for x in layers if x.name == {result.layer!r})"
+        )
+        head = f"import nodecheck\nfrom nodecheck.layers.discovery import load_target\n\n{found}"
+    else:
+        head = f"import nodecheck\n\nlayer = ...  # the TorchLayer named {result.layer!r}"
+    arguments = f"layer, select={result.check!r}, profile={plan.profile.name!r}, seed={plan.seed}"
+    loop = f"for result in nodecheck.run({arguments}).results:"
+    return f"{head}\n{loop}\n    print(result.id, result.status, result.diagnosis)"
