@@ -38,6 +38,8 @@ LAYERS = (
     "runner",
     "report",
     "artifacts",
+    "run_file",
+    "compare_command",
     "commands",
     "memory_ladder",
     "memory_command",

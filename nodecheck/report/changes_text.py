@@ -1,0 +1,92 @@
+"""What changed between two runs, in the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from nodecheck.report.changes import Change, Changes, Difference
+from nodecheck.report.console import say
+from nodecheck.report.markup import STEP_SUMMARY_BYTES, code, fitted, prose
+from nodecheck.report.numbers import clean, plural, shorten
+
+SYMBOLS = {
+    Change.BROKEN: "✗",
+    Change.WORSE: "↓",
+    Change.LOST: "?",
+    Change.EXPECTED: "~",
+    Change.STILL: "✗",
+    Change.FIXED: "✓",
+    Change.BETTER: "↑",
+}
+_STYLES = {
+    Change.BROKEN: "bold red",
+    Change.WORSE: "bold red",
+    Change.LOST: "yellow",
+    Change.EXPECTED: "yellow",
+    Change.STILL: "red",
+    Change.FIXED: "green",
+    Change.BETTER: "green",
+}
+_MOST_PRINTED = 20  # of a kind; Markdown has all
+
+
+def verdict(changes: Changes) -> str:
+    """Return the outcome in a sentence."""
+    counts = [(len(changes.of(kind)), kind.value) for kind in Change]
+    found = ", ".join(f"{n} {word}" for n, word in counts if n) or "nothing changed"
+    outcome = "Regression" if changes.regressed else "No regression"
+    compared = f"{plural(changes.results, 'result')} and {plural(changes.numbers, 'number')} compared"
+    return f"{outcome}: {found}. {compared}."
+
+
+def print_changes(changes: Changes, console: Console) -> None:
+    """Print the changes, the worst first and the verdict last."""
+    for note in changes.notes:
+        say(console, Text(f"note: {clean(note)}", style="yellow"), hang=2)
+    for kind in Change:
+        found = changes.of(kind)
+        if not found:
+            continue
+        console.print()
+        say(console, Text(_heading(kind, changes), style="bold"))
+        for difference in found[:_MOST_PRINTED]:
+            line = Text.assemble((f"{SYMBOLS[kind]} ", _STYLES[kind]), _line(difference))
+            say(console, line, indent=2, hang=2)
+        if len(found) > _MOST_PRINTED:
+            say(console, Text(f"and {len(found) - _MOST_PRINTED} more"), indent=2)
+    console.print()
+    say(console, Text(verdict(changes), style="bold"))
+
+
+def _heading(kind: Change, changes: Changes) -> str:
+    heading = kind.value[0].upper() + kind.value[1:]
+    if kind is Change.LOST and not changes.alike:
+        return f"{heading} (does not count: profile or version differ)"
+    return heading
+
+
+def _line(difference: Difference) -> str:
+    names = " ".join(filter(None, (shorten(difference.layer, 40), shorten(difference.check, 40))))
+    where = f" on {shorten(difference.problem, 30)}" if difference.problem else ""
+    return f"{names}{where}: {difference.text}"
+
+
+def markdown(changes: Changes, *, limit: int = STEP_SUMMARY_BYTES) -> str:
+    """Return the changes as Markdown in at most `limit` bytes."""
+    return fitted(_parts(changes), "The two runs hold everything.", limit)
+
+
+def _parts(changes: Changes) -> Iterator[str]:
+    yield f"## nodecheck compare\n\n**{prose(verdict(changes))}**\n"
+    yield from (f"- {prose(note)}" for note in changes.notes)
+    for kind in Change:
+        found = changes.of(kind)
+        if found:
+            yield f"\n### {SYMBOLS[kind]} {_heading(kind, changes)}\n"
+        for d in found:
+            names = " ".join(filter(None, (code(d.layer), code(d.check))))
+            where = f" on {code(d.problem)}" if d.problem else ""
+            yield f"- {names}{where}: {prose(d.text)}"

@@ -1,0 +1,242 @@
+"""What changed between two runs."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import replace
+
+import pytest
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
+from rich.console import Console
+from sample_runs import card, realistic_run, result, right_results, run_of, wrong_results
+
+from nodecheck.report.changes import Change, compare
+from nodecheck.report.changes_text import markdown, print_changes, verdict
+from nodecheck.report.moves import worse
+from nodecheck.results import Metric, Outcome, at_most, from_json, to_json
+
+BAD = (at_most("error of y1", 0.0667, 5.7e-14),)
+
+
+def one(**changes):
+    """Return a run of a single result."""
+    return run_of([result("mine", "constant-field", **changes)])
+
+
+PASSED, FAILED, XPASSED = one(), one(measurements=BAD), one(expected="known")
+ERROR = one(outcome=Outcome.ERROR, measurements=(), reason="ValueError: no")
+XFAILED = one(measurements=BAD, expected="known")
+INCONCLUSIVE = one(outcome=Outcome.INCONCLUSIVE, measurements=(), reason="not asymptotic")
+SKIPPED = one(outcome=Outcome.SKIPPED, measurements=(), reason="No CUDA device.")
+NOTHING = run_of([])
+
+
+def kinds(before, after):
+    return [d.change for d in compare(before, after).differences]
+
+
+def metric(quantity, value):
+    return one(metrics=(Metric("a number", value, quantity),))
+
+
+@pytest.mark.parametrize("run", [realistic_run(), NOTHING], ids=["realistic", "empty"])
+def test_a_run_and_itself_differ_in_nothing_but_what_still_fails(run):
+    assert set(kinds(run, run)) <= {Change.STILL}
+    assert not compare(run, run).regressed
+
+
+def test_a_run_and_itself_after_json_differ_in_nothing():
+    run = run_of(right_results("mine"))
+    assert compare(run, from_json(to_json(run))).differences == ()
+
+
+TURNS = [
+    (PASSED, FAILED, Change.BROKEN, True),
+    (PASSED, ERROR, Change.BROKEN, True),
+    (NOTHING, FAILED, Change.BROKEN, True),
+    (INCONCLUSIVE, FAILED, Change.BROKEN, True),
+    (XFAILED, FAILED, Change.BROKEN, True),
+    (FAILED, FAILED, Change.STILL, False),
+    (FAILED, ERROR, Change.STILL, False),
+    (FAILED, PASSED, Change.FIXED, False),
+    (ERROR, PASSED, Change.FIXED, False),
+    (XFAILED, XPASSED, Change.FIXED, False),
+    (XFAILED, PASSED, Change.FIXED, False),
+    (PASSED, XFAILED, Change.EXPECTED, False),
+    (FAILED, XFAILED, Change.EXPECTED, False),
+    (PASSED, INCONCLUSIVE, Change.LOST, True),
+    (PASSED, SKIPPED, Change.LOST, True),
+    (FAILED, SKIPPED, Change.LOST, True),
+    (PASSED, NOTHING, Change.LOST, True),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "change", "regressed"), TURNS)
+def test_two_verdicts_make_one_change(before, after, change, regressed):
+    assert kinds(before, after) == [change]
+    assert compare(before, after).regressed is regressed
+
+
+@pytest.mark.parametrize(
+    "pair", [(PASSED, PASSED), (PASSED, XPASSED), (SKIPPED, PASSED), (SKIPPED, NOTHING), (NOTHING, PASSED)]
+)
+def test_other_verdicts_make_none(pair):
+    assert kinds(*pair) == []
+
+
+@pytest.mark.parametrize(
+    ("quantity", "before", "after", "is_worse"),
+    [
+        ("order", 4.0, 3.71, False),
+        ("order", 4.0, 3.69, True),
+        ("order", 4.0, 5.0, False),
+        ("error", 1e-8, 1.9e-8, False),
+        ("error", 1e-8, 2.1e-8, True),
+        ("error", 1e-8, 1e-9, False),
+        ("states", 100.0, 100.9, False),
+        ("states", 100.0, 101.1, True),
+        ("states", 0.0, 1e-16, False),
+        ("states", 0.0, 0.02, True),
+        ("evaluations", 4.0, 4.0, False),
+        ("evaluations", 1.0 / 3.0, 1.0 - 2.0 / 3.0, False),
+        ("evaluations", 256.0, 257.0, True),
+        ("evaluations", 4.0, 3.0, False),
+        ("of the future", 0.0, 1e9, False),
+        *((q, 1.0, math.nan, True) for q in ("order", "error", "states", "evaluations")),
+        *((q, math.nan, 1.0, False) for q in ("order", "error", "states", "evaluations")),
+        ("error", 1.0, math.inf, True),
+        ("error", math.inf, math.inf, False),
+    ],
+)
+def test_a_number_is_worse_beyond_its_limit(quantity, before, after, is_worse):
+    assert worse(quantity, before, after) is is_worse
+    changes = compare(metric(quantity, before), metric(quantity, after))
+    assert (Change.WORSE in {d.change for d in changes.differences}) is is_worse
+    assert changes.regressed is is_worse
+
+
+def test_a_number_that_got_better_is_told_and_no_regression():
+    changes = compare(metric("evaluations", 8.0), metric("evaluations", 4.0))
+    assert [d.change for d in changes.differences] == [Change.BETTER]
+    assert not changes.regressed
+
+
+def test_a_number_that_got_worse_is_told_with_both_values():
+    (difference,) = compare(metric("error", 1e-8), metric("error", 4e-8)).differences
+    assert difference.text == "a number rose from 1.0e-8 to 4.0e-8 (× 4)"
+
+
+def test_numbers_are_compared_by_name():
+    other = one(metrics=(Metric("another", 9.0, "evaluations"),))
+    assert compare(metric("evaluations", 4.0), other).numbers == 0
+
+
+def test_a_failure_is_not_told_again_by_its_numbers():
+    worse_too = one(measurements=BAD, metrics=(Metric("a number", 9.0, "error"),))
+    assert kinds(metric("error", 1.0), worse_too) == [Change.BROKEN]
+
+
+def test_a_layer_that_is_gone_is_told_once():
+    before = run_of([*right_results("mine"), *right_results("theirs")])
+    (difference,) = compare(before, run_of(right_results("mine"))).differences
+    assert (difference.layer, difference.check) == ("theirs", "")
+
+
+def test_a_check_that_is_gone_is_told_once():
+    after = run_of([r for r in right_results("mine") if r.check != "gradient-order"])
+    (difference,) = compare(run_of(right_results("mine")), after).differences
+    assert (difference.layer, difference.check) == ("", "gradient-order")
+
+
+@pytest.mark.parametrize("changed", [{"profile": "smoke"}, {"nodecheck_version": "0.2.0"}])
+def test_what_is_gone_does_not_count_where_profile_or_version_differ(changed):
+    changes = compare(PASSED, replace(NOTHING, **changed))
+    assert [d.change for d in changes.differences] == [Change.LOST]
+    assert not changes.regressed
+
+
+@pytest.mark.parametrize(
+    ("changed", "note"),
+    [
+        ({"profile": "smoke"}, "the profile was ci, is smoke"),
+        ({"seed": 8}, "the seed was 7, is 8"),
+        ({"nodecheck_version": "0.2.0"}, "nodecheck was 0.1.0, is 0.2.0"),
+        ({"environment": {}}, "torch was 2.13.0, is none"),
+    ],
+)
+def test_runs_that_differ_in_more_than_results_say_so(changed, note):
+    assert note in compare(PASSED, replace(PASSED, **changed)).notes
+
+
+def test_a_run_without_numbers_says_so():
+    assert any("holds no numbers" in note for note in compare(metric("order", 4.0), PASSED).notes)
+
+
+def test_a_target_that_can_no_longer_be_loaded_is_a_regression():
+    changes = compare(PASSED, replace(PASSED, load_errors={"x.py:L": "SyntaxError"}))
+    assert [d.change for d in changes.differences] == [Change.BROKEN]
+    assert changes.regressed
+
+
+def test_a_target_that_never_could_be_loaded_still_cannot():
+    run = replace(PASSED, load_errors={"x.py:L": "SyntaxError"})
+    assert kinds(run, run) == [Change.STILL]
+
+
+BEFORE = run_of([*right_results("mine"), *wrong_results("theirs")], [card("mine"), card("theirs")])
+AFTER = run_of([*wrong_results("mine"), *right_results("theirs")], [card("mine"), card("theirs")])
+
+
+def printed(changes, width=80, encoding="utf-8"):
+    buffer = io.BytesIO()
+    file = io.TextIOWrapper(buffer, encoding=encoding)
+    print_changes(changes, Console(file=file, width=width))
+    file.flush()
+    return buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_line_is_wider_than_the_window(width):
+    assert max(map(len, printed(compare(BEFORE, AFTER), width).splitlines())) <= width
+
+
+def test_what_broke_is_printed_before_what_was_fixed_and_the_verdict_last():
+    text = printed(compare(BEFORE, AFTER))
+    assert text.index("Newly failing") < text.index("Fixed") < text.index("Regression: 6 newly failing")
+
+
+def test_what_broke_is_printed_with_number_and_diagnosis():
+    text = " ".join(printed(compare(BEFORE, AFTER), 200).split())
+    assert "mine constant-field: passed, now failed: Constant field is not integrated exactly." in text
+    assert "value 0.0667, bound at most 5.7e-14. The layer integrates over 1.0667" in text
+
+
+def test_a_console_that_cannot_show_a_tick_shows_words():
+    assert "FAIL mine" in printed(compare(BEFORE, AFTER), encoding="ascii")
+
+
+def test_no_name_reaches_the_terminal_as_a_control_character():
+    name = "\x1b[31m[bold]\n"
+    text = printed(compare(NOTHING, run_of([result(name, "constant-field", measurements=BAD)])))
+    assert "\x1b" not in text
+    assert "[bold]" in text
+
+
+def test_markdown_says_the_same_as_the_terminal():
+    changes = compare(BEFORE, AFTER)
+    html = MarkdownIt("commonmark", {"html": True}).render(markdown(changes))
+    assert verdict(changes) in BeautifulSoup(html, "html5lib").get_text()
+
+
+def test_markdown_is_not_broken_by_a_name():
+    name = "<script>`|</script>"
+    changes = compare(NOTHING, run_of([result(name, "constant-field", measurements=BAD)]))
+    html = BeautifulSoup(MarkdownIt("commonmark", {"html": True}).render(markdown(changes)), "html5lib")
+    assert html.find("script") is None
+    assert name in html.get_text()
+
+
+def test_markdown_keeps_to_its_limit():
+    assert len(markdown(compare(BEFORE, AFTER), limit=1000).encode()) <= 1000
