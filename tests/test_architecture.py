@@ -26,6 +26,8 @@ LAYERS = (
     "numerics",
     "growth",
     "profiles",
+    "options",
+    "configuration",
     "forkserver",
     "reference",
     "neural_ode",
