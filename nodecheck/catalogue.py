@@ -1,4 +1,4 @@
-"""What nodecheck has to offer, as text: checks, layers, problems, and a page for each check."""
+"""What nodecheck has to offer, as text: checks, layers, problems, mutants, and a page for each check."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import difflib
 from collections.abc import Iterator
 
 from nodecheck.checks import CHECKS, Check
+from nodecheck.layers.mutants import MUTANTS
 from nodecheck.layers.registry import REGISTERED
 from nodecheck.problems import PROBLEMS
 
 
 def listing(what: str) -> Iterator[tuple[str, str]]:
-    """Yield a name and a sentence for each of the "checks", "layers" or "problems"."""
+    """Yield a name and a sentence for each of the "checks", "layers", "problems" or "mutants"."""
     if what == "checks":
         yield from ((check.id, check.title) for check in CHECKS)
     elif what == "layers":
         yield from ((target.name, target.summary) for target in REGISTERED)
+    elif what == "mutants":
+        yield from ((mutant.name, mutant.summary) for mutant in MUTANTS)
     else:
         yield from ((problem.name, f"shows {problem.reveals}") for problem in PROBLEMS)
 

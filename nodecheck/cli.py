@@ -1,4 +1,4 @@
-"""The command line: check, memory, list, explain, report."""
+"""The command line: check, memory, compare, replay, report, list, explain, schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import click
 from nodecheck import __version__
 from nodecheck.check_command import check
 from nodecheck.commands import EXIT_CODES
+from nodecheck.compare_command import compare
 from nodecheck.memory_command import memory
+from nodecheck.replay_command import replay
+from nodecheck.run_file import read_run
+from nodecheck.schema_command import schema
 
 # Everything heavy is imported inside the commands: the help text has to come at once.
 
@@ -22,6 +26,9 @@ def main() -> None:
 
 main.add_command(check)
 main.add_command(memory)
+main.add_command(compare)
+main.add_command(replay)
+main.add_command(schema)
 
 
 @main.command()
@@ -32,21 +39,23 @@ main.add_command(memory)
 def report(path: Path, output: Path | None) -> None:
     """Write the HTML page of a stored run again; needs no torch."""
     from nodecheck.report import html
-    from nodecheck.results import load_run
 
-    try:
-        run = load_run(path)
-    except ValueError as error:
-        raise click.UsageError(f"{path}: {error}") from error
     target = output or path.with_name("index.html")
-    target.write_text(html.render(run), encoding="utf-8")
+    page = html.render(read_run(path))
+    try:
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        message = (
+            f"--output must be a file that can be written, got {target} ({error.strerror}); name another"
+        )
+        raise click.UsageError(message) from error
     click.echo(str(target))
 
 
 @main.command("list")
-@click.argument("what", type=click.Choice(["checks", "layers", "problems"]))
+@click.argument("what", type=click.Choice(["checks", "layers", "problems", "mutants"]))
 def list_(what: str) -> None:
-    """List checks, registered layers or problems."""
+    """List checks, registered layers, problems or mutants: layers that are wrong on purpose."""
     from nodecheck.catalogue import listing
 
     for name, text in listing(what):

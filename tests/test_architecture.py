@@ -45,6 +45,8 @@ LAYERS = (
     "commands",
     "memory_ladder",
     "memory_command",
+    "replay_command",
+    "schema_command",
     "check_command",
     "cli",
     "pytest_plugin",

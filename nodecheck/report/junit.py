@@ -34,7 +34,7 @@ def render(run: Run) -> str:
         _suite(root, _LOADING, run.started, cases)
     for count in ("tests", "failures", "errors", "skipped"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
-    root.set("time", _seconds(math.fsum(float(suite.get("time", "0")) for suite in root)))
+    root.set("time", _seconds(sum(float(suite.get("time", "0")) for suite in root)))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
 
@@ -53,7 +53,7 @@ def _suite(
         "failures": str(sum(s in _FAILED for s in statuses)),
         "errors": str(statuses.count(Status.ERROR)),
         "skipped": str(sum(s in _NO_VERDICT for s in statuses)),
-        "time": _seconds(math.fsum(float(case.get("time", "0")) for case, _ in cases)),
+        "time": _seconds(sum(float(case.get("time", "0")) for case, _ in cases)),
     }
     moment = _moment(started)
     suite = ElementTree.SubElement(root, "testsuite", attributes | ({"timestamp": moment} if moment else {}))

@@ -178,6 +178,12 @@ def test_a_long_text_is_cut():
     assert len(made.find("failure").text) < 25_000
 
 
+@pytest.mark.parametrize("seconds", [1.7e308, math.inf, -1.0, math.nan])
+def test_a_time_that_is_none_does_not_break_the_sum(seconds):
+    run = run_of([result("m", c, seconds=seconds) for c in ("constant-field", "gradient-class")])
+    assert math.isfinite(float(parsed(run).get("time")))
+
+
 def test_a_moment_is_written_in_utc_without_a_zone():
     (suite,) = parsed(run_of(right_results("m"), started="2025-03-04T10:12:44+01:00"))
     assert suite.get("timestamp") == "2025-03-04T09:12:44"

@@ -1,0 +1,19 @@
+"""`nodecheck schema`: the JSON Schema of what is written and of what is read."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["run", "config"]))
+def schema(what: str) -> None:
+    """Print the JSON Schema of run.json, or of the configuration ([tool.nodecheck] or nodecheck.toml)."""
+    from nodecheck import configuration, results
+
+    found = results.json_schema() if what == "run" else configuration.json_schema()
+    click.echo(json.dumps({"$schema": _DIALECT} | found, indent=2))
