@@ -102,14 +102,20 @@ def test_every_layer_has_a_result_of_every_check(mixed):
         assert list(by_check(mixed, card.name)) == ids
 
 
-@pytest.mark.parametrize("name", ["raises forward", "returns a trajectory", "exits"])
-def test_a_layer_whose_forward_pass_raises_costs_one_error(mixed, name):
-    assert [r.check for r in mixed.of_layer(name) if r.status is Status.ERROR] == ["forward-pass"]
+@pytest.mark.parametrize(("name", "first"), [("raises forward", "forward-pass"), ("exits", "adapter")])
+def test_a_layer_whose_forward_pass_raises_costs_one_error(mixed, name, first):
+    assert [r.check for r in mixed.of_layer(name) if r.status is Status.ERROR] == [first]
+
+
+def test_a_layer_of_which_the_adapter_returns_something_else_costs_one_failure(mixed):
+    wrong = [r for r in mixed.of_layer("returns a trajectory") if r.status is not Status.SKIPPED]
+    assert [(r.check, r.status) for r in wrong] == [("adapter", Status.FAILED)]
 
 
 @pytest.mark.parametrize("name", ["raises forward", "returns a trajectory", "exits", "returns nan"])
 def test_nothing_else_is_tried_on_a_layer_without_a_forward_pass(mixed, name):
-    assert {r.status for r in mixed.of_layer(name)[1:]} == {Status.SKIPPED}
+    checks = by_check(mixed, name)
+    assert {r.status for c, r in checks.items() if c not in ("adapter", "forward-pass")} == {Status.SKIPPED}
 
 
 @pytest.mark.parametrize("name", ["raises forward", "returns nan"])
@@ -126,8 +132,9 @@ def test_an_error_says_where_in_the_code_of_the_layer(mixed):
     assert "Raised in forward (tests/test_runner.py, line " in diagnosis
 
 
-def test_an_error_of_the_contract_keeps_its_advice(mixed):
-    assert "[-1]" in by_check(mixed, "returns a trajectory")["forward-pass"].reason
+def test_a_wrong_adapter_is_told_what_mends_it(mixed):
+    diagnosis = by_check(mixed, "returns a trajectory")["adapter"].diagnosis
+    assert "return adapt.last(y, time_axis=0) for y" in diagnosis
 
 
 def test_a_layer_that_returns_nan_fails_and_says_how_many(mixed):
@@ -273,7 +280,7 @@ def test_a_selection_takes_what_matches_and_what_that_needs(pattern):
     matching = [c for c in chosen if fnmatch.fnmatchcase(c.id, pattern)]
     assert matching
     assert {c.needs for c in matching} - {""} <= set(ids)
-    assert {c.id for c in chosen if c not in matching} <= {"forward-pass", "backward-pass"}
+    assert {c.id for c in chosen if c not in matching} <= {"adapter", "forward-pass", "backward-pass"}
 
 
 def test_a_selection_keeps_the_order_of_the_checks():
@@ -319,12 +326,12 @@ def test_what_needs_an_expected_failure_is_skipped_too():
         expected_failures={"forward-pass": "known"},
     )
     run = nodecheck.run(broken, **ONE)
-    assert [str(r.status) for r in run.results] == ["xfailed", "skipped"]
+    assert [str(r.status) for r in run.results] == ["inconclusive", "xfailed", "skipped"]
 
 
 def test_an_error_is_an_outcome_and_not_a_measurement():
     run = nodecheck.run(named("raises", raises_forward), **ONE)
-    assert (run.results[0].outcome, run.results[0].measurements) == (Outcome.ERROR, ())
+    assert (run.results[1].outcome, run.results[1].measurements) == (Outcome.ERROR, ())
 
 
 def test_adaptive_checks_are_not_asked_of_a_fixed_step_layer():

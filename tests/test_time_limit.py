@@ -40,5 +40,5 @@ def test_a_layer_that_never_ends_costs_one_error():
     plan = make_plan([card_of(layer)], profile="smoke", select="*", seed=0)
     results = list(examine(dataclasses.replace(plan, profile=quick), InProcess([layer], quick, 0)))
     errors = [r for r in results if r.status is Status.ERROR]
-    assert [(r.check, "did not end" in r.reason) for r in errors] == [("forward-pass", True)]
+    assert [(r.check, "did not end" in r.reason) for r in errors] == [("adapter", True)]
     assert {r.status for r in results} == {Status.ERROR, Status.SKIPPED}

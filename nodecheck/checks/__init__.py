@@ -1,5 +1,6 @@
 """The checks, in the order in which they run and are reported."""
 
+from nodecheck.checks.adapter import adapter
 from nodecheck.checks.adaptive import forward_tolerance, gradient_tolerance
 from nodecheck.checks.base import Check, Inconclusive, Refusal, Skip, Unsupported, attempt, check
 from nodecheck.checks.behaviour import batch_independence, evaluation_times, reverse_time
@@ -32,6 +33,7 @@ from nodecheck.checks.properties import constant_field_property, cotangent_linea
 from nodecheck.checks.reuse import interleaved_calls, repeated_use
 
 CHECKS: tuple[Check, ...] = (
+    adapter,
     forward_pass,
     backward_pass,
     determinism,

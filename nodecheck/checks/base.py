@@ -50,7 +50,7 @@ class Check:
     features
         What a problem must have for a failure to be able to show on it (adequacy).
     needs
-        Id of the check without which this one means nothing: "forward-pass" or "backward-pass".
+        Id of the check without which this one means nothing: "adapter", "forward-pass" or "backward-pass".
     profile
         The cheapest profile that includes it.
     alone

@@ -27,7 +27,7 @@ def resolution_of(layer: LayerUnderTest) -> float:
     theme="Contract",
     kind="contract",
     problems=(neural,),
-    needs="",
+    needs="adapter",
     cite="the contract of TorchLayer: y0 of shape (B, d) in, y1 of the same shape out",
 )
 def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:

@@ -4,10 +4,11 @@ from nodecheck.instruments.arrays import numpy_bytes
 from nodecheck.instruments.live import LiveBytes, live_bytes
 from nodecheck.instruments.products import Products
 from nodecheck.instruments.saved import SavedBytes, hooks_refused
-from nodecheck.instruments.trace import Call, Dynamics, Trace
+from nodecheck.instruments.trace import Call, CallError, Dynamics, Trace
 
 __all__ = [
     "Call",
+    "CallError",
     "Dynamics",
     "LiveBytes",
     "Products",

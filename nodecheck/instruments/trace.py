@@ -13,12 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nodecheck.problems import Problem
 
 Phase = Literal["forward", "backward"]
+
+
+class CallError(TypeError):
+    """The dynamics was called in another way than ``dynamics(t, y)``; says how, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,14 @@ class Dynamics(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.tensor(value, dtype=dtype)))
 
     def forward(self, t: Any, y: Tensor) -> Tensor:
-        """Return f(t, y), of the shape and dtype of `y`."""
+        """Return f(t, y), of the shape and dtype of `y`.
+
+        Raises
+        ------
+        CallError
+            If `y` is not a tensor, or `t` neither one time nor one for each member of the batch.
+        """
+        _require_time_and_state(t, y)
         self._record(t, y)
         # The dtype is named at once: a Python float would pass through the default dtype, float32.
         time = torch.as_tensor(t, dtype=y.dtype, device=y.device)
@@ -97,6 +109,23 @@ class Dynamics(nn.Module):
     def _record(self, t: Any, y: Tensor) -> None:
         dtype = t.dtype if isinstance(t, Tensor) else None
         self.trace.calls.append(Call(_number(t), dtype, y.dtype, tuple(y.shape), self.trace.phase))
+
+
+def _require_time_and_state(t: Any, y: Any) -> None:
+    """Raise `CallError` unless t can be a time and y a state; the commonest mistake is f(y, t)."""
+    times = t.numel() if isinstance(t, Tensor) else np.size(t)
+    if isinstance(y, Tensor) and (times == 1 or times == len(y if y.ndim else ())):
+        return
+    advice = "y is the second argument, a tensor of shape (..., d)"
+    if isinstance(t, Tensor) and times > 1 and (not isinstance(y, Tensor) or y.numel() in (1, len(t))):
+        advice = "they are in the other order: give a layer that calls f(y, t) adapt.swapped(dynamics)"
+    message = f"expected dynamics(t, y), got t as {_described(t)} and y as {_described(y)}; {advice}"
+    raise CallError(message)
+
+
+def _described(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"{type(value).__name__} of shape {tuple(shape)}"
 
 
 def _number(t: Any) -> float:

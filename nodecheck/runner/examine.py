@@ -11,7 +11,7 @@ from nodecheck.problems import Problem
 from nodecheck.profiles import Profile
 from nodecheck.results import LayerCard, Outcome, Result
 from nodecheck.runner.measure import blank
-from nodecheck.runner.plan import Plan, problems_of
+from nodecheck.runner.plan import Plan, preconditions, problems_of
 from nodecheck.runner.reproducer import reproducer
 
 # Runs one check on one problem of one layer, here or in another process, and never raises for the layer.
@@ -75,7 +75,7 @@ class Examination:
             return f"asked only of {check.applies_to} layers"
         if not within(check, self._plan.profile):
             return f"part of the {check.profile} profile"
-        for needed in (check.needs, "forward-pass" if check.needs else ""):
+        for needed in preconditions(check):
             if needed in self._broken:
                 return f"means nothing while {needed} fails"
         return ""

@@ -82,8 +82,16 @@ def selected(pattern: str) -> tuple[Check, ...]:
             f"--select must match the id of a check, got {pattern!r}; `nodecheck list checks` names them"
         )
         raise ValueError(message)
-    needed = {"forward-pass", *(check.needs for check in chosen)}
+    needed = {id_ for check in chosen for id_ in preconditions(check)}
     return tuple(check for check in CHECKS if check in chosen or check.id in needed)
+
+
+def preconditions(check: Check) -> tuple[str, ...]:
+    """Return the ids of the checks without which this one means nothing, the first of them first."""
+    if not check.needs:
+        return ()
+    (needed,) = (other for other in CHECKS if other.id == check.needs)
+    return (*preconditions(needed), needed.id)
 
 
 def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:

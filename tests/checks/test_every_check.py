@@ -59,6 +59,7 @@ ONE_STEP_TOO_MANY = layer(marching(rk4_step, extra=1))
 
 # check id, what is wrong, the layer, what the diagnosis must name
 CASES = [
+    ("adapter", "returns the first state", after(lambda y0, y1: y0 + 0 * y1), "adapt.last(y, time_axis=...)"),
     ("forward-pass", "returns NaN", after(lambda y0, y1: y1 * torch.nan), "12 of 12 entries"),
     ("forward-pass", "one entry is infinite", after(lambda y0, y1: y1 / (y1 != y1[0, 0])), "1 of 12 entries"),
     ("backward-pass", "gradient is NaN", pulling_back(lambda w: w * torch.nan), "y0"),

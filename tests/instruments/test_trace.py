@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from nodecheck.instruments import Dynamics
+from nodecheck.instruments import CallError, Dynamics
 from nodecheck.numerics import EPS, EPS_FLOAT32
 from nodecheck.problems import PROBLEMS, neural, spiral, time_linear
 
@@ -90,8 +90,28 @@ def test_of_different_times_in_a_batch_the_mean_is_recorded():
 
 
 def test_times_that_are_neither_one_nor_one_for_each_member_are_refused():
-    with pytest.raises(ValueError, match=r"shorter|longer"):
+    with pytest.raises(CallError, match=r"got t as Tensor of shape \(3,\) and y as Tensor of shape \(4, 3\)"):
         Dynamics(neural)(torch.zeros(3, dtype=torch.float64), Y)
+
+
+@pytest.mark.parametrize(
+    "t", [T, torch.tensor(T), torch.full((len(Y),), T), torch.full((len(Y), 1), T)], ids=str
+)
+def test_state_and_time_in_the_other_order_are_named(t):
+    with pytest.raises(CallError, match=r"the other order: give a layer that calls f\(y, t\) adapt.swapped"):
+        Dynamics(neural)(Y, t)
+
+
+def test_a_state_that_is_no_tensor_is_refused():
+    with pytest.raises(CallError, match="got t as float and y as ndarray of shape"):
+        Dynamics(neural)(T, neural.y0)
+
+
+def test_what_is_refused_is_no_call():
+    dynamics = Dynamics(neural)
+    with pytest.raises(CallError):
+        dynamics(Y, T)
+    assert dynamics.trace.calls == []
 
 
 @pytest.mark.parametrize("leading", [(), (1,), (5,), (3, 4), (2, 1, 3)], ids=str)
