@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Settings:
     seed: int
     jobs: int
     memory_limit: int
+    time_limit: float | None
     resume: bool
 
     @property
@@ -68,6 +69,9 @@ class Settings:
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted in this folder.")
 @click.option(
     "--memory-limit", metavar="GIB", type=click.FloatRange(min=1), help="Of one layer; half of the machine's."
+)
+@click.option(
+    "--time-limit", metavar="SECONDS", type=click.FloatRange(min=0.1), help="Of one check; by the profile."
 )
 @click.option("--strict", is_flag=True, help="Exit 1 also if a layer could not be verified.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of targets that cannot be loaded.")
@@ -127,6 +131,8 @@ def _run(settings: Settings, journal: Journal, *, debug: bool) -> tuple[Run, boo
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if settings.time_limit is not None:
+        plan = replace(plan, profile=replace(plan.profile, seconds=settings.time_limit))
     use_one_thread()
     results = [skipped_target(name, reason) for name, reason in loaded.missing.items()]
     # The page is drawn at the end; what draws it is imported while the layers are measured.

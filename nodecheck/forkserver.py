@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from multiprocessing.context import BaseContext
 
 _PRELOAD = "nodecheck.runner.preload"
+# On problems this small, threads only wait for each other; read by the libraries when they are loaded.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TARGETS_VARIABLE = "NODECHECK_PRELOADED_TARGETS"
 
 
@@ -25,6 +27,8 @@ def start(targets: Iterable[str] = ()) -> None:
         return
     from multiprocessing import forkserver
 
+    for variable in _ONE_THREAD:
+        os.environ.setdefault(variable, "1")
     os.environ[TARGETS_VARIABLE] = os.pathsep.join(targets)
     multiprocessing.get_context("forkserver").set_forkserver_preload([_PRELOAD])
     forkserver.ensure_running()

@@ -16,7 +16,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.layers.discovery import load_target
 from nodecheck.layers.loading import Loaded, load_targets
-from nodecheck.profiles import PROFILES
+from nodecheck.profiles import Profile
 from nodecheck.results import LayerCard
 from nodecheck.runner.journal import encode
 from nodecheck.runner.measure import blank, measure, raised
@@ -69,10 +69,10 @@ def describe(target: str) -> Loaded[LayerCard]:
         return load_targets((target,)).each(card_of)
 
 
-def measure_here(target: str, layer: str, check: str, problem: str, profile: str, seed: int) -> bytes:
+def measure_here(target: str, layer: str, check: str, problem: str, profile: Profile, seed: int) -> bytes:
     """Run one check on one problem of one layer, by name, and return the result as JSON."""
     chosen = next(c for c in CHECKS if c.id == check)
-    posed = next((p for p in problems_of(chosen, PROFILES[profile]) if p and p.name == problem), None)
+    posed = next((p for p in problems_of(chosen, profile) if p and p.name == problem), None)
     with _seen_to_exit():
         try:
             return encode(measure(chosen, posed, _layer(target, layer, profile, seed)))
@@ -81,7 +81,7 @@ def measure_here(target: str, layer: str, check: str, problem: str, profile: str
 
 
 @functools.lru_cache(maxsize=1)
-def _layer(target: str, name: str, profile: str, seed: int) -> LayerUnderTest:
+def _layer(target: str, name: str, profile: Profile, seed: int) -> LayerUnderTest:
     """Return the layer, whose runs stay here for all checks."""
     layer = next(x for x in load_target(target) if x.name == name)
-    return LayerUnderTest(layer, PROFILES[profile], seed)
+    return LayerUnderTest(layer, profile, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -123,13 +124,15 @@ class Isolation(AbstractContextManager["Isolation"]):
         """Return the result of a check; a child that is lost costs this one, and says what is known."""
         running = self._child_of(card.name)
         name = problem.name if problem is not None else ""
-        arguments = (card.target, card.name, check.id, name, self._profile.name, self._seed)
+        arguments = (card.target, card.name, check.id, name, self._profile, self._seed)
+        clock = time.perf_counter()
         try:
             line = running.call(child.measure_here, *arguments, seconds=self._profile.seconds)
         except Lost as error:
             printed = running.output.take()
-            nothing = blank(card.name, check, problem, self._seed)
-            return replace(nothing, reason=f"The layer {error}.", title=check.failure_title, output=printed)
+            nothing = replace(blank(card.name, check, problem, self._seed), title=check.failure_title)
+            seconds = time.perf_counter() - clock
+            return replace(nothing, reason=f"The layer {error}.", output=printed, seconds=seconds)
         return replace(decode(line), output=running.output.take())
 
     def _child_of(self, layer: str) -> Child:

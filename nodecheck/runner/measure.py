@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from nodecheck.checks import Check, Inconclusive, Skip, Unsupported
-from nodecheck.layers import LayerUnderTest, TorchLayer
+from nodecheck.layers import LayerError, LayerUnderTest, TorchLayer
 from nodecheck.problems import Problem
 from nodecheck.profiles import Profile
 from nodecheck.reference import ReferenceFailure
@@ -102,6 +102,8 @@ def raised(nothing: Result, check: Check, error: BaseException) -> Result:
 
 
 def _where(error: BaseException) -> str:
+    if isinstance(error, LayerError):
+        return ""  # ours, about what the layer returned: the message says it all
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_ours(f.filename)]
     if not frames:
         return "Raised in nodecheck itself, not in the layer: please report it."
