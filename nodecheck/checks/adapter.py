@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,17 +10,18 @@ import torch
 from nodecheck.checks.answers import ask, explain_answer
 from nodecheck.checks.base import Inconclusive, Refusal, attempt, check
 from nodecheck.checks.exactness import identity_bound
+from nodecheck.checks.handed_over import (
+    FEWER_STEPS,
+    N_STEPS,
+    explain_interval,
+    explain_resolution,
+    on_constant_field,
+)
 from nodecheck.layers import Array, ForwardRun, LayerUnderTest
 from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, at_least, at_most
 
-_N_STEPS, _FEWER = 16, 8
-_TOLERANCE, _TIGHTER_TOLERANCE, _TIGHT_TOLERANCE = 1e-3, 1e-4, 1e-6
-# Resolutions that mean something as step sizes: 12, 23 and 45 steps, or 11, 22 and 44, of the interval 1.4.
-_STEPS = (0.125, 0.0625, 0.03125)
-# Half the step is twice the evaluations, less what a shorter last step and a start cost: 45/23 at least.
-_TWICE = 1.75
-_ELSEWHERE = constant.with_interval(-0.6, 0.1)
+_TOLERANCES = (1e-3, 1e-4, 1e-6)  # the tightest is asked for only where the others make no difference
 
 
 @check(
@@ -50,19 +49,19 @@ def adapter(layer: LayerUnderTest, problem: Problem) -> Evidence:
     A failure reads: `build` returns a tensor of shape (17, 4, 3) for y0 of shape (4, 3). Axis 0 of y, of size
     17, is time (its first entry is y0): return adapt.last(y, time_axis=0) for y.
     """
-    resolution = _TOLERANCE if layer.adaptive else _N_STEPS
+    resolution = _TOLERANCES[0] if layer.adaptive else N_STEPS
     outcome = attempt(lambda: layer.solve(problem, resolution))
     if isinstance(outcome, Refusal):
         answer = ask(layer.claims, problem, resolution)
-        mistake = explain_answer(layer.claims, answer)
+        mistake = explain_answer(layer.claims, answer, problem)
         if not mistake:
             message = f"the layer itself raises {outcome}"
             raise Inconclusive(message)
         return _evidence(layer, len(answer.calls), mistake)
     looks: tuple[Callable[[], str], ...] = (
         lambda: _explain_state(layer, problem, outcome),
-        lambda: _explain_resolution(layer, problem),
-        lambda: _explain_interval(layer),
+        lambda: explain_resolution(layer, problem),
+        lambda: explain_interval(layer),
         lambda: _explain_arrangement(layer),
     )
     mistake = next(filter(None, (look() for look in looks)), "")
@@ -101,7 +100,7 @@ def _explain_state(layer: LayerUnderTest, problem: Problem, run: ForwardRun) -> 
 def _same_without_the_dynamics(layer: LayerUnderTest, problem: Problem) -> bool:
     """Whether other parameters leave y1 as it is: then the calls have not only escaped the trace."""
     other = problem.replace(params={name: value / 2 for name, value in problem.params.items()})
-    resolution = _TOLERANCE if layer.adaptive else _N_STEPS
+    resolution = _TOLERANCES[0] if layer.adaptive else N_STEPS
 
     def final_state(p: Problem) -> Array:
         torch.manual_seed(layer.seed)  # a network that `build` makes itself has the same weights then
@@ -110,75 +109,13 @@ def _same_without_the_dynamics(layer: LayerUnderTest, problem: Problem) -> bool:
     return attempt(lambda: np.array_equal(final_state(problem), final_state(other))) is True
 
 
-def _explain_resolution(layer: LayerUnderTest, problem: Problem) -> str:
-    """Return whether the resolution is taken for a step size: then half of it costs twice as much.
-
-    With a number of steps it is the other way round, and no tolerance makes a constant field cost more: every
-    method is exact there.
-    """
-    few, many = (
-        (0, 0) if layer.adaptive else (layer.solve(problem, n).evaluations for n in (_FEWER, _N_STEPS))
-    )
-    if many > few:
-        return ""
-    counts = [_evaluations(layer, h) for h in _STEPS]
-    doubled = all(fine >= _TWICE * coarse for coarse, fine in itertools.pairwise(counts))
-    if not doubled or counts[0] < math.floor(constant.duration / _STEPS[0]):
-        return ""
-    name = layer.claims.resolution
-    seen = f"{name} = {', '.join(map(str, _STEPS))} cost {', '.join(map(str, counts))} evaluations"
-    advice = "give the layer adapt.step_size(t0, t1, n_steps)"
-    if layer.adaptive:
-        advice = f"pass it on as rtol and atol; for a layer without them call it n_steps and {advice}"
-    return f"`{name}` is taken for a step size ({seen}): {advice}."
-
-
-def _evaluations(layer: LayerUnderTest, resolution: float) -> int:
-    """Return what a resolution costs that a layer may refuse as well: nothing then."""
-    solution = attempt(lambda: layer.fresh(constant, resolution))
-    return 0 if isinstance(solution, Refusal) else len(solution.trace.calls)
-
-
-def _explain_interval(layer: LayerUnderTest) -> str:
-    """Return whether t0 and t1 are swapped, or neither of them has any effect.
-
-    One of the two alone may be lost in the layer as well as in the adapter: that is left to other checks.
-    """
-    here, elsewhere = (_on(layer, problem) for problem in (constant, _ELSEWHERE))
-    if here is None or elsewhere is None or not here.calls:
-        return ""
-    times = [call.t for call in here.calls]
-    if times == [call.t for call in elsewhere.calls] and np.array_equal(here.y1, elsewhere.y1):
-        return (
-            f"t0 and t1 have no effect: for [{constant.t0}, {constant.t1}] and for [{_ELSEWHERE.t0}, "
-            f"{_ELSEWHERE.t1}] the layer looks at times in [{min(times):.4g}, {max(times):.4g}]. "
-            f"Pass them on; give adapt.over_unit_interval(dynamics, t0, t1) to a layer on [0, 1] only."
-        )
-    elapsed = (here.y1 - constant.y0) / constant.params["c"]
-    # A layer with a wrong sign goes from t0 to t1, or away from t0; here t1 is left and t0 reached, exactly.
-    runs_back = _nearer(times[0], constant.t1, constant.t0) and _nearer(times[-1], constant.t0, constant.t1)
-    if runs_back and np.max(np.abs(elapsed + constant.duration)) <= identity_bound(layer, constant, _N_STEPS):
-        return "t0 and t1 are swapped: the layer integrates from t1 back to t0. Pass t0 as the start."
-    return ""
-
-
-def _nearer(t: float, this: float, that: float) -> bool:
-    return abs(t - this) < abs(t - that)
-
-
-def _on(layer: LayerUnderTest, problem: Problem) -> ForwardRun | None:
-    """Return a run on a constant field, or None if the layer raises there."""
-    run = attempt(lambda: layer.solve(problem, _TIGHT_TOLERANCE if layer.adaptive else _N_STEPS))
-    return None if isinstance(run, Refusal) else run
-
-
 def _explain_arrangement(layer: LayerUnderTest) -> str:
     """Return whether the right numbers come back in the wrong places."""
-    run = _on(layer, constant)
+    run = on_constant_field(layer)
     if run is None:
         return ""
     mixed = (constant.y0 + constant.duration * constant.params["c"]).T.reshape(constant.y0.shape)
-    if not np.max(np.abs(run.y1 - mixed)) <= identity_bound(layer, constant, _N_STEPS):
+    if not np.max(np.abs(run.y1 - mixed)) <= identity_bound(layer, constant, N_STEPS):
         return ""
     return (
         "`build` returns the entries of the final state in another order: a state of shape (d, B) is "
@@ -191,10 +128,13 @@ def _facts(layer: LayerUnderTest, problem: Problem, run: ForwardRun) -> dict[str
     facts = {}
     if run.y1.dtype != np.float64:
         facts["dtype of y1"] = f"{run.y1.dtype}, although y0 is float64"
-    resolutions = (_TOLERANCE, _TIGHTER_TOLERANCE, _TIGHT_TOLERANCE) if layer.adaptive else (_FEWER, _N_STEPS)
-    # Without a list: the tightest tolerance is asked for only where the others make no difference.
-    again = (layer.solve(problem, resolution) for resolution in resolutions)
-    if all(r.evaluations == run.evaluations and np.array_equal(r.y1, run.y1) for r in again):
+    resolutions = _TOLERANCES if layer.adaptive else (FEWER_STEPS, N_STEPS)
+
+    def all_the_same() -> bool:
+        again = (layer.solve(problem, resolution) for resolution in resolutions)
+        return all(r.evaluations == run.evaluations and np.array_equal(r.y1, run.y1) for r in again)
+
+    if attempt(all_the_same) is True:
         tried = ", ".join(f"{resolution:g}" for resolution in resolutions)
         facts["resolution"] = f"cannot be changed: {layer.claims.resolution} = {tried} give the same"
     return facts

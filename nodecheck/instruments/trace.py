@@ -113,10 +113,10 @@ class Dynamics(nn.Module):
 
 def _require_time_and_state(t: Any, y: Any) -> None:
     """Raise `CallError` unless t can be a time and y a state; the commonest mistake is f(y, t)."""
-    times = t.numel() if isinstance(t, Tensor) else np.size(t)
+    times = t.numel() if isinstance(t, Tensor) else 1 if isinstance(t, float) else np.size(t)
     if isinstance(y, Tensor) and (times == 1 or times == len(y if y.ndim else ())):
         return
-    advice = "y is the second argument, a tensor of shape (..., d)"
+    advice = "y is a tensor of shape (..., d), t one time or one for each member of the batch"
     if isinstance(t, Tensor) and times > 1 and (not isinstance(y, Tensor) or y.numel() in (1, len(t))):
         advice = "they are in the other order: give a layer that calls f(y, t) adapt.swapped(dynamics)"
     message = f"expected dynamics(t, y), got t as {_described(t)} and y as {_described(y)}; {advice}"

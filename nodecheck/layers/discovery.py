@@ -24,7 +24,8 @@ _SNIPPET = """\
         name="mine",
         build=lambda dynamics, t0, t1, n_steps: {name}(dynamics, t0, t1, n_steps),
         order=None, adjoint=None, memory=None,  # claims; None = measure it and tell me
-    )"""
+    )
+    # nodecheck.adapt helps with f(y, t), time grids, step sizes, trajectories and flat parameters"""
 
 
 def load_target(target: str) -> tuple[TorchLayer, ...]:

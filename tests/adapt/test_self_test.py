@@ -146,6 +146,28 @@ def test_what_a_layer_raises_decides_nothing_about_the_adapter(build, raised):
         evidence(TorchLayer("raises", build))
 
 
+def refuses_eight_steps(dynamics, t0, t1, n_steps):
+    if n_steps < 10:
+        msg = "n_steps must be ten at least"
+        raise ValueError(msg)
+    return lambda y0: march(dynamics, equal_steps(t0, t1, n_steps), y0)[-1]
+
+
+def test_a_layer_that_refuses_few_steps_passes():
+    found = evidence(TorchLayer("refuses", refuses_eight_steps))
+    assert (violated(found), dict(found.facts)) == ([], {})
+
+
+def counts_wrongly(dynamics, t0, t1, tol):
+    """An adaptive layer with a mistake of its own, of the same words as an adapter's."""
+    return lambda y0: [dynamics(t0, y0) for _ in range((t1 - t0) / 0.1)][-1]
+
+
+def test_an_adaptive_layer_that_counts_wrongly_is_not_said_to_take_the_tolerance_for_a_number():
+    with pytest.raises(Inconclusive, match="cannot be interpreted as an integer"):
+        evidence(TorchLayer("counts", counts_wrongly))
+
+
 def in_float32(dynamics, t0, t1, n_steps):
     return lambda y0: march(dynamics, equal_steps(t0, t1, n_steps), y0)[-1].float()
 

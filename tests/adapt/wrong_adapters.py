@@ -68,6 +68,15 @@ def own_network(dynamics, t0, t1, n_steps):
     return WithSteps(lambda t, y: net(y), t0, t1, n_steps)
 
 
+class CalledWithTimes(nn.Module):
+    def __init__(self, dynamics):
+        super().__init__()
+        self.dynamics = dynamics
+
+    def forward(self, y0, t):
+        return march(self.dynamics, t, y0)[-1]
+
+
 def with_tol(read):
     """Return an adaptive adapter, of a layer that takes a step size or a number of steps."""
 
@@ -126,6 +135,22 @@ BUILDS = {
         returning(lambda f, y0, t: odeint_time_first(f, y0, t).flip(0)),
         "(its last entry is y0): return y.select(0, 0) for y.",
     ),
+    "a trajectory of as many times as members": (
+        lambda dynamics, t0, t1, n_steps: lambda y0: odeint_batch_first(dynamics, y0, adapt.grid(t0, t1, 3)),
+        "(4, 4, 3) for y0 of shape (4, 3). Axis 1 of y, of size 4, is time (its first entry is y0)",
+    ),
+    "a trajectory of as many times as components": (
+        lambda dynamics, t0, t1, n_steps: lambda y0: odeint_time_last(dynamics, y0, adapt.grid(t0, t1, 2)),
+        "(4, 3, 3) for y0 of shape (4, 3). Axis 2 of y, of size 3, is time (its first entry is y0)",
+    ),
+    "a trajectory in float32": (
+        returning(lambda f, y0, t: odeint_time_first(f, y0, t).float()),
+        "adapt.last(y, time_axis=0)",
+    ),
+    "a tuple of a tuple": (
+        returning(lambda f, y0, t: (odeint_with_times(f, y0, t), "done")),
+        "adapt.last(y[0][1], time_axis=0)",
+    ),
     "times and trajectory": (
         returning(odeint_with_times),
         "an object of type tuple of 2 for y0 of shape (4, 3). Axis 0 of y[1], of size 17, is time "
@@ -164,6 +189,18 @@ BUILDS = {
         returning(lambda f, y0, t: march(f, t, y0)),
         "the states at all times. Return y[-1] for y.",
     ),
+    "a tuple of states": (
+        returning(lambda f, y0, t: tuple(march(f, t, y0))),
+        "the states at all times. Return y[-1] for y.",
+    ),
+    "first state, last state and extras": (
+        returning(lambda f, y0, t: (y0, march(f, t, y0)[-1], "done")),
+        "return y[1] for y",
+    ),
+    "state and velocity": (
+        returning(lambda f, y0, t: (march(f, t, y0)[-1], f(t[-1], y0))),
+        "return y[0] for y",
+    ),
     "integers": (returning(lambda f, y0, t: march(f, t, y0)[-1].long()), "a tensor of int64"),
     "(d, B)": (of_components_first(lambda x, y0: x), "batch and components are swapped. Return y.mT"),
     "(d, B) reshaped": (
@@ -179,6 +216,14 @@ BUILDS = {
     "no function": (
         lambda dynamics, t0, t1, n_steps: None,
         "`build` returns None; it has to return a function",
+    ),
+    "a function of y0 and t": (
+        lambda dynamics, t0, t1, n_steps: lambda y0, t: march(dynamics, t, y0)[-1],
+        "What `build` returns cannot be called with y0 alone",
+    ),
+    "a module called with y0 and t": (
+        lambda dynamics, t0, t1, n_steps: CalledWithTimes(dynamics),
+        "for instance `lambda y0: layer(y0, t)`",
     ),
     "an argument too few": (
         lambda dynamics, t0, t1, n_steps: WithSteps(dynamics, t0, t1),
