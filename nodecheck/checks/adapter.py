@@ -72,12 +72,11 @@ def adapter(layer: LayerUnderTest, problem: Problem) -> Evidence:
 def _evidence(
     layer: LayerUnderTest, evaluations: int, mistake: str, facts: dict[str, str] | None = None
 ) -> Evidence:
-    measurements = (
-        at_most("mistakes in build", bool(mistake), 0),
-        at_least("evaluations of the dynamics", evaluations, 1, "calls"),
-    )
+    measurements = [at_most("mistakes in build", bool(mistake), 0)]
+    if evaluations or mistake:  # otherwise the layer works on a copy, whose calls are not seen
+        measurements.append(at_least("evaluations of the dynamics", evaluations, 1, "calls"))
     diagnosis = f"In the adapter of {layer.name!r}: {mistake}" if mistake else ""
-    return Evidence(measurements, diagnosis, facts=facts or {})
+    return Evidence(tuple(measurements), diagnosis, facts=facts or {})
 
 
 def _explain_state(layer: LayerUnderTest, problem: Problem, run: ForwardRun) -> str:

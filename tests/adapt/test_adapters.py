@@ -7,8 +7,10 @@ import inspect
 import public_layers
 import pytest
 from adapters import BUILDS, LAYERS
+from torch import nn
 
 import nodecheck
+from nodecheck import ODELayer, TorchLayer, adapt
 from nodecheck.results import Status
 
 SELECTIONS = ("*-order", "constant-field*", "gradient-completeness", "reverse-time", "time-precision")
@@ -33,6 +35,17 @@ def test_a_right_layer_of_any_shape_passes(layer):
     allowed = {Status.PASSED, Status.INCONCLUSIVE} if layer.name == CANNOT_BE_REFINED else {Status.PASSED}
     assert judged == allowed
     assert {found[c].status for c in ("constant-field", "gradient-completeness")} == {Status.PASSED}
+
+
+@pytest.mark.parametrize("adjoint", ["continuous", "discrete", "checkpointed"])
+def test_an_adjoint_finds_the_parameters_behind_views(adjoint):
+    def build(dynamics, t0, t1, n_steps):
+        f = adapt.subclass(adapt.swapped(adapt.swapped(dynamics)), nn.Module)
+        return ODELayer(f, t0, t1, n_steps, solver="heun", adjoint=adjoint)
+
+    found = results(TorchLayer("behind views", build, order=2), "gradient-*")
+    assert found["gradient-completeness"].status is Status.PASSED
+    assert found["gradient-order"].status is Status.PASSED
 
 
 def with_a_step_too_many(f, times, y):
