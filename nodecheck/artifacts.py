@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,8 @@ RECORD = "run.json"
 PAGE = "index.html"
 # What a reader or a continuous integration service opens, and the module whose `render` makes it.
 _VIEWS = {
+    "junit.xml": "nodecheck.report.junit",
+    "summary.md": "nodecheck.report.markdown",
     PAGE: "nodecheck.report.html",
 }
 
@@ -39,6 +43,20 @@ def write_views(run: Run, folder: Path) -> Iterator[str]:
             replace_file(folder / name, text.encode("utf-8"))
         except OSError as error:
             yield f"{folder / name} could not be written ({error.strerror})"
+
+
+def tell_github(run: Run) -> None:
+    """Under GitHub Actions, annotate the lines of a workflow and append the summary of its step."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from nodecheck.report import annotations, markdown
+
+    sys.stdout.write(annotations.render(run))
+    sys.stdout.flush()
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with contextlib.suppress(OSError), open(summary, "a", encoding="utf-8") as file:
+            file.write(markdown.render(run))
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -47,6 +47,7 @@ LAYERS = (
     "memory_command",
     "replay_command",
     "schema_command",
+    "settings",
     "check_command",
     "cli",
     "pytest_plugin",

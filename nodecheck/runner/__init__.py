@@ -68,10 +68,14 @@ def run(
 
 
 def assemble(plan: Plan, results: Iterable[Result], **details: Any) -> Run:
-    """Return the run that consists of these results; `details` are further attributes of `Run`."""
-    results = tuple(results)  # an iterator is exhausted before the clock is read
+    """Return the run that consists of these results; `details` are further attributes of `Run`.
+
+    Layers come in the order of the plan, whichever was ready first.
+    """
+    place = {card.name: k for k, card in enumerate(plan.cards)}
+    ordered = tuple(sorted(results, key=lambda result: place.get(result.layer, -1)))
     return Run(
-        results=results,
+        results=ordered,
         seconds=(datetime.now(UTC) - plan.started).total_seconds(),
         layers=plan.cards,
         profile=plan.profile.name,

@@ -1,0 +1,142 @@
+"""What holds for a run of `nodecheck check`: the command line, else the configuration, else the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nodecheck import __version__
+from nodecheck.commands import folder_name
+
+if TYPE_CHECKING:
+    from nodecheck.configuration import Configuration
+    from nodecheck.results import LayerCard
+
+_GIBIBYTE = 2**30
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for.
+
+    Attributes
+    ----------
+    targets, profile, select, seed
+        What is run.
+    folder
+        Where everything is written.
+    jobs
+        How many layers at a time.
+    memory_limit
+        Bytes that the process of one layer may allocate.
+    time_limit
+        Seconds of one check; None: as the profile says.
+    strict
+        Whether a layer that could not be verified counts as wrong.
+    resume, debug
+        As on the command line.
+    configuration
+        The configuration, for what it expects of the layers.
+    every_layer
+        Whether the targets are those of the configuration.
+    """
+
+    targets: tuple[str, ...]
+    profile: str
+    select: str
+    seed: int
+    folder: Path
+    jobs: int
+    memory_limit: int
+    time_limit: float | None
+    strict: bool
+    resume: bool
+    debug: bool
+    configuration: Configuration
+    every_layer: bool
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes two runs the same, for --resume."""
+        names = ("profile", "select", "seed")
+        return {
+            "targets": list(self.targets),
+            **{name: getattr(self, name) for name in names},
+            "version": __version__,
+        }
+
+
+def settle(context: click.Context, targets: tuple[str, ...], **given: Any) -> Settings:
+    """Return the settings of a run; `given` are the parameters of the command.
+
+    Raises
+    ------
+    click.UsageError
+        If the configuration is not written as it should be, or there is no target.
+    """
+    from nodecheck.configuration import ConfigurationError, load_configuration
+
+    try:
+        configuration = load_configuration(Path.cwd())
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    default = click.core.ParameterSource.DEFAULT
+    for name, value in configuration.options.items():
+        if name in given and context.get_parameter_source(name) is default:
+            given[name] = value
+    chosen = targets or configuration.table.targets
+    if not chosen:
+        message = (
+            "expected a TARGET, got none, and no configuration names any; "
+            "name one, for instance odelayer or mylib/nodecheck_layers.py:LAYERS"
+        )
+        raise click.UsageError(message, context)
+    folder = Path(given.pop("output") or Path("reports") / folder_name(chosen))
+    limit = _bytes(given.pop("memory_limit"), given["jobs"])
+    return Settings(
+        chosen,
+        folder=folder,
+        memory_limit=limit,
+        configuration=configuration,
+        every_layer=not targets,
+        **given,
+    )
+
+
+def _bytes(gibibytes: float | None, jobs: int) -> int:
+    """Return the memory limit of a layer: by default, all layers at a time may use half of the machine."""
+    import psutil
+
+    return int(gibibytes * _GIBIBYTE) if gibibytes else psutil.virtual_memory().total // 2 // jobs
+
+
+def with_expectations(cards: Sequence[LayerCard], settings: Settings) -> tuple[LayerCard, ...]:
+    """Return the layers with what the configuration expects of them, which goes before their own word.
+
+    Raises
+    ------
+    click.UsageError
+        If an entry has expired, or is about nothing that there is.
+    """
+    from nodecheck.checks import CHECKS
+    from nodecheck.configuration import ConfigurationError, expectations
+
+    try:
+        found = expectations(
+            settings.configuration,
+            cards,
+            date.today(),
+            checks=[check.id for check in CHECKS],
+            every_layer=settings.every_layer,
+        )
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    return tuple(
+        replace(card, expected_failures={**card.expected_failures, **found.get(card.name, {})})
+        for card in cards
+    )
