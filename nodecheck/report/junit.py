@@ -81,6 +81,8 @@ def _case(result: Result) -> ElementTree.Element:
         _because(case, "failure", result.status, message, "")
     elif result.status is Status.FAILED:
         _because(case, "failure", result.status, words.statement(result), _explained(result))
+    if result.output:
+        ElementTree.SubElement(case, "system-out").text = clean(result.output)
     return case
 
 

@@ -86,6 +86,8 @@ def _finding(group: Group) -> str:
         lines.append(f"- and on {_names(group.problems[_MOST_PROBLEMS:])}")
     if first.reproducer:
         lines.append("\n" + folded("Lines that reproduce it", fenced(first.reproducer, "python")))
+    if first.output:
+        lines.append("\n" + folded("What the layer printed", fenced(first.output, "text")))
     return "\n".join(lines) + "\n"
 
 

@@ -51,7 +51,7 @@ def hostile_run(text: str) -> Run:
         Series("Gradient error", text, (0.1, 0.05), (1e-2, 1e-3), text, text, "points", True, 2.0),
     )
     common = {"problem": text, "theme": text, "kind": text, "cite": text, "diagnosis": text, "reason": text,
-              "facts": {text: text}, "reproducer": text, "series": curves}  # fmt: skip
+              "facts": {text: text}, "reproducer": text, "output": text, "series": curves}  # fmt: skip
     results = [
         Result(text, f"{text}{k}", outcome=outcome, title=text, expected=expected,
                measurements=(at_most(text, 1.0, limit, text),) if outcome is Outcome.MEASURED else (), **common)
@@ -68,6 +68,12 @@ def hostile_run(text: str) -> Run:
 
 def test_the_document_is_valid_html(text):
     html5lib.HTMLParser(strict=True).parse(text)
+
+
+def test_what_a_wrong_layer_printed_is_told_with_the_failure():
+    failed = result("layer", "constant-field", measurements=(at_most("error", 1.0, 0.5),), output="Killed: 9")
+    details = parsed(run_of([failed])).select_one(".finding").find("summary", string="What the layer printed")
+    assert "Killed: 9" in details.parent.get_text()
 
 
 def test_equal_runs_give_equal_documents(text):

@@ -49,6 +49,7 @@ REQUIRED = {
     "failure": {"message", "type"},
     "error": {"message", "type"},
     "skipped": {"message"},
+    "system-out": set(),
 }
 INSIDE = {
     "testsuites": ("testsuite",),
@@ -187,3 +188,8 @@ def test_a_time_that_is_none_does_not_break_the_sum(seconds):
 def test_a_moment_is_written_in_utc_without_a_zone():
     (suite,) = parsed(run_of(right_results("m"), started="2025-03-04T10:12:44+01:00"))
     assert suite.get("timestamp") == "2025-03-04T09:12:44"
+
+
+def test_what_the_layer_printed_is_the_output_of_its_case():
+    assert case(measurements=BAD, output="Killed: 9").findtext("system-out") == "Killed: 9"
+    assert case().find("system-out") is None
