@@ -19,6 +19,7 @@ _VERDICT_STYLES = {
     words.Word.APART: "bold green",
     words.Word.OUTDATED: "bold cyan",
     words.Word.UNVERIFIED: "bold yellow",
+    words.Word.UNREACHED: "bold red",
     words.Word.WRONG: "bold red",
 }
 _MOST_TOLD = 3  # failed checks of a layer told in full

@@ -37,10 +37,19 @@ class Word(StrEnum):
     APART = "right apart from expected failures"
     OUTDATED = "expectations out of date"
     UNVERIFIED = "NOT VERIFIED"
+    UNREACHED = "not judged"
     WRONG = "wrong"
 
 
-WORD_SYMBOLS = {Word.RIGHT: "✓", Word.APART: "~", Word.OUTDATED: "↑", Word.UNVERIFIED: "?", Word.WRONG: "✗"}
+WORD_SYMBOLS = {
+    Word.RIGHT: "✓",
+    Word.APART: "~",
+    Word.OUTDATED: "↑",
+    Word.UNVERIFIED: "?",
+    Word.UNREACHED: "✗",
+    Word.WRONG: "✗",
+}
+_ADAPTER = "adapter"  # the check that stands between nodecheck and a layer: its failure is not the layer's
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,8 @@ def verdict(run: Run, name: str) -> Verdict:
     wrong = [r for r in results if r.status in WRONG]
     expected = [r for r in results if r.status is Status.XFAILED]
     outdated = [r for r in results if r.status is Status.XPASSED]
+    if any(r.check == _ADAPTER and r.status is Status.FAILED for r in wrong):
+        return Verdict(name, Word.UNREACHED, "not judged: its adapter has to be mended first")
     if wrong:
         return Verdict(name, Word.WRONG, f"wrong: {_failures(wrong)}, first cause: {_cause(wrong[0])}")
     if outdated:

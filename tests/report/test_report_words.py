@@ -13,7 +13,7 @@ from sample_runs import card, realistic_run, replaced, result, right_results, ru
 from nodecheck.report import words
 from nodecheck.report.anchors import anchor
 from nodecheck.report.numbers import clean, duration, moment, number, sentence, shorten, span
-from nodecheck.results import Outcome, at_least, at_most
+from nodecheck.results import Outcome, Result, at_least, at_most
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,32 @@ def test_a_wrong_layer_is_told_with_its_first_cause():
     assert text.startswith(
         "wrong: 2 checks failed and 1 check ended in an error, first cause: Constant field is not"
     )
+
+
+def through_a_wrong_adapter(outcome=Outcome.MEASURED):
+    first = Result(
+        "mine",
+        "adapter",
+        "",
+        outcome,
+        "Layer cannot be reached",
+        measurements=(at_most("mistakes", 1.0, 0.0),),
+    )
+    return run_of(
+        [first, result("mine", "constant-field", outcome=Outcome.SKIPPED, measurements=(), reason="why")]
+    )
+
+
+def test_a_layer_behind_a_wrong_adapter_is_not_called_wrong():
+    assert (
+        words.verdict(through_a_wrong_adapter(), "mine").text
+        == "not judged: its adapter has to be mended first"
+    )
+    assert words.run_verdict(through_a_wrong_adapter()) == "The layer is not judged"
+
+
+def test_a_layer_that_hangs_at_once_is_called_wrong():
+    assert words.verdict(through_a_wrong_adapter(Outcome.ERROR), "mine").word is words.Word.WRONG
 
 
 def test_expected_failures_are_set_apart():
