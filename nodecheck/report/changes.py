@@ -98,8 +98,10 @@ def _verdicts(pairs: list[tuple[Result | None, Result]]) -> Iterator[Difference]
     for before, after in pairs:
         change = _change(before.status if before else None, after.status)
         if change is not None:
-            was = status_word(before.status) if before else "not there before"
-            yield Difference(change, after.layer, after.check, after.problem, f"{was}, now {_now(after)}")
+            text = _now(after)
+            if before is None or before.status is not after.status:
+                text = f"{status_word(before.status) if before else 'not there before'}, now {text}"
+            yield Difference(change, after.layer, after.check, after.problem, text)
 
 
 def _change(before: Status | None, after: Status) -> Change | None:

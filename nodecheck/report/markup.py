@@ -9,7 +9,11 @@ from nodecheck.report.numbers import clean, plural, shorten
 
 # What GitHub shows of a step summary: one byte more, and it shows nothing.
 STEP_SUMMARY_BYTES = 1024 * 1024
-_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~=:$^])")
+# What acts on the text around it; what makes a list, a heading or a rule of a line; what becomes a link or an
+# emoji.  Everything else stays as it is, for those who read the file itself.
+_ACTIVE = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_LEADING = re.compile(r"^(\d+(?=[.)])|(?=[#+=-]))")
+_LINKED = re.compile(r":(?=//|[\w+-]+:)|(?<=www)\.", re.IGNORECASE)
 _LONGEST_TEXT = 4000
 _LONGEST_NAME = 120
 _ROOM_FOR_NOTE = 300
@@ -23,8 +27,9 @@ def prose(text: str, *, lines: bool = False) -> str:
 
 def _escape(line: str) -> str:
     plain = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = _LINKED.sub(r"\\\g<0>", _ACTIVE.sub(r"\\\g<0>", plain))
     # GitHub turns @name into a mention of a person, after entities are resolved: an empty comment parts them.
-    return _PUNCTUATION.sub(r"\\\1", plain).replace("@", "@<!-- -->")
+    return _LEADING.sub(r"\1\\", plain).replace("@", "@<!-- -->")
 
 
 def code(name: str, length: int = _LONGEST_NAME) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from bs4 import BeautifulSoup
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from sample_runs import card, large_run, realistic_run, result, right_results, run_of
 
@@ -46,6 +48,22 @@ def test_a_sentence_is_shown_as_it_is(text):
 def test_a_name_in_a_cell_is_shown_as_it_is(name):
     table = f"| a | b |\n|---|---|\n| {code(name)} | end |"
     assert [td.get_text() for td in page(table).find_all("td")] == [name, "end"]
+
+
+@given(st.text("*_~`|<>&#\\\\[]()!-+=.:$@ab1 \n"))
+def test_every_sentence_is_shown_as_it_is(text):
+    assert shown(prose(text)) == " ".join(text.split())
+
+
+@given(st.text("*_~`|<>&#\\\\[]()!-+=.:$@ab1 "))
+def test_every_name_in_a_cell_is_shown_as_it_is(name):
+    table = f"| a | b |\n|---|---|\n| {code(name)} | end |"
+    assert [td.get_text() for td in page(table).find_all("td")] == [" ".join(name.split()), "end"]
+
+
+def test_numbers_and_names_are_not_littered_with_backslashes():
+    text = "right: odeint_adjoint, order 3.98 (claimed 4), 3e-14 - 2"
+    assert prose(text) == text
 
 
 def test_a_person_is_not_mentioned():
