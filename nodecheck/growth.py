@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nodecheck.numerics import EPS_FLOAT32
+
 # From slow to fast: what a claim allows is itself and all before it.
 LAWS = ("constant", "log", "sqrt", "linear")
 SYMBOLS = {"constant": "O(1)", "log": "O(log n)", "sqrt": "O(√n)", "linear": "O(n)"}
@@ -44,11 +46,14 @@ class GrowthFit:
         By how much the AICc of each law lies above that of the best.
     rate, rate_error
         Coefficient of the best law (states per step for "linear") and its standard error.
+    residual
+        Root mean square distance of the counts from the best law, in states.
     """
 
     behind: Mapping[str, float]
     rate: float
     rate_error: float
+    residual: float
 
     @property
     def laws(self) -> tuple[str, ...]:
@@ -88,7 +93,10 @@ def states_held(sizes: Sequence[float], held: Sequence[float]) -> float:
 def fit_law(n: Sequence[float], states: Sequence[float]) -> GrowthFit:
     """Fit states = a + b shape(n) for every law and compare by AICc (Hurvich & Tsai, 1989).
 
-    A law whose rise over the ladder is below one state says the same as "constant" and is no rival to it.
+    A law says the same as "constant", and is no rival to it, where over the ladder it rises by one state at
+    most, or the counts do.
+    The law is that of many steps: where not all counts follow one to within a state, but all from some level
+    on do, those before are start-up (a multistep method that has not filled its history yet).
 
     Raises
     ------
@@ -98,14 +106,21 @@ def fit_law(n: Sequence[float], states: Sequence[float]) -> GrowthFit:
     if len(n) < FEWEST_LEVELS:
         message = f"a growth law needs {FEWEST_LEVELS} levels or more, got {len(n)}; lengthen the ladder"
         raise ValueError(message)
+    x, y = np.asarray(n, dtype=np.float64), np.asarray(states, dtype=np.float64)
+    fits = [_compare(x[first:], y[first:]) for first in range(len(n) - FEWEST_LEVELS + 1)]
+    return next((fit for fit in fits if fit.residual <= FLOOR_IN_STATES), fits[0])
+
+
+def _compare(n: np.ndarray, states: np.ndarray) -> GrowthFit:
+    """Return the fit to all of these counts."""
     scores: dict[str, float] = {}
-    fits: dict[str, tuple[float, float]] = {}
+    fits: dict[str, tuple[float, float, float]] = {}
     for law, shape in _SHAPES.items():
         x = np.array([shape(v) for v in n])
-        slope, error, variance = _line(x, np.asarray(states, dtype=np.float64))
-        grows = slope * float(np.ptp(x)) > FLOOR_IN_STATES
-        fits[law] = (slope, error)
-        scores[law] = _aicc(len(n), variance, 2 if law == "constant" else 3)
+        slope, error, square = _line(x, states)
+        grows = min(slope * float(np.ptp(x)), float(np.ptp(states))) > FLOOR_IN_STATES * (1 + EPS_FLOAT32)
+        fits[law] = (slope, error, math.sqrt(square))
+        scores[law] = _aicc(len(n), max(square, FLOOR_IN_STATES**2), 2 if law == "constant" else 3)
         if law != "constant" and not grows:
             scores[law] = math.inf
     best = min(scores, key=lambda law: scores[law])
@@ -114,14 +129,14 @@ def fit_law(n: Sequence[float], states: Sequence[float]) -> GrowthFit:
 
 
 def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Return slope, its standard error, and the mean square residual, of at least one state squared."""
+    """Return slope, its standard error, and the mean square residual."""
     spread = float(np.sum((x - x.mean()) ** 2))
     slope = float(np.sum((x - x.mean()) * y)) / spread if spread else 0.0
     residuals = y - y.mean() - slope * (x - x.mean())
     square = float(np.mean(residuals**2))
     freedom = max(1, len(x) - 2)
     error = math.sqrt(square * len(x) / freedom / spread) if spread else 0.0
-    return slope, error, max(square, FLOOR_IN_STATES**2)
+    return slope, error, square
 
 
 def _aicc(n: int, variance: float, parameters: int) -> float:

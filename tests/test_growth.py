@@ -37,12 +37,30 @@ def test_a_rise_of_less_than_one_state_is_constant():
     assert fit_law(LADDER, [5 + n / 100 for n in LADDER]).laws == ("constant",)
 
 
+def test_one_state_more_at_some_level_is_constant():
+    assert fit_law(LADDER, [30, 30, 30, 30, 31, 31]).laws == ("constant",)
+
+
 def test_memory_that_falls_is_constant():
     assert fit_law(LADDER, [5 - n / 100 for n in LADDER]).law == "constant"
 
 
 def test_counts_that_jump_about_leave_several_laws():
     assert len(fit_law(LADDER, [10, 30, 10, 30, 10, 30]).laws) > 1
+
+
+def test_a_history_that_fills_up_is_start_up_and_no_growth():
+    ladder = (*LADDER, 100, 144)
+    assert fit_law(ladder, [min(n, 16) for n in ladder]).laws == ("constant",)
+
+
+def test_start_up_takes_nothing_from_a_law_that_fits_everywhere():
+    ladder = (*LADDER, 2304, 10_000)
+    assert fit_law(ladder, [7 + 0.1 * math.sqrt(n) for n in ladder]).law == "sqrt"
+
+
+def test_the_distance_from_the_law_is_in_states():
+    assert fit_law(LADDER, [5, 15, 5, 15, 5, 15]).residual == pytest.approx(5, rel=0.1)
 
 
 def test_a_law_that_the_claim_allows_is_not_beyond_it():

@@ -7,23 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from nodecheck.checks.base import Inconclusive, Refusal, attempt
+from nodecheck.checks.base import Refusal, attempt
+from nodecheck.checks.levels import LADDER, abscissa, at_level, cost_of_an_evaluation
 from nodecheck.growth import FEWEST_LEVELS, FLOOR_IN_STATES, GrowthFit, fit_law, states_held
 from nodecheck.instruments import SavedBytes, hooks_refused, live_bytes, numpy_bytes
 from nodecheck.layers import LayerUnderTest, TorchLayer
-from nodecheck.layers.wide import WIDTHS, WideUse, wide
+from nodecheck.layers.wide import WIDTHS, WideUse
 from nodecheck.problems import Problem
 from nodecheck.profiles import Profile
 
-# Squares: a scheme with √n segments of √n steps then has no segment that is shorter than the others, and
-# its counts no jitter.  The same numbers are the lengths of the interval for adaptive layers.
-LADDER = (4, 9, 16, 25, 36, 64, 100, 144, 256, 576, 1296, 2304, 5184, 10_000)
-# Steps must follow from the length of the interval; how exactly they are placed does not matter.
-_LOOSE_TOLERANCE = 10.0**-3
-# At this tolerance a step of an embedded pair is about one unit long and costs four to seven evaluations.
-_LEVELS_PER_TIME = 2.0
-# The peak is that of a rejected step, and on short intervals none is rejected: start behind the first ones.
-_START_UP = 4.0
+# Whether there are NumPy arrays at all shows between the first level and this one: where only one is kept for
+# √n steps, the rise is three.
+_SCREENED = 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +31,7 @@ class Pass:
     backward: int | None
     evaluations: tuple[int, int]
     products: int
+    forward_times: tuple[float, ...]
     backward_times: tuple[float, ...]
     state_bytes: int
 
@@ -47,7 +43,8 @@ class Footprints:
     Attributes
     ----------
     n
-        Number of steps; of evaluations in the forward pass where those are not proportional to steps.
+        Number of steps; of evaluations in the forward pass where those are not proportional to steps, without
+        those of rejected steps where times tell them.
     saved, held, forward, backward
         States held for backward according to the saved-tensor hooks, states alive between the passes, and
         most states alive in each pass; None where it was not measured or, for `saved`, hooks are refused.
@@ -132,17 +129,8 @@ def measured_levels(
         yield level, passes
         enough = k + 1 >= FEWEST_LEVELS
         following = passes[0].evaluations[0] * (ladder[k + 1] / level if k + 1 < len(ladder) else 1.0)
-        if enough and following > evaluations:
+        if enough and following * cost_of_an_evaluation(layer) > evaluations:
             return
-
-
-def at_level(layer: TorchLayer, level: int, width: int) -> tuple[Problem, float]:
-    """Return the problem and the resolution of a level: so many steps, or an interval so long."""
-    return (
-        (wide(width, _START_UP + level / _LEVELS_PER_TIME), _LOOSE_TOLERANCE)
-        if layer.adaptive
-        else (wide(width), level)
-    )
 
 
 def summarise(
@@ -151,7 +139,7 @@ def summarise(
     """Return the footprints that measured levels amount to."""
     ladder = [level for level, _ in levels]
     wider = tuple(passes[-1] for _, passes in levels)
-    n, unit = _abscissa(layer, ladder, [p.evaluations[0] for p in wider])
+    n, unit = abscissa(layer, ladder, [p.evaluations[0] for p in wider], [p.forward_times for p in wider])
 
     def states(pick: Callable[[Pass], int | None]) -> tuple[float, ...] | None:
         found = [([p.state_bytes for p in passes], [pick(p) for p in passes]) for _, passes in levels]
@@ -169,21 +157,6 @@ def summarise(
         _array_states(layer, ladder, widths),
         wider,
     )
-
-
-def _abscissa(layer: TorchLayer, ladder: list[int], evaluations: list[int]) -> tuple[tuple[float, ...], str]:
-    """Return steps where evaluations are an affine function of them, else evaluations."""
-    if evaluations[-1] <= evaluations[0]:
-        message = (
-            f"the number of steps cannot be changed: asked for {ladder[0]} and for {ladder[-1]}, "
-            f"the layer evaluates the field {evaluations[0]} and {evaluations[-1]} times"
-        )
-        raise Inconclusive(message)
-    first, per_step = evaluations[0], (evaluations[1] - evaluations[0]) / (ladder[1] - ladder[0])
-    affine = all(e == first + per_step * (n - ladder[0]) for n, e in zip(ladder, evaluations, strict=True))
-    if affine and not layer.adaptive:
-        return tuple(map(float, ladder)), "steps"
-    return tuple(map(float, evaluations)), "evaluations"
 
 
 def measure(
@@ -217,9 +190,9 @@ def _measure(use: WideUse, *, live: bool, hooks: bool) -> Pass:
             use.backward(y1)
             backward = alive.peak
     trace = use.dynamics.trace
-    times = tuple(trace.times("backward"))
-    counts = (len(trace.times("forward")), len(times))
-    return Pass(saved, held, forward, backward, counts, use.products, times, use.state_bytes)
+    ahead, back = tuple(trace.times("forward")), tuple(trace.times("backward"))
+    counts = (len(ahead), len(back))
+    return Pass(saved, held, forward, backward, counts, use.products, ahead, back, use.state_bytes)
 
 
 @contextmanager
@@ -242,17 +215,17 @@ def garbage_kept() -> Iterator[None]:
 def _array_states(layer: TorchLayer, ladder: list[int], widths: tuple[int, int]) -> tuple[float, ...]:
     """Return the states held in NumPy arrays at each level.
 
-    Almost always none, so the middle of the ladder is looked at only if its ends differ.
+    Almost always none, so only two levels are looked at unless they differ by more than a state.
     """
 
-    def held(level: int) -> float:
-        found = [_array_bytes(layer, *at_level(layer, level, width)) for width in widths]
-        return states_held([size for size, _ in found], [count for _, count in found])
+    def held(level: int, width: int) -> tuple[int, int]:
+        return _array_bytes(layer, *at_level(layer, level, width))
 
-    few, many = held(ladder[0]), held(ladder[:FEWEST_LEVELS][-1])
-    if abs(many - few) <= FLOOR_IN_STATES:
+    (size, few), (_, many) = (held(level, widths[-1]) for level in (ladder[0], ladder[:_SCREENED][-1]))
+    if abs(many - few) <= FLOOR_IN_STATES * size:
         return (0.0,) * len(ladder)
-    return tuple(held(level) for level in ladder)
+    found = ([held(level, width) for width in widths] for level in ladder)
+    return tuple(states_held(*zip(*pairs, strict=True)) for pairs in found)
 
 
 def _array_bytes(layer: TorchLayer, problem: Problem, resolution: float) -> tuple[int, int]:

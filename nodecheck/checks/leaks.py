@@ -11,15 +11,14 @@ from torch import Tensor
 
 from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.footprints import garbage_kept
+from nodecheck.checks.levels import few_steps
 from nodecheck.growth import FLOOR_IN_STATES
 from nodecheck.instruments import live_bytes, numpy_bytes
 from nodecheck.layers import LayerUnderTest, TorchLayer
-from nodecheck.layers.wide import WIDTHS, WideUse, wide
+from nodecheck.layers.wide import WIDTHS, WideUse
 from nodecheck.results import Evidence, at_most
 
 _ITERATIONS, _WARM_UP = 20, 5
-_N_STEPS, _DURATION = 4, 1.0
-_LOOSE = 10.0**-3
 
 
 def _field_once(dynamics: object, t0: float, _t1: float, n_steps: int) -> object:  # noqa: ARG001
@@ -31,20 +30,20 @@ _CONTROL = TorchLayer("control", _field_once)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Loop:
-    """How a layer is used again and again."""
+class Growth:
+    """What a layer that is used again and again adds to memory with each use, in states.
 
-    backward: bool
-    collected: bool
+    Attributes
+    ----------
+    uncollected
+        While the garbage collector is off.
+    kept
+        When it has run: for good.
+    """
 
-    @property
-    def name(self) -> str:
-        """In words."""
-        what = "forward and backward" if self.backward else "forward only"
-        return f"{what}, {'garbage collected' if self.collected else 'no garbage collection'}"
-
-
-LOOPS = tuple(Loop(backward, collected) for backward in (False, True) for collected in (False, True))
+    name: str
+    uncollected: float
+    kept: float
 
 
 @check(
@@ -60,29 +59,35 @@ def memory_leak(layer: LayerUnderTest) -> Evidence:
     """Use one layer twenty times, and fit the slope of what is held after each use.
 
     With and without a backward pass, because graphs that are never walked must go too; with the garbage
-    collector off and on, which tells a reference cycle (an output kept as an attribute of ctx) from memory
-    that is kept for good (a list that remembers outputs).  Only the latter is a leak.  A cycle is freed, if
-    late, since the collector knows nothing of the megabytes behind it: it is named on the identity card.  A
-    slope may be one state in twenty uses; the same loop around the bare field must have none.
+    collector off, and after it has run, which tells a reference cycle (an output kept as an attribute of ctx)
+    from memory that is kept for good (a list that remembers outputs).  Only the latter is a leak.  A cycle is
+    freed, if late, since the collector knows nothing of the megabytes behind it: it is named on the identity
+    card.  A slope may be one state in twenty uses; the same loop around the bare field must have none.
     """
     bound = FLOOR_IN_STATES / _ITERATIONS
-    noise = max(_slope(_CONTROL, loop) for loop in LOOPS)
+    noise = max(max(growth.uncollected, growth.kept) for growth in _growths(_CONTROL))
     if not noise <= bound:
         message = f"the control without the layer already gains {noise:.3g} states a pass"
         raise Inconclusive(message)
-    slopes = {loop: _slope(layer.claims, loop) for loop in LOOPS}
+    growths = _growths(layer.claims)
     arrays = _array_slope(layer.claims)
     measurements = (
+        *(at_most(f"states kept per pass: {g.name}", g.kept, bound, "states") for g in growths),
         *(
-            at_most(f"states kept per pass: {loop.name}", s, bound if loop.collected else math.inf, "states")
-            for loop, s in slopes.items()
+            at_most(
+                f"states kept per pass until garbage is collected: {g.name}",
+                g.uncollected,
+                math.inf,
+                "states",
+            )
+            for g in growths
         ),
         at_most("states kept per pass in NumPy arrays", arrays, bound, "states"),
     )
-    kept = max([arrays, *(s for loop, s in slopes.items() if loop.collected)])
+    kept = max(arrays, *(g.kept for g in growths))
     if kept > bound:
         return Evidence(measurements, _explain(kept, arrays))
-    return Evidence(measurements, facts=_cycle(slopes, bound))
+    return Evidence(measurements, facts=_cycle(growths, bound))
 
 
 def _explain(kept: float, arrays: float) -> str:
@@ -90,57 +95,65 @@ def _explain(kept: float, arrays: float) -> str:
     return f"Each pass leaves {kept:.3g} states behind for good, {where}for instance in a list of outputs."
 
 
-def _cycle(slopes: dict[Loop, float], bound: float) -> dict[str, str]:
+def _cycle(growths: tuple[Growth, ...], bound: float) -> dict[str, str]:
     """Return what is only freed by the garbage collector, for the identity card."""
-    worst = max(slopes, key=lambda loop: slopes[loop])
-    if not slopes[worst] > bound:
+    worst = max(growths, key=lambda growth: growth.uncollected)
+    if not worst.uncollected > bound:
         return {}
     return {
-        "reference cycle": f"{slopes[worst]:.3g} states a pass ({worst.name}), freed only by the garbage "
+        "reference cycle": f"{worst.uncollected:.3g} states a pass ({worst.name}), freed only by the garbage "
         f"collector: probably ctx keeps the output itself; use ctx.save_for_backward"
     }
 
 
 def _use(layer: TorchLayer) -> WideUse:
-    problem = wide(WIDTHS[-1], _DURATION)
-    return WideUse(layer, problem, _LOOSE if layer.adaptive else _N_STEPS)
+    return WideUse(layer, *few_steps(layer, WIDTHS[-1]))
 
 
-def _once(use: WideUse, loop: Loop) -> None:
+def _once(use: WideUse, *, backward: bool) -> None:
     """Use the layer as a step of training does, and drop everything that this function knows of."""
     y1: Tensor = use.forward()
-    if loop.backward:
+    if backward:
         use.backward(y1)
     del y1
     use.forget()
 
 
-def _slope(layer: TorchLayer, loop: Loop) -> float:
+def _growths(layer: TorchLayer) -> tuple[Growth, ...]:
+    return _growth(layer, backward=False), _growth(layer, backward=True)
+
+
+def _growth(layer: TorchLayer, *, backward: bool) -> Growth:
     """Return by how many states the live tensors grow with each use."""
     use = _use(layer)
     held = []
     with garbage_kept(), live_bytes(use.y0.device) as alive:
-        for k in range(_WARM_UP + _ITERATIONS):
-            _once(use, loop)
-            if loop.collected:
-                gc.collect()
-            if k >= _WARM_UP:
-                held.append((k, alive.live))
+        for _ in range(_WARM_UP):
+            _once(use, backward=backward)
         gc.collect()
-    passes, kept = zip(*held, strict=True)
-    return float(np.polyfit(passes, kept, 1)[0]) / use.state_bytes
+        start = alive.live
+        for _ in range(_ITERATIONS):
+            _once(use, backward=backward)
+            held.append(alive.live)
+        gc.collect()
+        kept = (alive.live - start) / _ITERATIONS
+    slope = float(np.polyfit(range(_ITERATIONS), held, 1)[0])
+    name = "forward and backward" if backward else "forward only"
+    return Growth(name, slope / use.state_bytes, kept / use.state_bytes)
 
 
 def _array_slope(layer: TorchLayer) -> float:
-    """Return by how many states the NumPy arrays grow with each use, garbage collected."""
-    use, loop = _use(layer), Loop(backward=True, collected=True)
+    """Return by how many states the NumPy arrays grow with each use, garbage collected.
 
-    def many() -> None:
-        for _ in range(_ITERATIONS):
-            _once(use, loop)
+    Fewer uses than above, because counting them takes long, and is exact.
+    """
+    use = _use(layer)
+
+    def several() -> None:
+        for _ in range(_WARM_UP):
+            _once(use, backward=True)
         gc.collect()
 
-    for _ in range(_WARM_UP):
-        _once(use, loop)
+    several()
     with garbage_kept():
-        return numpy_bytes(many)[1] / _ITERATIONS / use.state_bytes
+        return numpy_bytes(several)[1] / _WARM_UP / use.state_bytes

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from nodecheck.checks.footprints import at_level
+from nodecheck.checks.levels import at_level
 from nodecheck.instruments.process import ProcessMemory, peak_resident
 from nodecheck.layers import TorchLayer
 from nodecheck.layers.discovery import load_target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -49,7 +50,7 @@ class _DispatchedBytes(contextlib.AbstractContextManager["_DispatchedBytes"]):
     def __init__(self) -> None:
         self.live = self.peak = 0
         self._known: dict[int, tuple[weakref.ref[Any], int]] = {}
-        self._mode = _Observe(self._note)
+        self._mode = _observer()(self._note)
 
     def restart(self) -> None:
         self.peak = self.live
@@ -79,21 +80,43 @@ class _DispatchedBytes(contextlib.AbstractContextManager["_DispatchedBytes"]):
         self._mode.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
 
 
+def _dispatch(
+    mode: _Observe, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+) -> Any:
+    """Run an operator and show every tensor that it returns."""
+    result = func(*args, **(kwargs or {}))
+    for value in result if isinstance(result, tuple | list) else (result,):
+        if isinstance(value, Tensor):
+            mode.note(value)
+    return result
+
+
 class _Observe(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Shows every tensor that an operator returns to a function."""
+    """Shows every tensor that an operator returns to a function.
+
+    Torch wraps `__torch_dispatch__` so that its compiler leaves it alone.
+    """
 
     def __init__(self, note: Callable[[Tensor], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._note = note
+        self.note = note
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for value in result if isinstance(result, tuple | list) else (result,):
-            if isinstance(value, Tensor):
-                self._note(value)
-        return result
+    __torch_dispatch__ = _dispatch
+
+
+class _ObserveWithoutCompiler(_Observe):  # type: ignore[no-untyped-call]
+    """The same without the wrapper, which imports the compiler (one second) and costs 3 µs an operator."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:  # asked by torch 2.6 and later; before there was no wrapper
+        return False
+
+    __torch_dispatch__ = _dispatch
+
+
+def _observer() -> type[_Observe]:
+    """Return the wrapped class where there is a compiler to be kept out, else the quick one."""
+    return _Observe if "torch._dynamo" in sys.modules else _ObserveWithoutCompiler
 
 
 class _CudaBytes(contextlib.AbstractContextManager["_CudaBytes"]):
