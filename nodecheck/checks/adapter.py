@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ def adapter(layer: LayerUnderTest, problem: Problem) -> Evidence:
         if not mistake:
             message = f"the layer itself raises {outcome}"
             raise Inconclusive(message)
-        return _evidence(layer, len(answer.calls), mistake)
+        return _evidence(layer, mistake)
     looks: tuple[Callable[[], str], ...] = (
         lambda: _explain_state(layer, problem, outcome),
         lambda: explain_resolution(layer, problem),
@@ -65,18 +66,16 @@ def adapter(layer: LayerUnderTest, problem: Problem) -> Evidence:
         lambda: _explain_arrangement(layer),
     )
     mistake = next(filter(None, (look() for look in looks)), "")
-    facts = {} if mistake else _facts(layer, problem, outcome)
-    return _evidence(layer, outcome.evaluations, mistake, facts)
+    evidence = _evidence(layer, mistake)
+    if outcome.calls or mistake:  # otherwise the layer works on a copy, whose calls are not seen
+        evaluations = at_least("evaluations of the dynamics", outcome.evaluations, 1, "calls")
+        evidence = replace(evidence, measurements=(*evidence.measurements, evaluations))
+    return evidence if mistake else replace(evidence, facts=_facts(layer, problem, outcome))
 
 
-def _evidence(
-    layer: LayerUnderTest, evaluations: int, mistake: str, facts: dict[str, str] | None = None
-) -> Evidence:
-    measurements = [at_most("mistakes in build", bool(mistake), 0)]
-    if evaluations or mistake:  # otherwise the layer works on a copy, whose calls are not seen
-        measurements.append(at_least("evaluations of the dynamics", evaluations, 1, "calls"))
+def _evidence(layer: LayerUnderTest, mistake: str) -> Evidence:
     diagnosis = f"In the adapter of {layer.name!r}: {mistake}" if mistake else ""
-    return Evidence(tuple(measurements), diagnosis, facts=facts or {})
+    return Evidence((at_most("mistakes in build", bool(mistake), 0),), diagnosis)
 
 
 def _explain_state(layer: LayerUnderTest, problem: Problem, run: ForwardRun) -> str:

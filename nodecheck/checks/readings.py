@@ -80,5 +80,6 @@ def described(value: Any) -> str:
     if isinstance(value, Tensor | np.ndarray):
         kind = "a tensor" if isinstance(value, Tensor) else "a NumPy array"
         return f"{kind} of shape {tuple(value.shape)}"
-    size = f" of {len(value)}" if isinstance(value, tuple | list | Mapping) else ""
-    return f"an object of type {type(value).__name__}{size}"
+    if isinstance(value, tuple | list | Mapping):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"an object of type {type(value).__name__}"

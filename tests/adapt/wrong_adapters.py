@@ -153,7 +153,7 @@ BUILDS = {
     ),
     "times and trajectory": (
         returning(odeint_with_times),
-        "an object of type tuple of 2 for y0 of shape (4, 3). Axis 0 of y[1], of size 17, is time "
+        "a tuple of 2 for y0 of shape (4, 3). Axis 0 of y[1], of size 17, is time "
         "(its first entry is y0): return adapt.last(y[1], time_axis=0) for y.",
     ),
     "state and extras": (
