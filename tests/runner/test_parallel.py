@@ -1,0 +1,100 @@
+"""Layers at a time: what runs beside what, what runs alone, and what happens when one of them raises."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from nodecheck.checks import CHECKS
+from nodecheck.results import LayerCard, Measurement, Outcome, Result
+from nodecheck.runner.parallel import examine_in_parallel
+from nodecheck.runner.plan import make_plan
+
+CARDS = [LayerCard(name, "", "n_steps") for name in "abcd"]
+PLAN = make_plan(CARDS, profile="smoke", select="constant-field", seed=0)
+
+
+class Watch:
+    """Runs no layer: notes which checks are running at the same time."""
+
+    def __init__(self, *, alone=(), raises=""):
+        self.running, self.together, self.opened, self.closed = [], [], 0, 0
+        self.alone, self.raises, self.lock = alone, raises, threading.Lock()
+
+    @contextmanager
+    def measuring(self):
+        self.opened += 1
+        try:
+            yield self.measure
+        finally:
+            self.closed += 1
+
+    def measure(self, card, check, problem):
+        if card.name == self.raises:
+            msg = "not the layer's fault"
+            raise OSError(msg)
+        with self.lock:
+            self.running.append(check.id)
+            self.together.append(tuple(self.running))
+        time.sleep(0.02)
+        with self.lock:
+            self.running.remove(check.id)
+        name = problem.name if problem else ""
+        return Result(card.name, check.id, name, Outcome.MEASURED, "", measurements=(Measurement("x", 0, 1),))
+
+
+def plan_with(alone):
+    checks = tuple(dataclasses.replace(c, alone=c.id in alone) for c in PLAN.checks)
+    return dataclasses.replace(PLAN, checks=checks)
+
+
+@pytest.mark.parametrize("jobs", [2, 3, 9])
+def test_every_layer_gets_every_result_once(jobs):
+    found = list(examine_in_parallel(PLAN, jobs, Watch().measuring))
+    assert sorted(r.layer for r in found) == sorted("abcd" * len(PLAN.checks))
+    assert len({r.id for r in found}) == len(found)
+
+
+def test_layers_do_run_at_the_same_time():
+    watch = Watch()
+    list(examine_in_parallel(PLAN, 2, watch.measuring))
+    assert max(map(len, watch.together)) == 2
+
+
+def test_a_check_that_measures_seconds_runs_alone():
+    watch = Watch()
+    list(examine_in_parallel(plan_with({"constant-field"}), 3, watch.measuring))
+    assert {names for names in watch.together if "constant-field" in names} == {("constant-field",)}
+    assert max(map(len, watch.together)) > 1
+
+
+def test_there_is_a_check_that_measures_seconds():
+    assert [check.id for check in CHECKS if check.alone]
+
+
+def test_results_that_are_there_already_are_not_measured_again():
+    first = list(examine_in_parallel(PLAN, 2, Watch().measuring))
+    watch = Watch()
+    again = list(examine_in_parallel(PLAN, 2, watch.measuring, first))
+    assert not watch.together
+    assert {r.id for r in again} == {r.id for r in first}
+
+
+def test_what_a_thread_raises_reaches_the_one_who_waits():
+    watch = Watch(raises="c")
+    with pytest.raises(OSError, match="not the layer's fault"):
+        list(examine_in_parallel(PLAN, 2, watch.measuring))
+    assert watch.opened == watch.closed == 2
+
+
+def test_who_stops_listening_stops_the_threads():
+    watch = Watch()
+    results = examine_in_parallel(PLAN, 2, watch.measuring)
+    next(results)
+    results.close()
+    assert watch.opened == watch.closed
+    assert len(watch.together) < len(CARDS) * len(PLAN.checks)
