@@ -76,7 +76,8 @@ def _run(settings: Settings, journal: Journal) -> tuple[Run, bool]:
 
     loaded = describe(settings.targets, settings.memory_limit)
     complain(loaded, debug=settings.debug)
-    cards = with_expectations(loaded.everyone, settings)
+    complete = not (loaded.missing or loaded.load_errors)
+    cards = with_expectations(loaded.everyone, settings, complete=complete)
     try:
         plan = make_plan(cards, profile=settings.profile, select=settings.select, seed=settings.seed)
     except ValueError as error:

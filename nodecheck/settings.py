@@ -115,8 +115,12 @@ def _bytes(gibibytes: float | None, jobs: int) -> int:
     return int(gibibytes * _GIBIBYTE) if gibibytes else psutil.virtual_memory().total // 2 // jobs
 
 
-def with_expectations(cards: Sequence[LayerCard], settings: Settings) -> tuple[LayerCard, ...]:
+def with_expectations(
+    cards: Sequence[LayerCard], settings: Settings, *, complete: bool
+) -> tuple[LayerCard, ...]:
     """Return the layers with what the configuration expects of them, which goes before their own word.
+
+    `complete` says whether all targets could be loaded: an entry may be about a layer of one that could not.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def with_expectations(cards: Sequence[LayerCard], settings: Settings) -> tuple[L
             cards,
             date.today(),
             checks=[check.id for check in CHECKS],
-            every_layer=settings.every_layer,
+            every_layer=settings.every_layer and complete,
         )
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error

@@ -110,6 +110,13 @@ def test_an_entry_about_a_layer_that_is_not_in_this_run_is_no_error(run):
     assert outcome.exit_code == 0
 
 
+def test_an_entry_about_a_layer_whose_target_cannot_be_loaded_hides_nothing(run):
+    table = TABLE.replace("mine.py:WRONG", "gone.py:WRONG") + EXPECTED
+    outcome, stored = run(table=table)
+    assert outcome.exit_code == 3, outcome.output
+    assert list(stored.load_errors) == ["gone.py:WRONG"]
+
+
 def test_two_layers_at_a_time_give_the_same_results_as_one(run):
     _, one = run()
     _, two = run("--jobs", "2")
