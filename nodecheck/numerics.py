@@ -140,6 +140,16 @@ class OrderFit:
         before, last = self.pairwise[-2:]
         return last >= INCONSISTENT_BELOW and last - before > CONTROL_MARGIN
 
+    def falls_towards(self, order: float) -> bool:
+        """Whether the order is above the one asked for, but still falling.
+
+        Where the leading error term of a method is small, as in Tsitouras' pair, coarse grids show the next.
+        """
+        if not self.slope > order + ORDER_MARGIN or len(self.pairwise) < 2:
+            return False
+        before, last = self.pairwise[-2:]
+        return before - last > CONTROL_MARGIN
+
 
 def fit_order(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> OrderFit:
     """Fit error = C h^slope over the last three levels whose error stands clear of `floor`.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.gradient import explain_at_tolerance
 from nodecheck.checks.ladders import error_at_tolerance, exact_gradients, judged_groups
-from nodecheck.checks.tolerance import affordable
+from nodecheck.checks.tolerance import affordable, one_more
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
     FLOOR_FACTOR,
@@ -25,6 +26,7 @@ from nodecheck.problems import Problem, cubic, linear, lotka_volterra, neural, t
 from nodecheck.reference import Feature, sensitivity, solve_adaptive
 from nodecheck.results import Evidence, Series, at_most
 
+_MOST_EXTRA_TOLERANCES = 2
 # Two members at rest beside two that move as mirror images: an error norm that looks at the first member, at
 # the smallest error, or at a signed mean sees nothing of what happens.
 _UNEVEN = cubic(5.0).replace(name="uneven", y0=np.array([[0.0, 0.0], [1.0, -1.0], [-1.0, 1.0], [0.0, 0.0]]))
@@ -48,10 +50,9 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     error norm must see the ones that do.
     """
     exact = sensitivity(problem).y1
-    tolerances = affordable(layer, problem)
-    errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]
+    sweep = _sweep(layer, problem, lambda tol: {"y1": relative_error(layer.solve(problem, tol).y1, exact)})
+    tolerances, errors, growth = sweep.tolerances, sweep.errors["y1"], sweep.growths["y1"]
     own = _scipy_errors(problem, tolerances)
-    growth = _growth(problem, tolerances, errors)
     diagnosis = ""
     if not growth <= MAXIMUM_GROWTH:
         diagnosis = (
@@ -85,14 +86,15 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Finite differences of an adaptive solver are biased, so only the exact gradient is a yardstick.  A
     wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.
     """
-    tolerances = affordable(layer, problem, with_gradient=True)
-    exact = exact_gradients(layer, problem)
-    by_level = [
-        group_errors([run.gradients for run in layer.gradients(problem, tol)], exact) for tol in tolerances
-    ]
-    growths = {
-        g: _growth(problem, tolerances, [errors[g] for errors in by_level]) for g in judged_groups(problem)
-    }
+    count = _cotangents(layer, problem)
+    exact = exact_gradients(layer, problem, count)
+
+    def errors_at(tol: float) -> dict[str, float]:
+        errors = group_errors([run.gradients for run in layer.gradients(problem, tol, count)], exact)
+        return {group: errors[group] for group in judged_groups(problem)}
+
+    sweep = _sweep(layer, problem, errors_at, with_gradient=True)
+    tolerances, growths = sweep.tolerances, sweep.growths
     measurements = tuple(
         at_most(f"growth exponent of error/tol of ∂L/∂{g}", growth, MAXIMUM_GROWTH)
         for g, growth in growths.items()
@@ -104,22 +106,71 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
             "Gradient error against tolerance",
             f"∂L/∂{g}, {problem.name}",
             tolerances,
-            [errors[g] for errors in by_level],
+            sweep.errors[g],
         )
         for g in growths
     )
     facts = {"gradient class": _class(max(growths.values()))} if problem is neural else {}
-    metrics = tuple(
-        error_at_tolerance(f"∂L/∂{g}", problem, tolerances, [errors[g] for errors in by_level])
-        for g in growths
-    )
+    metrics = tuple(error_at_tolerance(f"∂L/∂{g}", problem, tolerances, sweep.errors[g]) for g in growths)
     return Evidence(measurements, diagnosis, series, facts, metrics)
+
+
+def _cotangents(layer: LayerUnderTest, problem: Problem) -> int:
+    """Return how many cotangents make every group an RMS over as many numbers as the profile asks for.
+
+    An RMS over several numbers does not cross zero as one number does, whether they are the components of
+    one gradient or one component for several cotangents.  Passes at a tight tolerance are dear.
+    """
+    smallest = min(problem.groups[name].size for name in judged_groups(problem))
+    return max(2, math.ceil(layer.profile.cotangents / smallest))
 
 
 def _class(growth: float) -> str:
     if not growth <= MAXIMUM_GROWTH:
         return "inconsistent"
     return f"continuously consistent, error ~ tol^{1 - max(growth, 0.0):.2f}"
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """Errors over a tolerance sweep, by group, and the growth exponents of error/tol."""
+
+    tolerances: tuple[float, ...]
+    errors: dict[str, list[float]]
+    growths: dict[str, float]
+
+
+def _sweep(
+    layer: LayerUnderTest,
+    problem: Problem,
+    errors_at: Callable[[float], dict[str, float]],
+    *,
+    with_gradient: bool = False,
+) -> _Sweep:
+    """Return the sweep, with up to two tolerances more where an exponent is beyond its bound.
+
+    Steps are whole: where there are four, the error jumps by a factor of six from one tolerance to the next
+    (order eight), which may look like a plateau over three decades, and no longer over five.
+    """
+    tolerances = affordable(layer, problem, with_gradient=with_gradient)
+    sweep = _measured(problem, tolerances, errors_at)
+    for _ in range(_MOST_EXTRA_TOLERANCES):
+        if all(growth <= MAXIMUM_GROWTH for growth in sweep.growths.values()):
+            break
+        tolerances = one_more(layer, problem, sweep.tolerances, with_gradient=with_gradient)
+        if tolerances == sweep.tolerances:
+            break
+        sweep = _measured(problem, tolerances, errors_at)
+    return sweep
+
+
+def _measured(
+    problem: Problem, tolerances: tuple[float, ...], errors_at: Callable[[float], dict[str, float]]
+) -> _Sweep:
+    by_level = [errors_at(tol) for tol in tolerances]
+    errors = {group: [level[group] for level in by_level] for group in by_level[0]}
+    growths = {group: _growth(problem, tolerances, found) for group, found in errors.items()}
+    return _Sweep(tolerances, errors, growths)
 
 
 def _growth(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
 from nodecheck.checks.base import Inconclusive, Refusal, Unsupported, attempt, check
 from nodecheck.checks.forward import agreement
-from nodecheck.checks.tolerance import follows_tolerance
+from nodecheck.checks.tolerance import affordable, follows_tolerance
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import TOLERANCE_FACTOR, relative_error, roundoff, time_roundoff
 from nodecheck.problems import Problem, neural, time_linear
@@ -74,7 +75,7 @@ def reverse_time(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     A layer that refuses t1 < t0 with an error is `unsupported`; one that answers must be right.
     """
-    outcome = attempt(lambda: layer.solve(problem, _SINGLE_TOLERANCE if layer.adaptive else 16))
+    outcome = attempt(lambda: layer.solve(problem, layer.tolerances()[0] if layer.adaptive else 16))
     if isinstance(outcome, Refusal):
         raise Unsupported(str(outcome))
     if layer.adaptive:
@@ -87,9 +88,10 @@ def _adaptive_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     measurements = follows_tolerance(
         "error of y1", layer, problem, lambda tol: relative_error(layer.solve(problem, tol).y1, exact)
     )
-    error = relative_error(layer.solve(problem, _SINGLE_TOLERANCE).y1, exact)
+    tightest = affordable(layer, problem)[-1]
+    error = relative_error(layer.solve(problem, tightest).y1, exact)
     wrong = any(not m.holds for m in measurements)
-    diagnosis = f"At tol = {_SINGLE_TOLERANCE:g} y1 is off by {error:.2g}." if wrong else ""
+    diagnosis = f"At tol = {tightest:g} y1 is off by {error:.2g}." if wrong else ""
     return Evidence(measurements, diagnosis)
 
 
@@ -112,7 +114,8 @@ def batch_independence(layer: LayerUnderTest, problem: Problem) -> Evidence:
         measurements = follows_tolerance(
             "difference to the member alone", layer, problem, lambda tol: max(_changes(layer, problem, tol))
         )
-        changes, bound = _changes(layer, problem, _SINGLE_TOLERANCE), TOLERANCE_FACTOR * _SINGLE_TOLERANCE
+        tightest = affordable(layer, problem)[-1]
+        changes, bound = _changes(layer, problem, tightest), TOLERANCE_FACTOR * tightest
     else:
         changes, bound = _changes(layer, problem, n_steps), _rounding(problem, n_steps)
         measurements = (at_most("member alone against member in the batch", max(changes), bound),)
@@ -126,11 +129,14 @@ def batch_independence(layer: LayerUnderTest, problem: Problem) -> Evidence:
 def _changes(layer: LayerUnderTest, problem: Problem, resolution: float) -> list[float]:
     """Return for each member the difference between the batch and the member alone."""
     together = layer.solve(problem, resolution).y1
-    alone = [
-        layer.fresh(problem.replace(y0=problem.y0[i : i + 1]), resolution).y1[0]
-        for i in range(len(problem.y0))
-    ]
+    alone = [layer.solve(member, resolution).y1[0] for member in _members(problem)]
     return [float(np.max(np.abs(a - b))) for a, b in zip(alone, together, strict=True)]
+
+
+@functools.lru_cache
+def _members(problem: Problem) -> tuple[Problem, ...]:
+    """Return each batch member as a problem of its own; always the same objects, so that runs are shared."""
+    return tuple(problem.replace(y0=problem.y0[i : i + 1]) for i in range(len(problem.y0)))
 
 
 def _rounding(problem: Problem, n_steps: int) -> float:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nodecheck.checks.base import Skip, check
 from nodecheck.checks.ladders import forward_ladder, order_of
 from nodecheck.diagnosis import explain_elapsed
 from nodecheck.layers import LayerUnderTest
-from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics import (
+    EPS_FLOAT32,
+    FLOOR_FACTOR,
+    MAXIMUM_GROWTH,
+    TOLERANCE_FACTOR,
+    fit_growth,
+    roundoff,
+)
 from nodecheck.problems import Problem, constant, neural, power
 from nodecheck.results import Evidence, Measurement, at_most
 
 _N_STEPS = 16  # few enough that one step more or less is plain to see
 _FEW_STEPS = 2  # a multiple that is off by more steps is a factor, not a step too many
 _TOLERANCE = 1e-6
+_TIGHTER = (1e-6, 1e-8, 1e-10)  # float32 rounding stays at 1e-8; as many as an exponent needs
 # A decimal interval: none of its interior points i/10 + 0.1 but 0.5 is a short binary fraction.
 _DECIMAL = constant.replace(name="constant_decimal").with_interval(0.1, 0.8)
 _DECIMAL_STEPS = 7
@@ -77,7 +87,8 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     `torch.linspace` makes float32 unless told otherwise.  In a float64 layer such a grid leaves an error of
     1e-8 that no refinement removes, and that no test at ordinary tolerance shows.  Times that float32
-    represents exactly, or that arrive in another dtype than the state, give it away.
+    represents exactly, or that arrive in another dtype than the state, give it away; so does an elapsed time
+    that stays wrong however tight the tolerance.
     """
     calls = layer.solve(problem, _TOLERANCE if layer.adaptive else _DECIMAL_STEPS).calls
     rounded = [float(np.float32(c.t)) == c.t for c in calls]
@@ -89,10 +100,15 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
         at_most("share of times that float32 represents", float(np.mean(rounded)) if calls else 0.0, 0.5),
         at_most("times of lower precision than the state", lower, 0, "calls"),
     ]
-    if not layer.adaptive:
-        measurements.append(_elapsed_in_float64(layer, problem))
+    elapsed = _elapsed_at_any_tolerance if layer.adaptive else _elapsed_in_float64
+    measurements.append(elapsed(layer, problem))
     diagnosis = ""
-    if not all(m.holds for m in measurements):
+    if layer.adaptive and all(m.holds for m in measurements[:-1]) and not measurements[-1].holds:
+        diagnosis = (
+            f"The elapsed time is off by {_error_of_elapsed(layer, problem, _TIGHTER[-1]):.1g} however tight "
+            f"the tolerance, although the times are float64: coefficients of the method may be float32."
+        )
+    elif not all(m.holds for m in measurements):
         diagnosis = (
             f"{sum(rounded)} of {len(calls)} times are float32 numbers and {lower} arrive in lower precision "
             f"than the state: the time grid is probably made without dtype=y0.dtype."
@@ -110,6 +126,24 @@ def _elapsed_in_float64(layer: LayerUnderTest, problem: Problem) -> Measurement:
         fraction,
         identity_bound(layer, problem, _DECIMAL_STEPS),
     )
+
+
+def _elapsed_at_any_tolerance(layer: LayerUnderTest, problem: Problem) -> Measurement:
+    """Return how the error of the elapsed time grows over the tolerance; 0 where it is at rounding.
+
+    The estimate of the error of a constant field is zero, so the tightest tolerance costs a few steps.
+    """
+    errors = [_error_of_elapsed(layer, problem, tol) for tol in _TIGHTER]
+    evaluations = layer.solve(problem, _TIGHTER[-1]).evaluations
+    largest = float(np.max(np.abs(problem.y0))) + float(np.max(np.abs(problem.params["c"])))
+    growth = fit_growth(_TIGHTER, errors, FLOOR_FACTOR * roundoff(evaluations, largest))
+    name = "growth exponent of the elapsed time's error over the tolerance"
+    return at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
+
+
+def _error_of_elapsed(layer: LayerUnderTest, problem: Problem, resolution: float) -> float:
+    elapsed = (layer.solve(problem, resolution).y1.astype(np.float64) - problem.y0) / problem.params["c"]
+    return float(np.max(np.abs(elapsed - problem.duration)))
 
 
 @check(

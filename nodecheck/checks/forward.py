@@ -68,7 +68,10 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         asymptotic({"y1": forward_ladder(own, problem)}, own.claims.order or 1, problem)
     ladder = settled(
         lambda extra: forward_ladder(layer, problem, extra),
-        lambda ladder: ladder.fit.rises_towards(claimed or INCONSISTENT_BELOW),
+        lambda ladder: (
+            ladder.fit.rises_towards(claimed or INCONSISTENT_BELOW)
+            or (claimed is not None and ladder.fit.falls_towards(claimed))
+        ),
     )
     series = (ladder.series("Forward error", problem.name, problem, claimed),)
     metrics = ladder.metrics("y1", problem)
@@ -94,7 +97,8 @@ def _order_measurements(fitted: OrderFit, claimed: int | None) -> tuple[Measurem
         raise Inconclusive(message)
     lower = at_least("observed order", fitted.slope, claimed - ORDER_MARGIN)
     upper = at_most("observed order, from above", fitted.slope, claimed + ORDER_MARGIN)
-    return (lower, upper) if fitted.asymptotic else (lower,)
+    judged_from_above = fitted.asymptotic and not fitted.falls_towards(claimed)
+    return (lower, upper) if judged_from_above else (lower,)
 
 
 def _order_lost_to_time(layer: LayerUnderTest, fitted: OrderFit) -> tuple[Measurement, ...]:

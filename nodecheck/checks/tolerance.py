@@ -10,21 +10,56 @@ from nodecheck.numerics import EPS, MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth
 from nodecheck.problems import Problem
 from nodecheck.results import Measurement, at_most
 
-_ENOUGH = 4
+# The exponent of error/tol is told from that of a plateau by a quarter (see numerics): over three decades an
+# error that jumps by a factor of five does not hide it, over two decades one that jumps by three.
+_ENOUGH, _ENOUGH_IF_SMOOTH = 4, 3
+# The error jumps because steps are whole: with N of them by (1 + 1/N)^p.  A method of order p makes at least
+# p evaluations a step; so many at the loosest tolerance keep that below three, up to order four.  Methods of
+# higher order become dear only later.
+_MANY_EVALUATIONS = 20
 
 
 def affordable(layer: LayerUnderTest, problem: Problem, *, with_gradient: bool = False) -> tuple[float, ...]:
-    """Return the tolerances of the sweep up to the first that costs more than the profile allows."""
-    sweep = []
+    """Return the tolerances of the sweep, up to the last that the profile can afford.
+
+    What the next one costs is foreseen from the growth so far: a method of order p needs about tol^(-1/p)
+    steps, the same factor more with each decade.  Nothing is solved only to be thrown away.
+    """
+    return layer.once(
+        ("affordable tolerances", problem, with_gradient),
+        lambda: _affordable(layer, problem, with_gradient=with_gradient),
+    )
+
+
+def _affordable(layer: LayerUnderTest, problem: Problem, *, with_gradient: bool) -> tuple[float, ...]:
+    costs: list[int] = []
     for tol in layer.tolerances():
-        sweep.append(tol)
-        evaluations = layer.solve(problem, tol).evaluations
-        if with_gradient:
-            evaluations += len(layer.gradients(problem, tol, 1)[0].calls)
-        if evaluations > layer.profile.evaluations:
-            # Four levels decide; one that is too dear is kept only where there are fewer.
-            return tuple(sweep[:-1] if len(sweep) > _ENOUGH else sweep)
-    return tuple(sweep)
+        smooth = bool(costs) and costs[0] >= _MANY_EVALUATIONS
+        enough = _ENOUGH_IF_SMOOTH if smooth else _ENOUGH
+        if len(costs) >= enough and _next_cost(*costs[-2:]) > layer.profile.evaluations:
+            break
+        costs.append(_cost(layer, problem, tol, with_gradient=with_gradient))
+    return layer.tolerances()[: len(costs)]
+
+
+def one_more(
+    layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...], *, with_gradient: bool = False
+) -> tuple[float, ...]:
+    """Return the sweep with one more tolerance at its tight end, or as it is if that would be too dear."""
+    costs = [_cost(layer, problem, tol, with_gradient=with_gradient) for tol in tolerances[-2:]]
+    if _next_cost(*costs) > layer.profile.evaluations:
+        return tolerances
+    return (*tolerances, tolerances[-1] * tolerances[-1] / tolerances[-2])
+
+
+def _cost(layer: LayerUnderTest, problem: Problem, tol: float, *, with_gradient: bool) -> int:
+    """Return the evaluations of one forward and, with the gradient, one backward pass."""
+    evaluations = layer.solve(problem, tol).evaluations
+    return evaluations + (len(layer.gradients(problem, tol, 1)[0].calls) if with_gradient else 0)
+
+
+def _next_cost(before: int, last: int) -> float:
+    return last**2 / max(1, before)
 
 
 def follows_tolerance(

@@ -74,6 +74,12 @@ CASES = [
     ("constant-field", "does nothing", after(lambda y0, y1: y0 * 1), "no step"),
     ("constant-field-property", "starts at zero", layer(from_zero), "Simplest counterexample: y' ="),
     ("time-precision", "float32 time grid", layer(float32_grid), "made without dtype"),
+    (
+        "time-precision",
+        "float32 coefficients, adaptive",
+        adaptive(lambda solve: lambda y: y + (1 + 3e-8) * (solve(y) - y)),
+        "coefficients of the method may be float32",
+    ),
     ("evaluation-times", "a step too many", ONE_STEP_TOO_MANY, "Evaluated on [0.3, 1.7"),
     ("evaluation-times", "starts at zero", layer(from_zero), "Evaluated on [0, "),
     ("polynomial-field", "a stage time", layer(marching(stage_at_the_start), order=2), "Exact below t^1"),
