@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -47,13 +47,13 @@ def print_changes(changes: Changes, console: Console) -> None:
     for note in changes.notes:
         say(console, Text(f"note: {clean(note)}", style="yellow"), hang=2)
     for kind in Change:
-        found = changes.of(kind)
+        found = _together(changes.of(kind))
         if not found:
             continue
         console.print()
         say(console, Text(_heading(kind, changes), style="bold"))
-        for difference in found[:_MOST_PRINTED]:
-            line = Text.assemble((f"{SYMBOLS[kind]} ", _STYLES[kind]), _line(difference))
+        for alike in found[:_MOST_PRINTED]:
+            line = Text.assemble((f"{SYMBOLS[kind]} ", _STYLES[kind]), _line(alike))
             say(console, line, indent=2, hang=2)
         if len(found) > _MOST_PRINTED:
             say(console, Text(f"and {len(found) - _MOST_PRINTED} more"), indent=2)
@@ -68,10 +68,21 @@ def _heading(kind: Change, changes: Changes) -> str:
     return heading
 
 
-def _line(difference: Difference) -> str:
-    names = " ".join(filter(None, (shorten(difference.layer, 40), shorten(difference.check, 40))))
-    where = f" on {shorten(difference.problem, 30)}" if difference.problem else ""
-    return f"{names}{where}: {difference.text}"
+def _together(differences: Sequence[Difference]) -> list[list[Difference]]:
+    """Return the differences with those together of which the same is said of several layers."""
+    found: dict[tuple[str, str, str], list[Difference]] = {}
+    for d in differences:
+        found.setdefault((d.check, d.problem, d.text), []).append(d)
+    return list(found.values())
+
+
+def _line(alike: Sequence[Difference]) -> str:
+    first = alike[0]
+    more = f" and {plural(len(alike) - 1, 'other layer')}" if len(alike) > 1 else ""
+    more += ":" if more and first.check else ""
+    names = " ".join(filter(None, (shorten(first.layer, 40) + more, shorten(first.check, 40))))
+    where = f" on {shorten(first.problem, 30)}" if first.problem else ""
+    return f"{names}{where}: {first.text}"
 
 
 def markdown(changes: Changes, *, limit: int = STEP_SUMMARY_BYTES) -> str:
@@ -86,7 +97,8 @@ def _parts(changes: Changes) -> Iterator[str]:
         found = changes.of(kind)
         if found:
             yield f"\n### {SYMBOLS[kind]} {_heading(kind, changes)}\n"
-        for d in found:
-            names = " ".join(filter(None, (code(d.layer), code(d.check))))
-            where = f" on {code(d.problem)}" if d.problem else ""
-            yield f"- {names}{where}: {prose(d.text)}"
+        for alike in _together(found):
+            layers = ", ".join(code(d.layer) for d in alike if d.layer)
+            names = " ".join(filter(None, (layers, code(alike[0].check))))
+            where = f" on {code(alike[0].problem)}" if alike[0].problem else ""
+            yield f"- {names}{where}: {prose(alike[0].text)}"

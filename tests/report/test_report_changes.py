@@ -213,6 +213,22 @@ def test_what_broke_is_printed_with_number_and_diagnosis():
     assert "value 0.0667, bound at most 5.7e-14. The layer integrates over 1.0667" in text
 
 
+def test_what_is_said_of_several_layers_is_said_once():
+    before = run_of([r for name in ("a", "b", "c") for r in right_results(name)])
+    after = run_of([r for r in before.results if r.layer == "a" or r.check != "constant-field"])
+    changes = compare(before, after)
+    assert "? b and 1 other layer: constant-field: 1 result is not in the later run" in " ".join(
+        printed(changes).split()
+    )
+    assert "`b`, `c` `constant-field`" in markdown(changes)
+
+
+def test_layers_that_are_gone_are_told_in_one_line():
+    before = run_of([r for name in ("a", "b", "c") for r in right_results(name)])
+    text = " ".join(printed(compare(before, run_of(right_results("a")))).split())
+    assert "? b and 1 other layer: 24 results are not in the later run" in text
+
+
 def test_a_console_that_cannot_show_a_tick_shows_words():
     assert "FAIL mine" in printed(compare(BEFORE, AFTER), encoding="ascii")
 
