@@ -86,7 +86,8 @@ def _explain_state(layer: LayerUnderTest, problem: Problem, run: ForwardRun) -> 
     if unchanged and run.calls:
         return (
             f"`build` returns y0 as it was, although the dynamics is evaluated {run.evaluations} times: "
-            f"return the last state of the trajectory, adapt.last(y, time_axis=...), not the first."
+            f"return the last state of the trajectory, adapt.last(y, time_axis=...), not the first "
+            f"(if `build` does, the layer returns what it was given)."
         )
     if unchanged:
         return "`build` returns y0 as it was, and the dynamics is never evaluated: pass it to the layer."

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from nodecheck.checks.base import Refusal, attempt
-from nodecheck.checks.readings import described, explain_output
+from nodecheck.checks.returned import described, explain_output
 from nodecheck.instruments import Call, CallError, Dynamics
 from nodecheck.layers import TorchLayer
 from nodecheck.problems import Problem
