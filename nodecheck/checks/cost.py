@@ -7,6 +7,7 @@ import itertools
 from nodecheck.checks.base import Refusal, attempt, check
 from nodecheck.checks.footprints import Footprints, Pass, footprints
 from nodecheck.checks.own_forward import own_derivative_distances
+from nodecheck.checks.seconds import seconds_beside_plain_backprop
 from nodecheck.growth import FASTEST_COST, LAWS, cost_exponent
 from nodecheck.layers import LayerUnderTest
 from nodecheck.problems import neural
@@ -22,6 +23,7 @@ _N_STEPS = 4  # as in the check of the gradient's class, whose runs are used aga
     kind="resource",
     needs="backward-pass",
     profile="ci",
+    alone=True,
     cite="Griewank & Walther (2008), sec. 4.6: the cheap gradient principle; ch. 12: checkpointing",
 )
 def gradient_cost(layer: LayerUnderTest) -> Evidence:
@@ -30,7 +32,8 @@ def gradient_cost(layer: LayerUnderTest) -> Evidence:
     A gradient costs a small multiple of the forward pass, whatever the algorithm; one that starts from t0
     again for each step costs the square.  Backprop, continuous adjoint, checkpointing and reversible schemes
     are told apart by evidence, not by name: evaluations in the backward pass, growth of memory, order of the
-    times, and whether the gradient is that of the layer's own forward pass.
+    times, and whether the gradient is that of the layer's own forward pass.  Seconds beside those of a bare
+    loop that backpropagates through as many evaluations are stated, and never judged: they are noise in part.
     """
     prints = footprints(layer, live=True)
     first, last = prints.passes[0], prints.passes[-1]
@@ -44,6 +47,7 @@ def gradient_cost(layer: LayerUnderTest) -> Evidence:
     facts = {
         "evaluations": f"{_per(prints, 0)} forward, {_per(prints, 1)} backward",
         "vector-Jacobian products": f"{last.products / prints.n[-1]:.3g} per {prints.unit[:-1]}",
+        "seconds": str(seconds_beside_plain_backprop(layer.claims)),
         "behaves like": behaviour(prints, discrete=_is_discrete(layer)),
     }
     diagnosis = ""

@@ -198,6 +198,12 @@ def test_a_layer_is_recognised_by_what_it_does(layer, like):
     assert gradient_cost.measure(layer(), None).facts["behaves like"] == like
 
 
+def test_seconds_are_a_fact_and_no_measurement():
+    evidence = gradient_cost.measure(backprop(), None)
+    assert "× plain backprop forward" in evidence.facts["seconds"]
+    assert [m.name for m in evidence.measurements] == ["exponent of evaluations and products against steps"]
+
+
 def test_evaluations_and_products_are_counted_per_step():
     facts = gradient_cost.measure(adjoint(), None).facts
     assert facts["evaluations"].endswith("144 (1 per step) forward, 144 (1 per step) backward")
