@@ -23,11 +23,13 @@ def render(run: Run, *, limit: int = STEP_SUMMARY_BYTES) -> str:
 def _parts(run: Run) -> Iterator[str]:
     layers = words.layer_names(run)
     yield f"## nodecheck: {prose(words.run_verdict(run))}\n"
-    yield f"{plural(len(run.results), 'result')}: {words.totals(run)}.\n"
-    for target, message in run.load_errors.items():
-        yield f"- ! {code(target)} could not be loaded: {prose(message)}"
-    for warning in run.warnings:
-        yield f"- {prose(warning)}"
+    yield f"{plural(len(run.results), 'result')}: {words.totals(run)}."
+    said = [
+        f"- ! {code(target)} could not be loaded: {prose(why)}" for target, why in run.load_errors.items()
+    ]
+    said += [f"- {prose(warning)}" for warning in run.warnings]
+    yield from ([""] if said else [])
+    yield from said
     yield from _verdicts(run, layers)
     yield from _scorecard(run, layers)
     yield from _to_fix(run, layers)
