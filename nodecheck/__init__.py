@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nodecheck.neural_ode import TABLEAUS as TABLEAUS
     from nodecheck.neural_ode import ButcherTableau as ButcherTableau
     from nodecheck.neural_ode import ODELayer as ODELayer
+    from nodecheck.pytest_plugin.parametrize import parametrize as parametrize
     from nodecheck.results import Result as Result
     from nodecheck.results import Run as Run
     from nodecheck.results import Status as Status
@@ -31,12 +32,14 @@ _HOMES = {
     "TABLEAUS": "nodecheck.neural_ode",
     "TorchLayer": "nodecheck.layers",
     "load_run": "nodecheck.results",
+    "parametrize": "nodecheck.pytest_plugin.parametrize",
     "run": "nodecheck.runner",
 }
 
 __all__ = [  # noqa: RUF022
     "TorchLayer",
     "run",
+    "parametrize",
     "ODELayer",
     "ButcherTableau",
     "TABLEAUS",
