@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+_AT_ONCE = 1e-6  # a timer of zero seconds is no timer
 
 
 class TimeLimitExceeded(BaseException):
@@ -18,20 +22,35 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise `TimeLimitExceeded` inside the block once `seconds` are over.
 
     Works by a signal, hence between two Python instructions, in the main thread, and where there are such
-    signals; elsewhere there is no limit.
+    signals; elsewhere there is no limit.  There is one alarm in a process: one that was set outside, by
+    pytest-timeout for instance, rings inside the block when it is due, and goes on behind it.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
+    surrounding, started = signal.getsignal(signal.SIGALRM), time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, 0)
+    ours, theirs = started + seconds, started + left if left else math.inf
 
-    def expire(_signal: int, _frame: FrameType | None) -> None:
-        message = f"did not end within {seconds:g} seconds"
-        raise TimeLimitExceeded(message)
+    def set_alarm(due: float) -> None:
+        if due < math.inf:
+            signal.setitimer(signal.ITIMER_REAL, max(due - time.monotonic(), _AT_ONCE), interval)
 
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    def ring(number: int, frame: FrameType | None) -> None:
+        nonlocal theirs
+        if ours <= theirs:
+            message = f"did not end within {seconds:g} seconds"
+            raise TimeLimitExceeded(message)
+        theirs = theirs + interval if interval else math.inf
+        set_alarm(min(ours, theirs))
+        if callable(surrounding):
+            surrounding(number, frame)
+
+    signal.signal(signal.SIGALRM, ring)
+    set_alarm(min(ours, theirs))
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, surrounding)
+        set_alarm(theirs)
