@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from nodecheck.checks import CHECKS, Check
+from nodecheck.layers.extensions import extensions
 from nodecheck.layers.mutants import MUTANTS
 from nodecheck.layers.registry import REGISTERED
 from nodecheck.problems import PROBLEMS
@@ -17,10 +18,21 @@ def listing(what: str) -> Iterator[tuple[str, str]]:
         yield from ((check.id, check.title) for check in CHECKS)
     elif what == "layers":
         yield from ((target.name, target.summary) for target in REGISTERED)
+        yield from _extensions()
     elif what == "mutants":
         yield from ((mutant.name, mutant.summary) for mutant in MUTANTS)
     else:
         yield from ((problem.name, f"shows {problem.reveals}") for problem in PROBLEMS)
+
+
+def _extensions() -> Iterator[tuple[str, str]]:
+    """Yield the targets that other packages register, and say which are hidden by one of our own."""
+    own = {target.name for target in REGISTERED}
+    for other in extensions():
+        hidden = (
+            f", hidden by nodecheck's own {other.name}: write {other.object}" if other.name in own else ""
+        )
+        yield other.name, f"{other.object}, registered by {other.package}{hidden}"
 
 
 def page(check_id: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.gradient import explain_at_tolerance
-from nodecheck.checks.ladders import error_at_tolerance, exact_gradients, judged_groups
+from nodecheck.checks.ladders import enough_cotangents, error_at_tolerance, exact_gradients, judged_groups
 from nodecheck.checks.tolerance import affordable, one_more
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
@@ -86,7 +86,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Finite differences of an adaptive solver are biased, so only the exact gradient is a yardstick.  A
     wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.
     """
-    count = _cotangents(layer, problem)
+    count = enough_cotangents(layer, problem)
     exact = exact_gradients(layer, problem, count)
 
     def errors_at(tol: float) -> dict[str, float]:
@@ -113,16 +113,6 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     facts = {"gradient class": _class(max(growths.values()))} if problem is neural else {}
     metrics = tuple(error_at_tolerance(f"∂L/∂{g}", problem, tolerances, sweep.errors[g]) for g in growths)
     return Evidence(measurements, diagnosis, series, facts, metrics)
-
-
-def _cotangents(layer: LayerUnderTest, problem: Problem) -> int:
-    """Return how many cotangents make every group an RMS over as many numbers as the profile asks for.
-
-    An RMS over several numbers does not cross zero as one number does, whether they are the components of
-    one gradient or one component for several cotangents.  Passes at a tight tolerance are dear.
-    """
-    smallest = min(problem.groups[name].size for name in judged_groups(problem))
-    return max(2, math.ceil(layer.profile.cotangents / smallest))
 
 
 def _class(growth: float) -> str:

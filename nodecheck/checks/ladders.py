@@ -102,8 +102,11 @@ def gradient_ladders(layer: LayerUnderTest, problem: Problem, extra: int = 0) ->
     """Return the errors of the gradient of every group that can be judged, over the ladder."""
     require_refinable(layer, problem)
     levels = layer.ladder(len(layer.ladder()) + extra)
-    exact = exact_gradients(layer, problem)
-    by_level = [group_errors([run.gradients for run in layer.gradients(problem, n)], exact) for n in levels]
+    count = enough_cotangents(layer, problem)
+    exact = exact_gradients(layer, problem, count)
+    by_level = [
+        group_errors([run.gradients for run in layer.gradients(problem, n, count)], exact) for n in levels
+    ]
     floor = floor_of(problem, levels[-1])
     return {
         group: fit(levels, [errors[group] for errors in by_level], floor) for group in judged_groups(problem)
@@ -125,6 +128,16 @@ def judged_groups(problem: Problem) -> tuple[str, ...]:
     weights = group_weights(problem)
     largest = max(weights.values())
     return tuple(name for name, weight in weights.items() if weight >= SMALLEST_WEIGHT * largest)
+
+
+def enough_cotangents(layer: LayerUnderTest, problem: Problem) -> int:
+    """Return how many cotangents make every group an RMS over as many numbers as the profile asks for.
+
+    An RMS over several numbers does not cross zero as one number does, whether they are the components of
+    one gradient or one component for several cotangents.  Each cotangent costs a forward and a backward pass.
+    """
+    smallest = min(problem.groups[name].size for name in judged_groups(problem))
+    return max(2, math.ceil(layer.profile.cotangents / smallest))
 
 
 def exact_gradients(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from types import ModuleType
@@ -12,7 +13,8 @@ from typing import Any
 from torch import nn
 
 from nodecheck.layers.base import TorchLayer
-from nodecheck.layers.imports import TargetError, UsageError, import_file, import_module
+from nodecheck.layers.extensions import Extension, extensions, extensions_named
+from nodecheck.layers.imports import TargetError, UsageError, import_file, import_installed, import_module
 from nodecheck.layers.registry import registered_layers, registered_names
 
 _FORMS = "a registered name, package.module:object or path/file.py:object"
@@ -34,9 +36,10 @@ def load_target(target: str) -> tuple[TorchLayer, ...]:
     Parameters
     ----------
     target
-        A registered name, ``package.module:object`` or ``path/file.py:object``.  The object, possibly dotted,
-        is a `TorchLayer` or a sequence of them.  The folder of the file, or the current directory for a
-        module, is put on ``sys.path`` and stays there: layers import lazily too.
+        A registered name (nodecheck's own, or one of an entry point), ``package.module:object`` or
+        ``path/file.py:object``.  The object, possibly dotted, is a `TorchLayer` or a sequence of them.  The
+        folder of the file, or the current directory for a module, is put on ``sys.path`` and stays there:
+        layers import lazily too.
 
     Raises
     ------
@@ -48,10 +51,41 @@ def load_target(target: str) -> tuple[TorchLayer, ...]:
         If a registered target needs a library that is not installed.
     """
     if target in registered_names():
+        _warn_of_namesakes(target)
         return registered_layers(target)
+    if others := extensions_named(target):
+        return _of_extension(others)
     source, object_name = _split(target)
     module = import_file(source, target) if source.endswith(".py") else import_module(source, target)
     return _as_layers(_find(module, object_name, target), object_name, target)
+
+
+def _warn_of_namesakes(target: str) -> None:
+    """Say that packages register a target under a name that is nodecheck's own, and how to get at it."""
+    for other in extensions_named(target):
+        warnings.warn(
+            f"{target} is a target of nodecheck itself; the one of the same name that {other.package} "
+            f"registers is `{other.object}`",
+            stacklevel=3,
+        )
+
+
+def _of_extension(others: tuple[Extension, ...]) -> tuple[TorchLayer, ...]:
+    """Return the layers of a target that another package registers."""
+    extension = others[0]
+    if len(others) > 1:
+        message = (
+            f"expected one package to register {extension.name!r}, "
+            f"got {', '.join(o.package for o in others)}; write {' or '.join(o.object for o in others)}"
+        )
+        raise TargetError(message)
+    try:
+        module = import_installed(extension.module, extension.object)
+        found = _find(module, extension.attribute, extension.object)
+    except TargetError as error:
+        message = f"{extension.name!r} is registered by {extension.package}, but: {error}"
+        raise TargetError(message) from error
+    return _as_layers(found, extension.attribute, extension.object)
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -72,7 +106,7 @@ def _no_object(target: str) -> Exception:
             f"expected {_FORMS}, got {target!r}, which names no object; "
             f"add the object behind a colon, for instance `{target}:LAYERS`"
         )
-    known = registered_names()
+    known = (*registered_names(), *dict.fromkeys(extension.name for extension in extensions()))
     near = _suggestion(target, known)
     return TargetError(
         f"expected {_FORMS}, got {target!r}, which is not registered; {near}registered are {', '.join(known)}"

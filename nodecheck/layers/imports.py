@@ -63,6 +63,23 @@ def import_module(source: str, target: str) -> ModuleType:
     return _guarded(lambda: importlib.import_module(source), target)
 
 
+def import_installed(source: str, target: str) -> ModuleType:
+    """Import a module of an installed package; the search path stays as it is."""
+    return _guarded(lambda: importlib.import_module(source), target)
+
+
+def why_not_importable(source: str) -> str:
+    """Return what the import of a library raises, in a line; "" if it can be imported.
+
+    A library may be installed and yet not fit another one: whatever it raises then, it is not there.
+    """
+    try:
+        importlib.import_module(source)
+    except (Exception, SystemExit) as error:
+        return f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return ""
+
+
 def _put_on_path(folder: Path) -> None:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
@@ -82,7 +99,7 @@ def _guarded(load: Callable[[], ModuleType], target: str) -> ModuleType:
         hint = "import it in a Python session to see where this comes from"
         if isinstance(error, ModuleNotFoundError):
             hint = f"install {error.name!r}, or start where it can be imported from"
-        message = f"expected {target.rpartition(':')[0]!r} to import, got {received}; {hint}"
+        message = f"expected {target.rpartition(':')[0] or target!r} to import, got {received}; {hint}"
         raise TargetError(message) from error
 
 

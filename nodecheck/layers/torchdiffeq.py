@@ -1,8 +1,13 @@
-"""Layers made of torchdiffeq's odeint (backpropagation) and odeint_adjoint (continuous adjoint)."""
+"""Layers made of torchdiffeq's odeint (backpropagation) and odeint_adjoint (continuous adjoint).
+
+Every solver of torchdiffeq 0.2.5 is here but two: `fixed_adams` is another name of `implicit_adams`, and
+`scipy_solver` computes in NumPy, so that only the adjoint can send a gradient through it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction as Q
 from typing import Any
 
 import torch
@@ -10,13 +15,33 @@ import torchdiffeq
 from torch import Tensor, nn
 
 from nodecheck.layers.base import Adjoint, Memory, TorchLayer
+from nodecheck.layers.findings import expected_failures
+from nodecheck.neural_ode import ButcherTableau
 
+_HEUN3 = ButcherTableau(
+    name="heun3",
+    order=3,
+    a=((), (Q(1, 3),), (Q(0), Q(2, 3))),
+    b=(Q(1, 4), Q(0), Q(3, 4)),
+    c=(Q(0), Q(1, 3), Q(2, 3)),
+    cite="Heun (1900): the third-order method",
+)
 _SOLVERS: dict[str, tuple[Callable[..., Tensor], Adjoint, Memory]] = {
     "odeint": (torchdiffeq.odeint, "discrete", "linear"),
     "odeint_adjoint": (torchdiffeq.odeint_adjoint, "continuous", "constant"),
 }
-# torchdiffeq's "rk4" is Kutta's 3/8 rule (torchdiffeq/_impl/rk_common.py, rk4_alt_step_func).
-_FIXED_GRID = {"euler": (1, "euler"), "midpoint": (2, "midpoint"), "rk4": (4, "rk38")}
+# The orders are those of the classes in torchdiffeq/_impl.  "rk4" is Kutta's 3/8 rule (rk_common.py,
+# rk4_alt_step_func).  The Adams methods start with it, and that decides their order.
+_FIXED_GRID: dict[str, tuple[int, ButcherTableau | str | None]] = {
+    "euler": (1, "euler"),
+    "midpoint": (2, "midpoint"),
+    "heun2": (2, "heun"),
+    "heun3": (3, _HEUN3),
+    "rk4": (4, "rk38"),
+    "explicit_adams": (5, None),
+    "implicit_adams": (5, None),
+}
+_ADAPTIVE = {"adaptive_heun": 2, "fehlberg2": 2, "bosh3": 3, "dopri5": 5, "dopri8": 8}
 
 
 def _endpoints(t0: float, t1: float, y0: Tensor) -> Tensor:
@@ -45,21 +70,45 @@ def _fixed(function: str, method: str) -> TorchLayer:
         return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), method=method, options=options)[-1]
 
     name = f"torchdiffeq-{function}-{method}"
-    return TorchLayer(name, build, order=order, adjoint=adjoint, memory=memory, tableau=tableau)
+    return TorchLayer(
+        name,
+        build,
+        order=order,
+        adjoint=adjoint,
+        memory=memory,
+        tableau=tableau,
+        expected_failures=expected_failures(name),
+    )
 
 
-def _adaptive(function: str, method: str, order: int) -> TorchLayer:
+def _adaptive(function: str, method: str, order: int, **solver: str) -> TorchLayer:
     solve, adjoint, memory = _SOLVERS[function]
 
     def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
         options: dict[str, Any] = {"method": method, "rtol": tol, "atol": tol}
+        if solver:
+            options["options"] = dict(solver)
         return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), **options)[-1]
 
-    return TorchLayer(f"torchdiffeq-{function}-{method}", build, order=order, adjoint=adjoint, memory=memory)
+    name = "-".join(["torchdiffeq", function, method, *solver.values()])
+    return TorchLayer(
+        name,
+        build,
+        order=order,
+        adjoint=adjoint,
+        memory=memory,
+        expected_failures=expected_failures(name),
+    )
 
 
-LAYERS: tuple[TorchLayer, ...] = tuple(
-    layer
-    for function in _SOLVERS
-    for layer in (*(_fixed(function, method) for method in _FIXED_GRID), _adaptive(function, "dopri5", 5))
+LAYERS: tuple[TorchLayer, ...] = (
+    *(
+        layer
+        for function in _SOLVERS
+        for layer in (
+            *(_fixed(function, method) for method in _FIXED_GRID),
+            *(_adaptive(function, method, order) for method, order in _ADAPTIVE.items()),
+        )
+    ),
+    _adaptive("odeint_adjoint", "scipy_solver", 5, solver="RK45"),
 )

@@ -108,7 +108,8 @@ def test_an_unregistered_name_gets_a_suggestion():
         load_target("torchdifeq")
     assert str(caught.value) == (
         f"expected {FORMS}, got 'torchdifeq', which is not registered; "
-        "did you mean torchdiffeq or torchode? registered are odelayer, torchdiffeq, torchode"
+        "did you mean torchdiffeq or torchode or torchdyn? "
+        "registered are odelayer, torchdiffeq, torchode, torchdyn"
     )
 
 

@@ -1,0 +1,60 @@
+"""Targets that other packages register, by the entry point group ``nodecheck.layers``.
+
+In the pyproject.toml of a package::
+
+    [project.entry-points."nodecheck.layers"]
+    mine = "mypackage.nodecheck_layers:LAYERS"
+
+Then ``nodecheck check mine`` examines them.  Nothing is imported before a target is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+GROUP = "nodecheck.layers"
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A target that an installed package registers.
+
+    Attributes
+    ----------
+    name
+        The target as it is typed.
+    module, attribute
+        Where its layers are.
+    package
+        Name and version of the package that registers it.
+    """
+
+    name: str
+    module: str
+    attribute: str
+    package: str
+
+    @property
+    def object(self) -> str:
+        """The same target in the form package.module:object."""
+        return f"{self.module}:{self.attribute}"
+
+
+def extensions() -> tuple[Extension, ...]:
+    """Return what is registered in this environment, by name."""
+    found = (
+        Extension(point.name, point.module, point.attr or "LAYERS", _package(point.dist))
+        for point in entry_points(group=GROUP)
+    )
+    return tuple(sorted(found, key=lambda extension: (extension.name, extension.package)))
+
+
+def extensions_named(name: str) -> tuple[Extension, ...]:
+    """Return those of one name: more than one if packages are in each other's way."""
+    return tuple(extension for extension in extensions() if extension.name == name)
+
+
+def _package(distribution: object) -> str:
+    name, version = getattr(distribution, "name", ""), getattr(distribution, "version", "")
+    return f"{name} {version}".strip() or "an unknown package"

@@ -1,0 +1,157 @@
+"""What is known to be wrong with registered layers: why, where it is discussed, and a script that shows it.
+
+A finding is confirmed without nodecheck, by a script of about ten lines in ``confirmations/``.  Nothing here
+imports torch: the runner looks scripts up, and so may a report.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault, with the checks that it fails.
+
+    Attributes
+    ----------
+    script
+        Name of the file in ``confirmations/``; it prints what it finds, and raises if the fault is gone.
+    library
+        What has to be installed for it.
+    reason
+        The fault in a sentence or two, for the maintainers.
+    failing
+        ``{pattern of layer names: ids of the checks that fail there because of it}``.
+    thread
+        Address of the public discussion; empty if there is none.
+    """
+
+    script: str
+    library: str
+    reason: str
+    failing: dict[str, tuple[str, ...]]
+    thread: str = ""
+
+    @property
+    def text(self) -> str:
+        """Reason and address of the thread, for a report."""
+        return f"{self.reason}  See {self.thread}" if self.thread else self.reason
+
+    def source(self) -> str:
+        """Return the script that confirms the finding."""
+        path = files("nodecheck") / "layers" / "confirmations" / f"{self.script}.txt"
+        return path.read_text(encoding="utf-8")
+
+
+_ROUNDED = ("constant-field", "constant-field-property", "time-precision", "constant-field-gradient")
+_GRADIENT = (
+    "gradient-completeness",
+    "gradient-class",
+    "constant-field-gradient",
+    "gradient-order",
+    "finite-differences",
+    "taylor-remainder",
+)
+FINDINGS: tuple[Finding, ...] = (
+    Finding(
+        "torchdiffeq_explicit_adams_diverges",
+        "torchdiffeq",
+        "explicit_adams rises to order 11 by default (max_order 12).  That method is stable only for "
+        "|λ| h < 0.0034, so it diverges on grids on which lower orders are accurate; "
+        "options={'max_order': 5} helps.",
+        {
+            "torchdiffeq-odeint-explicit_adams": ("forward-order", "solve-ivp-agreement"),
+            "torchdiffeq-odeint_adjoint-explicit_adams": (
+                "forward-order",
+                "solve-ivp-agreement",
+                "gradient-class",
+                "gradient-order",
+                "finite-differences",
+            ),
+        },
+    ),
+    Finding(
+        "torchdiffeq_implicit_adams_batch",
+        "torchdiffeq",
+        "implicit_adams iterates until the largest change in the whole batch is below the tolerance, at most "
+        "four times, and drops a past derivative if it has not converged: members influence each other.",
+        {"torchdiffeq-*-implicit_adams": ("batch-independence",)},
+    ),
+    Finding(
+        "torchdyn_rk4_stage_times",
+        "torchdyn",
+        "rk4 evaluates its stages at t, t, t + h/2 and t + h/2 in place of t, t + h/2, t + h/2 and t + h: "
+        "the tableau starts with c = 0, the step takes its first entry for the second stage.  With time in "
+        "the field the order is 1, silently.",
+        {
+            "torchdyn-*-rk4": ("polynomial-field", "forward-order", "backprop-agreement"),
+            "torchdyn-*adjoint-rk4": ("gradient-order",),
+        },
+    ),
+    Finding(
+        "torchdyn_float32_coefficients",
+        "torchdyn",
+        "NeuralODE makes its solver without the dtype of the state, so the coefficients of rk4, dopri5 and "
+        "tsit5 are rounded to float32 and no longer add up to 1: a float64 solution keeps an error of 1e-8, "
+        "silently.  The functional odeint is exact.",
+        {
+            "torchdyn-a*-rk4": _ROUNDED,
+            "torchdyn-interpolated_adjoint-rk4": _ROUNDED,
+            "torchdyn-a*5": ("time-precision",),
+            "torchdyn-interpolated_adjoint-*5": ("time-precision",),
+        },
+    ),
+    Finding(
+        "torchdyn_ieuler_no_gradient",
+        "torchdyn",
+        "The implicit Euler solver makes each new state a parameter of its own: backpropagation through it "
+        "ends there, and y0 and the parameters silently get no gradient.",
+        {"torchdyn-autograd-ieuler": _GRADIENT},
+        "https://github.com/DiffEqML/torchdyn/issues/156",
+    ),
+    Finding(
+        "torchdyn_ieuler_adjoint_raises",
+        "torchdyn",
+        "The implicit Euler solver differentiates the residual of a field that in the adjoint equation has "
+        "freed its graph: the backward pass raises.",
+        {"torchdyn-adjoint-ieuler": ("backward-pass",)},
+        "https://github.com/DiffEqML/torchdyn/issues/156",
+    ),
+    Finding(
+        "torchdyn_ieuler_stops_early",
+        "torchdyn",
+        "The implicit Euler solver stops when the squared residuals of the whole batch change by less than "
+        "1e-12: each step is off by about 1e-6, and members of a batch influence each other as much.",
+        {"torchdyn-*-ieuler": ("batch-independence",)},
+    ),
+    Finding(
+        "torchdyn_ieuler_adjoint_nonlinear",
+        "torchdyn",
+        "The implicit Euler solver stops at a squared residual of fixed size, also for the adjoint equation, "
+        "whose solution scales with the cotangent: a small cotangent is not propagated.",
+        {"torchdyn-interpolated_adjoint-ieuler": ("cotangent-linearity",)},
+    ),
+)
+
+
+def expected_failures(layer_name: str) -> dict[str, str]:
+    """Return ``{check id: reason}`` for a registered layer."""
+    return {check: finding.text for check, finding in _findings(layer_name)}
+
+
+def confirmation(layer_name: str, check_id: str) -> str:
+    """Return the script that shows the known failure without nodecheck, or "" if none is known."""
+    return next((finding.source() for check, finding in _findings(layer_name) if check == check_id), "")
+
+
+def _findings(layer_name: str) -> Iterator[tuple[str, Finding]]:
+    """Yield each check that is known to fail, with the reason."""
+    for finding in FINDINGS:
+        for pattern, checks in finding.failing.items():
+            if fnmatch.fnmatchcase(layer_name, pattern):
+                for check in checks:
+                    yield check, finding
