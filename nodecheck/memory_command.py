@@ -21,7 +21,13 @@ _STATE_UNIT = 128
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda", "both"]),
+    default="both",
+    show_default=True,
+    help="Where; both: on CUDA too, if there is a device.",
+)
 @click.option(
     "--steps", metavar="A:B", default="10:1000", show_default=True, help="From A steps to B, geometrically."
 )
@@ -41,7 +47,8 @@ def memory(
     from nodecheck.runner import assemble, skipped_target
 
     try:
-        ladder = MemoryLadder(ladder_of(steps), _widths(state), _device(device, process=process), process)
+        devices, notes = _devices(device, process=process)
+        ladder = MemoryLadder(ladder_of(steps), _widths(state), devices, process, notes)
         folder = output or Path("reports") / f"{folder_name(targets)}-memory"
         make_folder(folder)
         loaded = load_targets(targets)
@@ -75,11 +82,12 @@ def _widths(state: int) -> tuple[int, int]:
     return state // 4, state // 2
 
 
-def _device(device: str, *, process: bool) -> str:
-    """Return the device if there is one, and if what is asked for can be measured there."""
+def _devices(device: str, *, process: bool) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the devices to measure on, and as a fact what cannot be measured here."""
     import torch
 
-    if device == "cuda" and not torch.cuda.is_available():
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
         message = (
             "--device cuda expects a CUDA device, got none that torch can use; measure with --device cpu"
         )
@@ -87,7 +95,10 @@ def _device(device: str, *, process: bool) -> str:
     if device == "cuda" and process:
         message = "--process expects --device cpu, got cuda; resident memory is that of the host, so drop one"
         raise ValueError(message)
-    return device
+    if device == "both":
+        missing = {} if there else {"CUDA": "not measured on this machine: torch finds no CUDA device"}
+        return ("cpu", *["cuda"] * there), missing
+    return (device,), {}
 
 
 def _measure(plan: Plan, ladder: MemoryLadder) -> tuple[list[Result], bool]:

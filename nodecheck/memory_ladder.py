@@ -15,13 +15,15 @@ from rich.text import Text
 from nodecheck.checks import Check, Inconclusive
 from nodecheck.checks.footprints import Footprints, Pass, measured_levels, summarise
 from nodecheck.checks.memory import curves, judge_law, memory_law
-from nodecheck.checks.resident import LEVELS, process_curve, process_fact, process_memory
+from nodecheck.checks.resident import LEVELS, process_curve, process_memory
+from nodecheck.checks.witness import hear_witness
 from nodecheck.growth import FEWEST_LEVELS
 from nodecheck.layers import LayerUnderTest, TorchLayer
-from nodecheck.results import Evidence, Result
+from nodecheck.results import Evidence, Result, Series
 from nodecheck.runner import InProcess, Plan, card_of, examine, make_plan
 
 _LEVELS = 10
+PLOTS = {"cpu": "Memory", "cuda": "Memory on CUDA"}
 
 
 @dataclass
@@ -30,12 +32,14 @@ class MemoryLadder:
 
     Attributes
     ----------
-    steps, widths, device, process
+    steps, widths, devices, process
         What is measured: the ladder, the two widths of the state, where, and whether in child processes too.
+    notes
+        Facts about the measurement that every result carries: what could not be measured here, and why.
     advance
         Called with the name of the layer after each level.
     levels, footprints
-        What was measured, by layer.
+        What was measured, by layer and device.
     layers
         The layers, by name.
     targets
@@ -44,45 +48,65 @@ class MemoryLadder:
 
     steps: tuple[int, ...]
     widths: tuple[int, int]
-    device: str = "cpu"
+    devices: tuple[str, ...] = ("cpu",)
     process: bool = False
+    notes: Mapping[str, str] = field(default_factory=dict)
     advance: Callable[[str], object] = lambda _name: None
-    levels: dict[str, list[tuple[int, tuple[Pass, ...]]]] = field(default_factory=dict)
-    footprints: dict[str, Footprints] = field(default_factory=dict)
+    levels: dict[tuple[str, str], list[tuple[int, tuple[Pass, ...]]]] = field(default_factory=dict)
+    footprints: dict[tuple[str, str], Footprints] = field(default_factory=dict)
     layers: dict[str, TorchLayer] = field(default_factory=dict)
     targets: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """How often `advance` is called for a layer."""
-        return len(self.steps) + (len(LEVELS) if self.process else 0)
+        return len(self.steps) * len(self.devices) + (len(LEVELS) if self.process else 0)
 
     def measure(self, layer: LayerUnderTest) -> Evidence:
         """Return what the whole ladder says about the memory law of a layer."""
-        found = self.levels.setdefault(layer.name, [])
-        for level in measured_levels(
-            layer.claims, sys.maxsize, live=True, device=self.device, ladder=self.steps, widths=self.widths
-        ):
-            found.append(level)
-            self.advance(layer.name)
+        for device in self.devices:
+            found = self.levels.setdefault((layer.name, device), [])
+            for level in measured_levels(
+                layer.claims, sys.maxsize, live=True, device=device, ladder=self.steps, widths=self.widths
+            ):
+                found.append(level)
+                self.advance(layer.name)
         evidence = self.judge(layer)
         return self._with_process(layer.claims, evidence) if self.process else evidence
 
     def judge(self, layer: LayerUnderTest) -> Evidence:
-        """Return what the levels measured so far say."""
-        found = self.levels[layer.name]
-        if len(found) > 1:
-            self.footprints[layer.name] = summarise(layer.claims, found, self.widths)
-        if len(found) < FEWEST_LEVELS:
-            message = f"{len(found)} levels were measured, a growth law needs {FEWEST_LEVELS}"
-            raise Inconclusive(message)
-        evidence = judge_law(self.footprints[layer.name], layer.claims.memory)
-        return replace(evidence, facts={**evidence.facts, "device": self.device})
+        """Return what the levels measured so far say, on all devices together."""
+        for device in self.devices:
+            found = self.levels.get((layer.name, device), [])
+            if len(found) > 1:
+                self.footprints[layer.name, device] = summarise(layer.claims, found, self.widths)
+            if len(found) < FEWEST_LEVELS:
+                message = f"{len(found)} levels were measured, a growth law needs {FEWEST_LEVELS}"
+                raise Inconclusive(message)
+        return self._together(
+            [
+                judge_law(self.footprints[layer.name, device], layer.claims.memory, PLOTS[device])
+                for device in self.devices
+            ]
+        )
+
+    def _together(self, evidence: Sequence[Evidence]) -> Evidence:
+        """Return the evidence of all devices as one; that of the first gives the facts their names."""
+        facts: dict[str, str] = {}
+        for device, one in zip(self.devices, evidence, strict=True):
+            suffix = "" if device == self.devices[0] else f" on {device}"
+            facts |= {f"{name}{suffix}": value for name, value in one.facts.items()}
+        return Evidence(
+            tuple(m for one in evidence for m in one.measurements),
+            " ".join(filter(None, (one.diagnosis for one in evidence))),
+            tuple(s for one in evidence for s in one.series),
+            {**facts, "device": " and ".join(self.devices), **self.notes},
+        )
 
     def _with_process(self, layer: TorchLayer, evidence: Evidence) -> Evidence:
         found = process_memory(layer, self.targets[layer.name], lambda: self.advance(layer.name))
-        facts = {**evidence.facts, "process memory": process_fact(layer, found)}
-        return replace(evidence, facts=facts, series=(*evidence.series, process_curve(layer, found)))
+        evidence = hear_witness(evidence, self.footprints[layer.name, "cpu"], found, layer.memory)
+        return replace(evidence, series=(*evidence.series, process_curve(layer, found)))
 
     def examine(self, plan: Plan) -> Iterator[Result]:
         """Yield the results of a plan, measured in this process."""
@@ -90,12 +114,15 @@ class MemoryLadder:
 
     def unfinished(self, plan: Plan, done: Sequence[Result]) -> Iterator[Result]:
         """Yield a result for each layer that was begun and has none yet, from the levels there are."""
-        begun = set(self.levels) - {result.layer for result in done}
+        begun = {name for name, _ in self.levels} - {result.layer for result in done}
         cards = tuple(card for card in plan.cards if card.name in begun)
         check = replace(memory_law, function=self.judge)
         for result in self.examine(replace(plan, cards=cards, checks=(check,))):
-            prints = self.footprints.get(result.layer)
-            yield result if result.series or prints is None else replace(result, series=curves(prints))
+            yield result if result.series else replace(result, series=self._curves(result.layer))
+
+    def _curves(self, name: str) -> tuple[Series, ...]:
+        found = ((device, self.footprints.get((name, device))) for device in self.devices)
+        return tuple(s for device, prints in found if prints for s in curves(prints, PLOTS[device]))
 
 
 def memory_plan(layers: Mapping[str, tuple[TorchLayer, ...]], ladder: MemoryLadder) -> Plan:
@@ -140,9 +167,10 @@ def table(ladder: MemoryLadder) -> Table:
     )
     result = Table("layer", *titles, caption=caption, caption_justify="left")
     result.columns[0].overflow = "fold"
-    for name, prints in ladder.footprints.items():
+    for (name, device), prints in ladder.footprints.items():
+        where = f" on {device}" if len(ladder.devices) > 1 else ""
         ends = map(_last, (prints.saved, prints.forward, prints.backward))
-        result.add_row(*(Text(cell) for cell in (name, *_law(prints), *ends)))
+        result.add_row(*(Text(cell) for cell in (name + where, *_law(prints), *ends)))
     return result
 
 

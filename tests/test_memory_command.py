@@ -8,7 +8,10 @@ from click.testing import CliRunner
 
 from nodecheck import memory_ladder
 from nodecheck.cli import main
+from nodecheck.layers import LayerUnderTest
+from nodecheck.layers.odelayer import LAYERS as OWN
 from nodecheck.memory_ladder import ladder_of
+from nodecheck.profiles import FULL
 from nodecheck.results import load_run
 
 SHORT = ("--steps", "4:40", "--state", "256", "--output", "out")
@@ -78,6 +81,30 @@ def test_the_curves_reach_from_one_end_to_the_other(stored):
 
 def test_the_device_is_a_fact(stored):
     assert stored["discrete"].facts["device"] == "cpu"
+
+
+def test_without_cuda_it_is_a_fact_that_it_was_not_measured(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    run("mine.py:BOTH", *SHORT)
+    (first, *_) = load_run(tmp_path / "out" / "run.json").results
+    assert first.facts["CUDA"].startswith("not measured on this machine")
+
+
+def test_nothing_is_said_about_a_device_that_was_not_asked_for(run, tmp_path):
+    run("mine.py:BOTH", *SHORT, "--device", "cpu")
+    (first, *_) = load_run(tmp_path / "out" / "run.json").results
+    assert "CUDA" not in first.facts
+
+
+def test_two_devices_are_measured_into_one_result():
+    layer = LayerUnderTest(next(x for x in OWN if x.name == "odelayer-euler-discrete"), FULL)
+    ladder = memory_ladder.MemoryLadder(ladder_of("4:40"), (64, 128))
+    ladder.measure(layer)
+    ladder.levels[layer.name, "cuda"] = ladder.levels[layer.name, "cpu"]  # as if there were a device
+    ladder.devices = ("cpu", "cuda")
+    evidence = ladder.judge(layer)
+    assert {s.plot for s in evidence.series} == {"Memory", "Memory on CUDA"}
+    assert evidence.facts["memory law on cuda"] == evidence.facts["memory law"]
 
 
 def test_the_page_is_written(run, tmp_path):

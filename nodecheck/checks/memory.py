@@ -39,8 +39,8 @@ def memory_law(layer: LayerUnderTest) -> Evidence:
     return judge_law(prints, layer.claims.memory)
 
 
-def judge_law(prints: Footprints, claim: str | None) -> Evidence:
-    """Return what footprints say about the growth law that is claimed, if any is.
+def judge_law(prints: Footprints, claim: str | None, plot: str = _PLOT) -> Evidence:
+    """Return what footprints say about the growth law that is claimed, if any is; `plot` names the figure.
 
     Raises
     ------
@@ -52,12 +52,12 @@ def judge_law(prints: Footprints, claim: str | None) -> Evidence:
     if claim is None and not fit.decided:
         raise Inconclusive(_undecided(fit, prints))
     facts = {"memory law": _law(fit, prints, states)} | _phases(prints)
-    measurement = _judge(fit, claim)
+    measurement = against_claim(fit, claim)
     if claim is not None and measurement.holds and fit.may_exceed(claim):
         message = f"the counts allow {fit.symbol} and do not decide whether {claim} memory is exceeded"
         raise Inconclusive(message)
     diagnosis = _explain(fit, claim, prints) if claim is not None and not measurement.holds else ""
-    return Evidence((measurement,), diagnosis, curves(prints), facts, metrics(prints, fit))
+    return Evidence((measurement,), diagnosis, curves(prints, plot), facts, metrics(prints, fit))
 
 
 def metrics(prints: Footprints, fit: GrowthFit) -> tuple[Metric, ...]:
@@ -69,7 +69,8 @@ def metrics(prints: Footprints, fit: GrowthFit) -> tuple[Metric, ...]:
     return (Metric(f"states per {prints.unit[:-1]} {where}", fit.rate, "states"), last)
 
 
-def _judge(fit: GrowthFit, claim: str | None) -> Measurement:
+def against_claim(fit: GrowthFit, claim: str | None) -> Measurement:
+    """Return by how much a law beyond the claim fits better; without a claim, whether one law fits."""
     if claim is None:
         return at_most("growth laws that fit", len(fit.laws), 1)
     return at_most(f"AICc by which a law beyond {SYMBOLS[claim]} fits better", fit.beyond(claim), DECISIVE)
@@ -121,7 +122,7 @@ def _explain(fit: GrowthFit, claim: str, prints: Footprints) -> str:
     )
 
 
-def curves(prints: Footprints) -> tuple[Series, ...]:
+def curves(prints: Footprints, plot: str = _PLOT) -> tuple[Series, ...]:
     """Return bytes against steps for the report."""
     size = prints.passes[-1].state_bytes
     found = {
@@ -131,7 +132,7 @@ def curves(prints: Footprints) -> tuple[Series, ...]:
         "peak of backward": prints.backward,
     }
     return tuple(
-        Series(_PLOT, label, prints.n, tuple(size * s for s in states), prints.unit, "bytes", log=True)
+        Series(plot, label, prints.n, tuple(size * s for s in states), prints.unit, "bytes", log=True)
         for label, states in found.items()
         if states is not None
     )
@@ -167,6 +168,6 @@ def hidden_memory(layer: LayerUnderTest) -> Evidence:
         f"{prints.n[-1]:g} {prints.unit}"
     )
     # Without a claim there is nothing to break: the slowest law that could is beyond all of them.
-    measurement = _judge(fit, claim or "linear")
+    measurement = against_claim(fit, claim or "linear")
     diagnosis = "" if measurement.holds else f"Hidden from autograd's hooks, {found}; {claim} is claimed."
     return Evidence((measurement,), diagnosis, facts={"hidden memory": found})

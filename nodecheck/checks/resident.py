@@ -13,10 +13,10 @@ from nodecheck.layers.discovery import load_target
 from nodecheck.layers.wide import WideUse
 from nodecheck.results import Series
 
-# Backpropagation through RK4 keeps about a dozen states a step: one gigabyte at the end of the ladder.
-LEVELS = (16, 32, 48, 64, 80)
-# 65 536 components for each of two members: a state of one mebibyte, beside which Python's objects are small.
-_WIDTH = 65_536
+# Backpropagation through RK4 keeps two dozen states a step: one gigabyte at the end of the ladder.
+LEVELS = (16, 25, 36, 49, 64, 81)
+# 32 768 components for each of two members: half a mebibyte a state, beside which Python's objects are small.
+_WIDTH = 32_768
 
 
 def process_memory(layer: TorchLayer, target: str, advance: Callable[[], object]) -> ProcessMemory:
@@ -45,15 +45,6 @@ def _use(target: str, name: str, level: int, run: bool) -> tuple[int, int]:
     if run:
         use.backward(use.forward())
     return len(use.dynamics.trace.times("forward")), use.state_bytes
-
-
-def process_fact(layer: TorchLayer, found: ProcessMemory) -> str:
-    """Return the slope in words, with what it is worth."""
-    unit = "evaluation" if layer.adaptive else "step"
-    return (
-        f"{found.slope:.3g} ± {found.slope_error:.1g} states per {unit} in the peak resident memory of a "
-        f"fresh process (noise {found.noise:.2g} states, {len(found.n)} levels, one control each)"
-    )
 
 
 def process_curve(layer: TorchLayer, found: ProcessMemory) -> Series:

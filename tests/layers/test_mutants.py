@@ -14,7 +14,7 @@ from nodecheck.reference import sensitivity
 HIDDEN = {"float64-output", "unsigned-step", "input-mutated", "parameter-mutated", "cotangent-mutated"}
 HIDDEN |= {"trajectory-saved", "hidden-in-list", "hidden-in-num-py", "reference-cycle", "outputs-remembered"}
 HIDDEN |= {"state-on-class", "first-call-remembered", "buffer-not-reset"}
-HIDDEN |= {"parameters-copied-once", "first-solution-kept"}
+HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
 
 
 def outcome(layer, problem=neural):

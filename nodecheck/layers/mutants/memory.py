@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,14 +18,13 @@ from nodecheck.layers.mutants.families import AdjointRK4, BackpropRK4
 from nodecheck.layers.mutants.mutant import Mutant, mutant
 
 
-def every_state(solver: AdjointRK4, y0: Tensor) -> list[Tensor]:
-    """Return the states after each step."""
-    h, y, states = (solver.t1 - solver.t0) / solver.n_steps, y0, []
+def every_state(solver: AdjointRK4, y0: Tensor) -> Iterator[Tensor]:
+    """Yield the states after each step."""
+    h, y = (solver.t1 - solver.t0) / solver.n_steps, y0
     for i in range(solver.n_steps):
         t = solver.t0 + (solver.t1 - solver.t0) * i / solver.n_steps
         (y,) = solver.step(solver.field, t, h, (y,))
-        states.append(y)
-    return states
+        yield y
 
 
 class AdjointWithTrajectory(AdjointRK4):
@@ -47,7 +47,7 @@ class TrajectorySaved(AdjointWithTrajectory):
     """Every state of the forward pass is saved for the backward pass, which needs only the last."""
 
     def trajectory(self, y0: Tensor) -> list[Tensor]:
-        return every_state(self, y0)
+        return list(every_state(self, y0))
 
     def keep(self, ctx: Any, states: list[Tensor]) -> None:
         ctx.save_for_backward(*states)
@@ -57,7 +57,7 @@ class HiddenInList(AdjointWithTrajectory):
     """The trajectory is kept in a list on ctx, where autograd's hooks do not see it."""
 
     def trajectory(self, y0: Tensor) -> list[Tensor]:
-        return every_state(self, y0)
+        return list(every_state(self, y0))
 
     def keep(self, ctx: Any, states: list[Tensor]) -> None:
         ctx.states = states[:-1]
@@ -68,11 +68,25 @@ class HiddenInNumPy(AdjointWithTrajectory):
     """The trajectory is kept in NumPy arrays, where PyTorch's allocators do not see it."""
 
     def trajectory(self, y0: Tensor) -> list[Tensor]:
-        return every_state(self, y0)
+        return list(every_state(self, y0))
 
     def keep(self, ctx: Any, states: list[Tensor]) -> None:
         ctx.states = [y.numpy(force=True).copy() for y in states[:-1]]
         ctx.save_for_backward(states[-1])
+
+
+class HiddenInBytes(AdjointWithTrajectory):
+    """The trajectory is kept in bytes objects, which only the operating system sees."""
+
+    def trajectory(self, y0: Tensor) -> list[Tensor]:
+        self.states, y1 = [], y0
+        for y1 in every_state(self, y0):
+            self.states.append(y1.numpy(force=True).tobytes())
+        return [y1]
+
+    def keep(self, ctx: Any, states: list[Tensor]) -> None:
+        ctx.states = self.states
+        ctx.save_for_backward(*states)
 
 
 class ReferenceCycle(AdjointWithTrajectory):
@@ -131,6 +145,8 @@ MEMORY: tuple[Mutant, ...] = (
     mutant(TrajectorySaved, "adjoint_not_constant_memory", "memory-law"),
     mutant(HiddenInList, "adjoint_not_constant_memory", "memory-law", "hidden-memory"),
     mutant(HiddenInNumPy, "adjoint_not_constant_memory", "memory-law", "hidden-memory"),
+    # Seen by `nodecheck memory --process` alone: what counts tensors and arrays cannot see it.
+    mutant(HiddenInBytes, "adjoint_not_constant_memory"),
     mutant(ReferenceCycle, "ctx_output_cycle_leak"),
     mutant(Checkpointed, "adjoint_not_constant_memory", "memory-law"),
     mutant(OutputsRemembered, "memory_not_freed_after_backward", "memory-leak"),
