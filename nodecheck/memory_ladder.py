@@ -92,15 +92,15 @@ class MemoryLadder:
 
     def _together(self, evidence: Sequence[Evidence]) -> Evidence:
         """Return the evidence of all devices as one; that of the first gives the facts their names."""
-        facts: dict[str, str] = {}
-        for device, one in zip(self.devices, evidence, strict=True):
-            suffix = "" if device == self.devices[0] else f" on {device}"
-            facts |= {f"{name}{suffix}": value for name, value in one.facts.items()}
+        suffixes = ["", *(f" on {device}" for device in self.devices[1:])]
+        named = list(zip(suffixes, evidence, strict=True))
+        facts = {f"{name}{where}": value for where, one in named for name, value in one.facts.items()}
         return Evidence(
             tuple(m for one in evidence for m in one.measurements),
             " ".join(filter(None, (one.diagnosis for one in evidence))),
             tuple(s for one in evidence for s in one.series),
             {**facts, "device": " and ".join(self.devices), **self.notes},
+            tuple(replace(m, name=m.name + where) for where, one in named for m in one.metrics),
         )
 
     def _with_process(self, layer: TorchLayer, evidence: Evidence) -> Evidence:
