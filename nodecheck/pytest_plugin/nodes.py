@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from nodecheck.problems import Problem
 from nodecheck.pytest_plugin import SUBJECT
 from nodecheck.pytest_plugin.layer_check import LayerCheck, checks_of, label
 from nodecheck.pytest_plugin.settings import ROOT, Settings
-from nodecheck.results import LayerCard, Result
+from nodecheck.results import LayerCard, Outcome, Result
 from nodecheck.runner import Examination, Plan
 from nodecheck.runner.isolation import Isolation
+from nodecheck.runner.measure import blank
+from nodecheck.runner.plan import preconditions
 
 
 class NotLoaded(Exception):
@@ -83,6 +86,7 @@ class Layer(pytest.Collector):
         self._card, self._plan, self._settings = card, plan, settings
         self._isolation: Isolation | None = None
         self._examination = Examination(card, plan, self._measure)
+        self._cut_short: set[str] = set()
 
     def collect(self) -> Iterator[CheckItem]:
         """Yield an item for each check."""
@@ -90,9 +94,19 @@ class Layer(pytest.Collector):
             yield CheckItem.from_parent(self, name=check.check.id, subject=check)
 
     def _measure(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
+        endless = [needed for needed in preconditions(check) if needed in self._cut_short]
+        if endless:
+            reason = f"means nothing while {endless[0]} does not end"
+            nothing = blank(card.name, check, problem, self._plan.seed)
+            return replace(nothing, outcome=Outcome.SKIPPED, reason=reason)
         if self._isolation is None:
             self._isolation = Isolation(self._plan.profile, self._plan.seed, self._settings.memory_limit)
         return self._isolation(card, check, problem)
+
+    def cut_short(self, check: Check) -> None:
+        """Give up a check that somebody else's patience ended; in the child process it would go on."""
+        self._cut_short.add(check.id)
+        self.close()
 
     def close(self) -> None:
         """End the child process, whatever it is doing."""
@@ -116,7 +130,7 @@ class CheckItem(pytest.Item):
     def runtest(self) -> None:
         """Run the check in the child process of its layer."""
         with contextlib.ExitStack() as interrupted:
-            interrupted.callback(self._layer.close)  # what is cut short here goes on there
+            interrupted.callback(self._layer.cut_short, self._subject.check)
             self._subject.measure()
             interrupted.pop_all()
         self._subject.conclude()
