@@ -37,6 +37,8 @@ class Panel:
     series: tuple[Series, ...]
     problem: str = ""
     palette: tuple[str, ...] = ()  # labels in the order of the colours, where several panels share them
+    head: tuple[str, ...] = ()  # a table of its own, in place of the numbers that are drawn
+    rows: tuple[tuple[str, ...], ...] = ()
 
     @property
     def log(self) -> bool:
@@ -61,11 +63,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """The panels of one layer that are read together."""
+    """The panels that are read together; `open` shows the numbers without a click."""
 
     name: str
     note: str
     panels: tuple[Panel, ...]
+    open: bool = False
 
 
 def positive(series: Series) -> Iterator[tuple[float, float]]:
@@ -94,8 +97,11 @@ def fitted_slope(series: Series) -> float:
 
 
 def slope_text(series: Series) -> str:
-    """Return the fitted slope for a legend; empty where a slope means nothing."""
-    slope = fitted_slope(series) if series.log else math.nan
+    """Return the fitted slope for a legend; empty where a slope means nothing.
+
+    Bytes are a constant beside what grows: no slope on logarithmic axes is their law, which the checks fit.
+    """
+    slope = fitted_slope(series) if series.log and series.y_label != "bytes" else math.nan
     return "" if math.isnan(slope) else f"slope {slope:.2f}"
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from nodecheck.report.comparison import comparison
 from nodecheck.report.drawing import draw, settings
+from nodecheck.report.memory import memory_picture
 from nodecheck.report.numbers import number, plural, shorten
 from nodecheck.report.panels import Figure, Panel, figures, slope_text
 from nodecheck.results import Run, Series
@@ -57,12 +58,15 @@ class Drawn:
     note: str
     panels: tuple[DrawnPanel, ...]
     size: str
+    open: bool
 
 
 def comparison_section(run: Run) -> list[tuple[str, list[Drawn]]]:
     """Return the comparison of all layers, if there are two to compare."""
     with settings():
-        drawn = [_drawn(f, f"f-all-{k}", "wide") for k, f in enumerate(comparison(run))]
+        drawn = [
+            _drawn(f, f"f-all-{k}", "wide") for k, f in enumerate([*comparison(run), *memory_picture(run)])
+        ]
     return [("", drawn)] if drawn else []
 
 
@@ -86,7 +90,7 @@ def _drawn(figure: Figure, key: str, size: str) -> Drawn:
         DrawnPanel(p.title, draw(p, f"{key}-{k}", width=width, height=height), _legend(p), _table(p))
         for k, p in enumerate(figure.panels)
     )
-    return Drawn(figure.name, figure.note, panels, size)
+    return Drawn(figure.name, figure.note, panels, size, figure.open)
 
 
 def _legend(panel: Panel) -> tuple[Entry, ...]:
@@ -100,6 +104,8 @@ def _legend(panel: Panel) -> tuple[Entry, ...]:
 
 
 def _table(panel: Panel) -> Table:
+    if panel.head:
+        return Table("At the end of the ladder", panel.head, panel.rows)
     curves = [s for s in panel.series if s.style != "field"]
     x, y = panel.axes
     if len({s.x for s in curves}) == 1 and len({s.label for s in curves}) == len(curves):
