@@ -11,7 +11,13 @@ import numpy as np
 
 from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.gradient import explain_at_tolerance
-from nodecheck.checks.ladders import enough_cotangents, error_at_tolerance, exact_gradients, judged_groups
+from nodecheck.checks.ladders import (
+    drawn,
+    enough_cotangents,
+    error_at_tolerance,
+    exact_gradients,
+    judged_groups,
+)
 from nodecheck.checks.tolerance import affordable, one_more
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
@@ -111,7 +117,9 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         for g in growths
     )
     facts = {"gradient class": _class(max(growths.values()))} if problem is neural else {}
-    metrics = tuple(error_at_tolerance(f"∂L/∂{g}", problem, tolerances, sweep.errors[g]) for g in growths)
+    metrics = tuple(
+        error_at_tolerance(drawn(g, layer, problem), problem, tolerances, sweep.errors[g]) for g in growths
+    )
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
 

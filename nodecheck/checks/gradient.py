@@ -9,6 +9,7 @@ from nodecheck.checks.ladders import (
     Ladder,
     asymptotic,
     control,
+    drawn,
     forward_ladder,
     gradient_ladders,
     order_of,
@@ -96,7 +97,9 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
     diagnosis = explain(layer, problem) if wrong else ""
     facts = {"gradient order": _range(ladders)} if problem is neural else {}
-    metrics = tuple(m for group, ladder in ladders.items() for m in ladder.metrics(f"∂L/∂{group}", problem))
+    metrics = tuple(
+        m for group, ladder in ladders.items() for m in ladder.metrics(drawn(group, layer, problem), problem)
+    )
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
 

@@ -58,7 +58,7 @@ class Ladder:
         """Return what a later run is compared by: the order, and the error on a grid of every profile."""
         level = min(SMOKE.levels, len(self.n_steps)) - 1
         n = self.n_steps[level]
-        error = known_error(f"{name} at {n} steps", self.errors[level], problem, n)
+        error = known_error(f"at {n} steps of {name}", self.errors[level], problem, n)
         return (error,) if self.fit.exact else (Metric(f"order of {name}", self.fit.slope, "order"), error)
 
 
@@ -75,7 +75,7 @@ def floor_of(problem: Problem, n_steps: int) -> float:
 def known_error(name: str, error: float, problem: Problem, n_steps: int = 1) -> Metric:
     """Return an error as a metric: no less than the floor, below which it changes with every machine."""
     floor = FLOOR_FACTOR * floor_of(problem, n_steps)
-    return Metric(f"error of {name}", error if math.isnan(error) else max(error, floor), "error")
+    return Metric(f"error {name}", error if math.isnan(error) else max(error, floor), "error")
 
 
 def error_at_tolerance(
@@ -83,7 +83,12 @@ def error_at_tolerance(
 ) -> Metric:
     """Return the error at a tolerance that the sweep of every profile has."""
     k = min(_COMMON_TOLERANCES, len(tolerances)) - 1
-    return known_error(f"{name} at tol {tolerances[k]:g}", errors[k], problem)
+    return known_error(f"at tol {tolerances[k]:g} of {name}", errors[k], problem)
+
+
+def drawn(group: str, layer: LayerUnderTest, problem: Problem) -> str:
+    """Return the name of a gradient with what its RMS is taken over: other cotangents give other numbers."""
+    return f"∂L/∂{group} over {enough_cotangents(layer, problem)} cotangents"
 
 
 def forward_ladder(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> Ladder:

@@ -171,7 +171,6 @@ def _notes(before: Run, after: Run) -> Iterator[str]:
     for name, old, new in (
         ("nodecheck", before.nodecheck_version, after.nodecheck_version),
         ("the profile", before.profile, after.profile),
-        ("the seed", str(before.seed), str(after.seed)),
         *(
             (key, before.environment.get(key, "none"), after.environment.get(key, "none"))
             for key in dict.fromkeys([*before.environment, *after.environment])
@@ -179,6 +178,8 @@ def _notes(before: Run, after: Run) -> Iterator[str]:
     ):
         if old != new:
             yield f"{shorten(name)} was {shorten(old) or 'unknown'}, is {shorten(new) or 'unknown'}"
+    if before.seed != after.seed:
+        yield f"the seed was {before.seed}, is {after.seed}: orders and errors are not compared"
     for when, run in (("earlier", before), ("later", after)):
         if run.results and not any(r.metrics for r in run.results):
             yield f"the {when} run holds no numbers to compare: only verdicts are"

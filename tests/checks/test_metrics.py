@@ -52,7 +52,7 @@ def test_two_runs_have_the_same_numbers():
     [
         ("evaluation-times", "evaluations per step", 4.0),
         ("forward-order", "order of y1", pytest.approx(4, abs=0.3)),
-        ("gradient-order", "order of ∂L/∂W1", pytest.approx(4, abs=0.3)),
+        ("gradient-order", "order of ∂L/∂W1 over 2 cotangents", pytest.approx(4, abs=0.3)),
     ],
 )
 def test_a_known_number_of_a_known_layer(check, name, value):
@@ -62,7 +62,7 @@ def test_a_known_number_of_a_known_layer(check, name, value):
 def test_a_ladder_gives_its_error_on_a_grid_of_every_profile():
     for profile in ("smoke", "ci"):
         found = nodecheck.run(layer(), profile=profile, select="forward-order")
-        assert numbers(found, "forward-order").keys() == {"order of y1", "error of y1 at 64 steps"}
+        assert numbers(found, "forward-order").keys() == {"order of y1", "error at 64 steps of y1"}
 
 
 def states_per_step(solver):
@@ -85,32 +85,32 @@ def test_evaluations_of_the_backward_pass_are_a_number():
 
 def test_an_adaptive_layer_has_its_errors_at_a_tolerance():
     found = nodecheck.run(adaptive(), profile="smoke", select="*-t*")
-    assert "error of y1 at tol 1e-05" in numbers(found, "forward-tolerance")
-    assert "error of ∂L/∂y0 at tol 1e-05" in numbers(found, "gradient-tolerance")
+    assert "error at tol 1e-05 of y1" in numbers(found, "forward-tolerance")
+    assert "error at tol 1e-05 of ∂L/∂y0 over 2 cotangents" in numbers(found, "gradient-tolerance")
     assert "evaluations at tol 1e-06" in numbers(found, "evaluation-times")
 
 
 def test_an_error_below_the_floor_is_the_floor():
     """Rounding differs from machine to machine: doubled, it is no regression."""
-    below = [known_error("y1", error, neural).value for error in (0.0, 1e-17, 3e-16)]
+    below = [known_error("of y1", error, neural).value for error in (0.0, 1e-17, 3e-16)]
     assert len(set(below)) == 1
     assert below[0] > 3e-16
 
 
 def test_an_error_above_the_floor_is_itself():
-    assert known_error("y1", 1e-8, neural).value == 1e-8
+    assert known_error("of y1", 1e-8, neural).value == 1e-8
 
 
 def test_an_error_that_is_not_a_number_stays_so():
-    assert math.isnan(known_error("y1", math.nan, neural).value)
+    assert math.isnan(known_error("of y1", math.nan, neural).value)
 
 
 def test_an_exact_layer_has_an_error_but_no_order():
     exact = Ladder((8, 16, 32, 64), (1e-17,) * 4, OrderFit(math.nan, (), True, 0), 1e-16)
     (error,) = exact.metrics("y1", neural)
-    assert (error.quantity, error.name) == ("error", "error of y1 at 64 steps")
+    assert (error.quantity, error.name) == ("error", "error at 64 steps of y1")
     assert error.value >= FLOOR_FACTOR * 1e-16
 
 
 def test_a_sweep_that_ended_early_gives_its_last_error():
-    assert error_at_tolerance("y1", neural, (1e-3, 1e-4), (1e-2, 1e-3)).name == "error of y1 at tol 0.0001"
+    assert error_at_tolerance("y1", neural, (1e-3, 1e-4), (1e-2, 1e-3)).name == "error at tol 0.0001 of y1"
