@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from nodecheck.layers.findings import confirmation
 from nodecheck.results import Outcome, Result
 from nodecheck.runner.plan import Plan
 
 
 def reproducer(result: Result, target: str, plan: Plan) -> str:
-    """Return the lines that repeat a failure, from Python; "" where nothing failed."""
+    """Return the lines that repeat a failure, from Python; "" where nothing failed.
+
+    A failure that is known of a registered layer has a script of its own, which does without nodecheck.
+    """
     if result.outcome is not Outcome.ERROR and not result.violated:
         return ""
+    if result.expected and (script := confirmation(result.layer, result.check)):
+        return script
     if target:
         found = (
             f"layers = load_target({target!r})\nlayer = next(x for x in layers if x.name == {result.layer!r})"

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import pytest
 
+import nodecheck
 from nodecheck.checks import CHECKS
 from nodecheck.layers.findings import FINDINGS, confirmation, expected_failures
 from nodecheck.layers.registry import MissingLibrary, registered_layers
@@ -125,3 +126,12 @@ def test_looking_up_a_script_imports_no_torch():
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.filterwarnings("ignore:Functional iteration did not converge")
+def test_the_script_is_the_reproducer_of_an_expected_failure():
+    (layer,) = (x for x in layers_of("torchdiffeq") if x.name == "torchdiffeq-odeint-implicit_adams")
+    results = nodecheck.run(layer, select="batch-independence").results
+    (found,) = (result for result in results if result.check == "batch-independence")
+    assert found.status == "xfailed"
+    assert found.reproducer == confirmation(layer.name, found.check)
