@@ -289,3 +289,19 @@ def test_the_bound_on_rounding_is_proportional_to_the_magnitude(n, magnitude):
 
 def test_no_operation_rounds_like_one():
     assert roundoff(0) == roundoff(1)
+
+
+def errors_of_slopes(*slopes):
+    errors = [1.0]
+    for slope in slopes:
+        errors.append(errors[-1] * 2.0**-slope)
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("slopes", "falling"),
+    [((6.1, 5.9, 5.6), True), ((5.0, 5.0, 5.0), False), ((6.0, 6.0, 6.0), False), ((4.4, 4.6, 4.8), False)],
+)
+def test_an_order_above_the_claim_that_still_falls_has_not_settled(slopes, falling):
+    fitted = fit_order((8, 16, 32, 64), errors_of_slopes(*slopes), 1e-300)
+    assert fitted.falls_towards(5) is falling
