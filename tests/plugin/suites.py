@@ -58,8 +58,9 @@ class Session:
     @property
     def outcomes(self) -> dict[str, str]:
         """The outcome of each item, as a verbose pytest prints it."""
-        alone = re.findall(r"^(\S+::\S+) ([A-Z]+)\b.*\[ *\d+%\]$", self.output, re.MULTILINE)
-        spread = re.findall(r"^\[gw\d+\] \[ *\d+%\] ([A-Z]+) (\S+::\S+) *$", self.output, re.MULTILINE)
+        word, share = "(PASSED|FAILED|SKIPPED|XFAIL|ERROR)", r"\[ *\d+%\]"
+        alone = re.findall(rf"^(\S.*?::.*?) {word}\b.*{share}$", self.output, re.MULTILINE)
+        spread = re.findall(rf"^\[gw\d+\] {share} {word} (.*?::.*?) *$", self.output, re.MULTILINE)
         return dict(alone) | {item: outcome for outcome, item in spread}
 
     def failure(self, item: str) -> str:

@@ -7,6 +7,7 @@ from suites import LAYERS, STRICT, run_pytest, write
 
 from nodecheck.results import Status, load_run
 
+pytestmark = pytest.mark.slow
 MORE = LAYERS + "\nLAYERS = [ENDLESS, RIGHT]\n"
 TESTS = """
 import pytest

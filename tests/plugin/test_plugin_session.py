@@ -46,10 +46,10 @@ ALSO = TorchLayer("also-known", one_step_more, order=1)
 LAYERS = [RIGHT, WRONG, KNOWN, ALSO, STALE, CRASHING]
 """
 )
-HOW = {"alone": (), "xdist": ("-n", "2", "--dist", "loadgroup")}
+XDIST = pytest.param(("-n", "2", "--dist", "loadgroup"), id="xdist", marks=pytest.mark.slow)
 
 
-@pytest.fixture(scope="module", params=HOW)
+@pytest.fixture(scope="module", params=[pytest.param((), id="alone"), XDIST])
 def session(request, tmp_path_factory):
     folder = write(
         tmp_path_factory.mktemp("suite"),
@@ -60,7 +60,7 @@ def session(request, tmp_path_factory):
     )
     targets = ("--nodecheck", "layers.py:LAYERS", "--nodecheck", "torchode")
     files = ("--nodecheck-output", "out", "--junitxml", "junit.xml")
-    return run_pytest(folder, "-v", "-ra", *targets, *files, *HOW[request.param], PYTHONPATH=str(folder))
+    return run_pytest(folder, "-v", "-ra", *targets, *files, *request.param, PYTHONPATH=str(folder))
 
 
 @pytest.fixture(scope="module")
