@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from nodecheck.checks.levels import SHORT_LADDER
 from nodecheck.growth import FEWEST_LEVELS, cost_exponent, fit_law, states_held
 
 LADDER = (4, 9, 16, 25, 36, 64)
@@ -21,6 +22,13 @@ def test_a_law_is_recognised_from_exact_counts(law):
 
 def test_a_short_ladder_leaves_the_root_beside_the_logarithm():
     assert fit_law(LADDER, [7 + 10 * math.log(n) for n in LADDER]).laws == ("log", "sqrt")
+
+
+@pytest.mark.parametrize("law", SHAPES)
+@pytest.mark.parametrize("states", [8, 25])
+def test_a_few_states_for_each_rise_are_told_apart_on_the_shortest_ladder(law, states):
+    fit = fit_law(SHORT_LADDER, [7 + states * SHAPES[law](n) for n in SHORT_LADDER])
+    assert fit.laws == (law,)
 
 
 def test_one_state_per_step_is_linear():

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from nodecheck.checks.base import Refusal, attempt
-from nodecheck.checks.levels import LADDER, abscissa, at_level, cost_of_an_evaluation
+from nodecheck.checks.levels import LADDER, SHORT_LADDER, abscissa, at_level, cost_of_an_evaluation
 from nodecheck.growth import FEWEST_LEVELS, FLOOR_IN_STATES, GrowthFit, fit_law, states_held
 from nodecheck.instruments import SavedBytes, hooks_refused, live_bytes, numpy_bytes
 from nodecheck.layers import LayerUnderTest, TorchLayer
@@ -107,7 +107,8 @@ def footprints(layer: LayerUnderTest, *, live: bool, device: str = "cpu") -> Foo
 
 
 def _footprints(layer: TorchLayer, profile: Profile, live: bool, device: str) -> Footprints:
-    levels = list(measured_levels(layer, profile.memory_evaluations, live=live, device=device))
+    ladder = SHORT_LADDER if profile.name == "smoke" else LADDER
+    levels = list(measured_levels(layer, profile.memory_evaluations, live=live, device=device, ladder=ladder))
     return summarise(layer, levels)
 
 

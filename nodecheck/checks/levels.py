@@ -19,6 +19,9 @@ from nodecheck.problems import Problem
 # its counts no jitter.  For adaptive layers the same numbers are lengths of the interval, in units of so much
 # time as takes the layer one and a half evaluations: with this every layer costs about the same.
 LADDER = (4, 9, 16, 25, 36, 64, 100, 144, 256, 576, 1296, 2304, 5184, 10_000)
+# For a first look: on these levels √n rises by five, and what lies between log n and n is still told apart by
+# counts that rise by a few states for each of them (see the tests).
+SHORT_LADDER = (1, 4, 9, 16, 25, 36)
 # Steps must follow from the length of the interval; how exactly they are placed does not matter.
 _LOOSE_TOLERANCE = 10.0**-3
 _EVALUATIONS_PER_LEVEL = 1.5
