@@ -93,12 +93,16 @@ class Recorder:
     def _assembled(self, session: pytest.Session, complaints: list[str]) -> Run:
         """Return the run of all that came in; of two results with one id, the later holds."""
         loaded, plan = self._targets.described or (Loaded(), self._plan_of_tests())
-        cards = {card.name: card for card in plan.cards}
-        found = {r.id: r for card in plan.cards for r in never_asked(card, plan)}
+        cards: dict[str, LayerCard] = {}
+        found: dict[str, Result] = {}
         for card, results in self._arrived():
             if cards.setdefault(card.name, card) != card:
                 complaints.append(f"Several layers are called {card.name!r}: the later results stand here.")
             found.update({result.id: result for result in results})
+        # A layer all of whose items were deselected is none of this run.
+        checked = [card for card in plan.cards if card.name in cards]
+        found.update({r.id: r for card in checked for r in never_asked(card, plan)})
+        cards = {card.name: card for card in (*checked, *cards.values())}
         missing = [skipped_target(name, reason) for name, reason in loaded.missing.items()]
         return assemble(
             replace(plan, cards=tuple(cards.values())),

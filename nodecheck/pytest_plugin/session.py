@@ -166,15 +166,26 @@ class Targets:
 
         _, plan = self.describe()
         ours = [item for item in items if item.nodeid.startswith(f"{ROOT}::")]
-        others = [item for item in items if item not in ours]
+        others = [item for item in items if not item.nodeid.startswith(f"{ROOT}::")]
         chosen = [item for item in ours if self._is_wanted(item)]
         if len(chosen) < len(ours):
-            self._config.hook.pytest_deselected(items=[item for item in ours if item not in chosen])
+            self._config.hook.pytest_deselected(items=[item for item in ours if not self._is_wanted(item)])
         items[:] = others + sorted(chosen, key=lambda item: position(item, plan))
 
     def _is_wanted(self, item: pytest.Item) -> bool:
-        name = f"{item.nodeid}::"
-        return not self._settings.wanted or any(name.startswith(f"{id_}::") for id_ in self._settings.wanted)
+        wanted = self._settings.wanted
+        return not wanted or any(_is_in(item.nodeid, id_) for id_ in wanted)
+
+    @pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
+    def pytest_named_items_are_there(self, items: list[pytest.Item]) -> None:
+        """Refuse the id of an item that is not there, as pytest does."""
+        for id_ in self._settings.wanted:
+            if not any(_is_in(item.nodeid, id_) for item in items):
+                message = (
+                    f"expected the id of an item, or its beginning, got {id_!r}, which is that of none; "
+                    f"`pytest --collect-only -q` lists them"
+                )
+                raise pytest.UsageError(message)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -187,3 +198,8 @@ class Targets:
 
             put_in_place(report)
         return report
+
+
+def _is_in(nodeid: str, id_: str) -> bool:
+    """Whether an item has this id, or belongs to the layer that has it."""
+    return f"{nodeid}::".startswith(f"{id_}::")

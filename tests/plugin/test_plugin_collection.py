@@ -152,6 +152,7 @@ def test_the_record_names_such_targets(unloadable, folder):
         (("--nodecheck-profile", "fast"), "profile must be one of smoke, ci, full, got 'fast'"),
         (("--nodecheck-seed", "-1"), "seed must be at least 0, got '-1'"),
         (("--nodecheck-select", "nothing"), "must match the id of a check, got 'nothing'"),
+        (("nodecheck::nobody",), "expected the id of an item, or its beginning, got 'nodecheck::nobody'"),
         (("--nodecheck-output", "layers.py"), "--output must be a folder that can be written, got"),
     ],
 )
