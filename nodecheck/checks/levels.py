@@ -81,10 +81,11 @@ def abscissa(
     Inconclusive
         If asking for more steps does not make the layer take more.
     """
-    if evaluations[-1] <= evaluations[0]:
+    middle = len(ladder) // 2
+    if evaluations[-1] <= evaluations[middle]:
         message = (
-            f"the number of steps cannot be changed: asked for {ladder[0]} and for {ladder[-1]}, "
-            f"the layer evaluates the field {evaluations[0]} and {evaluations[-1]} times"
+            f"the number of steps cannot be changed: asked for {ladder[middle]} and for {ladder[-1]}, "
+            f"the layer evaluates the field {evaluations[middle]} and {evaluations[-1]} times"
         )
         raise Inconclusive(message)
     first, per_step = evaluations[0], (evaluations[1] - evaluations[0]) / (ladder[1] - ladder[0])
