@@ -81,7 +81,7 @@ def abscissa(
     Inconclusive
         If asking for more steps does not make the layer take more.
     """
-    middle = len(ladder) // 2
+    middle = (len(ladder) - 1) // 2
     if evaluations[-1] <= evaluations[middle]:
         message = (
             f"the number of steps cannot be changed: asked for {ladder[middle]} and for {ladder[-1]}, "

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from nodecheck.checks import Inconclusive
 from nodecheck.checks.footprints import footprints
-from nodecheck.checks.levels import at_level, few_steps, kept_evaluations
+from nodecheck.checks.levels import abscissa, at_level, few_steps, kept_evaluations
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.profiles import CI
 
@@ -83,6 +84,17 @@ def test_a_controller_that_rejects_every_other_step_disturbs_nothing():
 def test_evaluations_of_rejected_steps_are_left_out():
     # Three evaluations pass two times; the second level has rejected one step, the fourth two.
     assert kept_evaluations([3, 9, 12, 21], [2, 4, 6, 10]) == (3, 6, 9, 15)
+
+
+def test_two_levels_are_enough_to_see_that_steps_follow():
+    plain = TorchLayer("plain", lambda dynamics, t0, t1, n_steps: None)
+    assert abscissa(plain, [4, 9], [4, 9], [(), ()]) == ((4.0, 9.0), "steps")
+
+
+def test_steps_that_reach_a_ceiling_are_no_ladder():
+    plain = TorchLayer("plain", lambda dynamics, t0, t1, n_steps: None)
+    with pytest.raises(Inconclusive, match="cannot be changed"):
+        abscissa(plain, [1, 4, 9, 16], [1, 2, 2, 2], [()] * 4)
 
 
 def test_times_without_a_value_leave_the_evaluations():
