@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ def register(config: pytest.Config) -> None:
     """Add to a session what collects and what records."""
     settings = settings_of(config)
     if settings.targets:
-        forkserver.start(settings.targets)  # its imports run beside ours
+        _start_server(settings.targets)  # its imports run beside ours
     targets = Targets(config, settings)
     config.pluginmanager.register(targets, "nodecheck-targets")
     if not hasattr(config, "workerinput"):
@@ -165,27 +166,24 @@ class Targets:
         from nodecheck.pytest_plugin.nodes import position
 
         _, plan = self.describe()
-        ours = [item for item in items if item.nodeid.startswith(f"{ROOT}::")]
-        others = [item for item in items if not item.nodeid.startswith(f"{ROOT}::")]
-        chosen = [item for item in ours if self._is_wanted(item)]
-        if len(chosen) < len(ours):
-            self._config.hook.pytest_deselected(items=[item for item in ours if not self._is_wanted(item)])
-        items[:] = others + sorted(chosen, key=lambda item: position(item, plan))
-
-    def _is_wanted(self, item: pytest.Item) -> bool:
-        wanted = self._settings.wanted
-        return not wanted or any(_is_in(item.nodeid, id_) for id_ in wanted)
+        others = [item for item in items if not _is_ours(item)]
+        items[:] = others + sorted(filter(_is_ours, items), key=lambda item: position(item, plan))
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
-    def pytest_named_items_are_there(self, items: list[pytest.Item]) -> None:
-        """Refuse the id of an item that is not there, as pytest does."""
-        for id_ in self._settings.wanted:
-            if not any(_is_in(item.nodeid, id_) for item in items):
+    def pytest_keep_what_is_named(self, items: list[pytest.Item]) -> None:
+        """Leave out what is not named, if anything is; refuse what is not there, as pytest does."""
+        wanted = self._settings.wanted
+        for id_ in wanted:
+            if not any(_is_in(item, id_) for item in items):
                 message = (
                     f"expected the id of an item, or its beginning, got {id_!r}, which is that of none; "
                     f"`pytest --collect-only -q` lists them"
                 )
                 raise pytest.UsageError(message)
+        if wanted:
+            rest = [i for i in items if _is_ours(i) and not any(_is_in(i, id_) for id_ in wanted)]
+            self._config.hook.pytest_deselected(items=rest)
+            items[:] = [item for item in items if item not in rest]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -193,13 +191,25 @@ class Targets:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let a missing library be reported without a line of code, where there is none of the user's."""
         report = yield
-        if report.skipped and item.nodeid.startswith(f"{ROOT}::"):
+        if report.skipped and _is_ours(item):
             from nodecheck.pytest_plugin.handover import put_in_place
 
             put_in_place(report)
         return report
 
 
-def _is_in(nodeid: str, id_: str) -> bool:
+def _is_ours(item: pytest.Item) -> bool:
+    return item.nodeid.startswith(f"{ROOT}::")
+
+
+def _is_in(item: pytest.Item, id_: str) -> bool:
     """Whether an item has this id, or belongs to the layer that has it."""
-    return f"{nodeid}::".startswith(f"{id_}::")
+    return f"{item.nodeid}::".startswith(f"{id_}::")
+
+
+def _start_server(targets: Iterable[str]) -> None:
+    """Let the process start that children are forked from; its environment is not for the tests."""
+    before = set(os.environ)
+    forkserver.start(targets)
+    for name in set(os.environ) - before:
+        del os.environ[name]

@@ -40,6 +40,7 @@ STALE = TorchLayer("stale", rk4, order=4, expected_failures={"constant-field": "
 CRASHING = TorchLayer("crashing", crashing)
 ENDLESS = TorchLayer("endless", endless)
 """
+QUICK = ("--nodecheck-profile", "smoke", "--nodecheck-select", "constant-field")
 STRICT = """
 [tool.pytest.ini_options]
 addopts = ["--strict-markers", "--strict-config"]

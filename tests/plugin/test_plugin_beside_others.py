@@ -8,6 +8,10 @@ from suites import LAYERS, STRICT, run_pytest, write
 from nodecheck.results import Status, load_run
 
 pytestmark = pytest.mark.slow
+pytest.importorskip("pytest_cov")
+pytest.importorskip("pytest_randomly")
+pytest.importorskip("pytest_timeout")
+pytest.importorskip("xdist")
 MORE = LAYERS + "\nLAYERS = [ENDLESS, RIGHT]\n"
 TESTS = """
 import pytest

@@ -7,11 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from suites import LAYERS, STRICT, run_pytest, write
+from suites import LAYERS, QUICK, STRICT, run_pytest, write
 
 from nodecheck.results import load_run
 
-QUICK = ("--nodecheck-profile", "smoke", "--nodecheck-select", "constant-field")
 TARGET = ("--nodecheck", "layers.py:RIGHT")
 TEST = "def test_other():\n    pass\n"
 # What tells which process has imported the layers.
@@ -19,42 +18,8 @@ WATCHED = LAYERS + "\nimport os\nwith open('imported', 'a') as file:\n    print(
 
 
 @pytest.fixture
-def folder(tmp_path):
-    return write(tmp_path, layers__py=LAYERS, test_other__py=TEST, pyproject__toml=STRICT)
-
-
-class Watching:
-    """Keeps the ids of what is collected."""
-
-    def __init__(self):
-        self.ids = []
-
-    def pytest_collection_finish(self, session):
-        self.ids = [item.nodeid for item in session.items]
-
-
-@pytest.fixture
-def here(folder, monkeypatch, capfd):
-    """Run pytest within this one: it returns its exit code, the ids and what it said."""
-    monkeypatch.chdir(folder)
-
-    def run(*arguments):
-        watching = Watching()
-        quiet = (
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:randomly",
-            "-p",
-            "no:cov",
-            "--import-mode=importlib",
-        )
-        code = pytest.main([*quiet, *arguments], plugins=[watching])
-        told = capfd.readouterr()
-        return code, watching.ids, " ".join((told.out + told.err).split())
-
-    return run
+def folder(folder):
+    return write(folder, test_other__py=TEST)
 
 
 @pytest.fixture
@@ -70,6 +35,13 @@ def collected(here):
 
 
 RIGHT = [f"nodecheck::right::{check}" for check in ("adapter", "forward-pass", "constant-field")]
+
+
+def test_the_environment_of_the_tests_stays_as_it_is(collected, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    collected(*TARGET, *QUICK)
+    assert "OMP_NUM_THREADS" not in os.environ
+    assert not [name for name in os.environ if name.startswith("NODECHECK")]
 
 
 def test_the_items_come_behind_the_tests(collected):

@@ -14,6 +14,7 @@ from suites import run_pytest
 from nodecheck.results import Status, load_run
 
 pytestmark = pytest.mark.slow
+pytest.importorskip("hatchling")
 PACKAGE = Path(__file__).with_name("package")
 
 

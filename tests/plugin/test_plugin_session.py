@@ -51,6 +51,8 @@ XDIST = pytest.param(("-n", "2", "--dist", "loadgroup"), id="xdist", marks=pytes
 
 @pytest.fixture(scope="module", params=[pytest.param((), id="alone"), XDIST])
 def session(request, tmp_path_factory):
+    if request.param:
+        pytest.importorskip("xdist")
     folder = write(
         tmp_path_factory.mktemp("suite"),
         layers__py=MORE,
