@@ -30,8 +30,9 @@ _SOLVERS: dict[str, tuple[Callable[..., Tensor], Adjoint, Memory]] = {
     "odeint": (torchdiffeq.odeint, "discrete", "linear"),
     "odeint_adjoint": (torchdiffeq.odeint_adjoint, "continuous", "constant"),
 }
-# The orders are those of the classes in torchdiffeq/_impl.  "rk4" is Kutta's 3/8 rule (rk_common.py,
-# rk4_alt_step_func).  The Adams methods start with it, and that decides their order.
+# The orders are those of the classes in torchdiffeq/_impl, but for the Adams methods, which say 4: they start
+# with three steps of "rk4", whose local error h^5 is what remains when the order has risen.  "rk4" is Kutta's
+# 3/8 rule (rk_common.py, rk4_alt_step_func).
 _FIXED_GRID: dict[str, tuple[int, ButcherTableau | str | None]] = {
     "euler": (1, "euler"),
     "midpoint": (2, "midpoint"),
