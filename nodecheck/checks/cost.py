@@ -55,7 +55,8 @@ def gradient_cost(layer: LayerUnderTest) -> Evidence:
     if not all(m.holds for m in measurements):
         diagnosis = (
             f"From {prints.n[middle]:g} to {prints.n[-1]:g} {prints.unit} the cost rises from "
-            f"{_total(first)} to {_total(last)}: the backward pass probably begins again from t0 for each step."
+            f"{_total(first)} to {_total(last)}: the backward pass probably begins again from t0 for each "
+            f"step."
         )
     return Evidence(tuple(measurements), diagnosis, facts=facts, metrics=_metrics(prints))
 
