@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nodecheck.pytest_plugin.layer_check import LayerCheck
-from nodecheck.pytest_plugin.text import headline
+from nodecheck.pytest_plugin.text import failure, headline
 from nodecheck.report.numbers import bound, clean, shorten
 from nodecheck.results import LayerCard, Result, Status
 from nodecheck.runner.journal import decode, encode
@@ -41,6 +41,8 @@ def seal(report: pytest.TestReport, subject: LayerCheck) -> None:
         if not report.failed:
             return  # skipped, say, before the check was called
         results = (*results, subject.lost(_why(report)))
+    elif hasattr(report, "wasxfail"):
+        report.longrepr = failure([result for result in results if result.status in _WRONG])
     elif report.skipped:
         put_in_place(report)
     elif report.failed:

@@ -62,7 +62,9 @@ def session(request, tmp_path_factory):
     )
     targets = ("--nodecheck", "layers.py:LAYERS", "--nodecheck", "torchode")
     files = ("--nodecheck-output", "out", "--junitxml", "junit.xml")
-    return run_pytest(folder, "-v", "-ra", *targets, *files, *request.param, PYTHONPATH=str(folder))
+    return run_pytest(
+        folder, "-v", "-ra", "--xfail-tb", *targets, *files, *request.param, PYTHONPATH=str(folder)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,11 @@ def test_a_check_that_passes_unexpectedly_says_so(session):
     text = session.failure("stale: constant-field")
     assert "constant-field passed, but was expected to fail: remove the expectation" in text
     assert "was wrong once" in text
+
+
+def test_an_expected_failure_says_what_failed(session):
+    text = session.failure("known: constant-field")
+    assert "error of the elapsed time: value 0.0875" in text
 
 
 def test_a_crash_costs_one_item_and_says_what_is_known(session):
