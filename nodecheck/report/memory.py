@@ -74,7 +74,7 @@ def _panel(
 def _row(name: str, found: Mapping[str, dict[str, Series]], law: str) -> tuple[str, ...]:
     first = found[_PHASES[0]][name]
     values = (found[column].get(name) for column in _COLUMNS)
-    ends = (number(s.y[-1] / 1024) if s else "not measured" for s in values)
+    ends = (f"{s.y[-1] / 1024:.0f}" if s else "not measured" for s in values)
     return (shorten(name, 48), law, f"{number(first.x[-1])} {first.x_label}", *ends)
 
 
