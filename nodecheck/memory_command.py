@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nodecheck.commands import EXIT_CODES, TARGETS, complain, folder_name, make_folder, use_one_thread
+from nodecheck.options import on_command_line
+from nodecheck.settings import fill_in
 
 if TYPE_CHECKING:
     from nodecheck.memory_ladder import MemoryLadder
@@ -21,13 +23,7 @@ _STATE_UNIT = 128
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@click.option(
-    "--device",
-    type=click.Choice(["cpu", "cuda", "both"]),
-    default="both",
-    show_default=True,
-    help="Where; both: on CUDA too, if there is a device.",
-)
+@on_command_line("device")
 @click.option(
     "--steps", metavar="A:B", default="10:1000", show_default=True, help="From A steps to B, geometrically."
 )
@@ -38,14 +34,25 @@ _STATE_UNIT = 128
 @click.option(
     "--output", metavar="DIR", type=click.Path(path_type=Path), help="Folder of run.json, index.html."
 )
+@click.pass_context
 def memory(
-    targets: tuple[str, ...], device: str, steps: str, state: int, process: bool, output: Path | None
+    context: click.Context,
+    /,
+    targets: tuple[str, ...],
+    device: str,
+    steps: str,
+    state: int,
+    process: bool,
+    output: Path | None,
 ) -> None:
     """Measure how the memory of layers grows with the number of steps."""
     from nodecheck.layers.loading import load_targets
     from nodecheck.memory_ladder import MemoryLadder, ladder_of, memory_plan
     from nodecheck.runner import assemble, skipped_target
 
+    given = {"device": device}
+    fill_in(context, given)
+    device = given["device"]
     try:
         devices, notes = _devices(device, process=process)
         ladder = MemoryLadder(ladder_of(steps), _widths(state), devices, process, notes)

@@ -75,7 +75,12 @@ OPTIONS = (
     Option("select", "Only checks whose id matches.", default="*", metavar="GLOB"),
     Option("output", "Folder of all that is written.", Path, metavar="DIR"),
     Option("seed", "Seed of all draws.", int, 0, minimum=0),
-    Option("device", "Where memory is measured.", default="cpu", choices=("cpu", "cuda")),
+    Option(
+        "device",
+        "Where memory is measured; both: on CUDA too, if there is a device.",
+        default="both",
+        choices=("cpu", "cuda", "both"),
+    ),
     Option("jobs", "Layers at a time.", int, 1, minimum=1),
     Option("memory-limit", "Of one layer; half of the machine's.", float, minimum=1, metavar="GIB"),
     Option("time-limit", "Of one check; by the profile.", float, minimum=0.1, metavar="SECONDS"),

@@ -79,16 +79,7 @@ def settle(context: click.Context, targets: tuple[str, ...], **given: Any) -> Se
     click.UsageError
         If the configuration is not written as it should be, or there is no target.
     """
-    from nodecheck.configuration import ConfigurationError, load_configuration
-
-    try:
-        configuration = load_configuration(Path.cwd())
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
-    default = click.core.ParameterSource.DEFAULT
-    for name, value in configuration.options.items():
-        if name in given and context.get_parameter_source(name) is default:
-            given[name] = value
+    configuration = fill_in(context, given)
     chosen = targets or configuration.table.targets
     if not chosen:
         message = (
@@ -106,6 +97,27 @@ def settle(context: click.Context, targets: tuple[str, ...], **given: Any) -> Se
         every_layer=not targets,
         **given,
     )
+
+
+def fill_in(context: click.Context, given: dict[str, Any]) -> Configuration:
+    """Put what is configured in place of what nobody gave; return the configuration.
+
+    Raises
+    ------
+    click.UsageError
+        If the configuration is not written as it should be.
+    """
+    from nodecheck.configuration import ConfigurationError, load_configuration
+
+    try:
+        configuration = load_configuration(Path.cwd())
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    default = click.core.ParameterSource.DEFAULT
+    for name, value in configuration.options.items():
+        if name in given and context.get_parameter_source(name) is default:
+            given[name] = value
+    return configuration
 
 
 def _bytes(gibibytes: float | None, jobs: int) -> int:

@@ -1,6 +1,11 @@
-"""Shared by all tests: CUDA tests are skipped with a reason where there is no device."""
+"""Shared by all tests: one thread, and a reason where CUDA tests are skipped for want of a device."""
+
+import os
 
 import pytest
+
+# On problems this small, threads only wait for each other; read when torch and NumPy are loaded, after this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -152,7 +152,7 @@ def test_what_is_configured_is_handed_on_as_options(folder):
         ("seed = -1", "must be greater than or equal to 0, got -1"),
         ("jobs = 0", "must be greater than or equal to 1, got 0"),
         ("profile = 'fast'", "must be 'smoke', 'ci' or 'full', got 'fast'"),
-        ("device = 'tpu'", "must be 'cpu' or 'cuda', got 'tpu'"),
+        ("device = 'tpu'", "must be 'cpu', 'cuda' or 'both', got 'tpu'"),
         ("targets = 'mine'", "must be a valid array, got 'mine'"),
         ("targets = [1]", "targets.0 in nodecheck.toml must be a valid string, got 1"),
         ("targets = ['']", "got ''"),

@@ -51,7 +51,7 @@ class Table:
     profile: Literal["smoke", "ci", "full"] | None = None
     select: _Text | None = None
     seed: Annotated[int, Ge(0)] | None = None
-    device: Literal["cpu", "cuda"] | None = None
+    device: Literal["cpu", "cuda", "both"] | None = None
     jobs: Annotated[int, Ge(1)] | None = None
     output: _Text | None = None
     expect: tuple[Expectation, ...] = ()
