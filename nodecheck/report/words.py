@@ -34,7 +34,7 @@ class Word(StrEnum):
     """The verdict on a layer, in one word."""
 
     RIGHT = "right"
-    APART = "right apart from expected failures"
+    APART = "right but for known faults"
     OUTDATED = "expectations out of date"
     UNVERIFIED = "NOT VERIFIED"
     UNREACHED = "not judged"
@@ -99,7 +99,7 @@ def verdict(run: Run, name: str) -> Verdict:
         text = f"{_checks(outdated)} passed that had been expected to fail: remove the expectation"
         return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
     if expected and _share(results) >= VERIFIED_SHARE:
-        apart = f"right apart from {plural(len({r.check for r in expected}), 'expected failure')}"
+        apart = f"right but for known faults: {_checks(expected)} failed as expected"
         return Verdict(name, Word.APART, ", ".join([apart, *_properties(run, name)]))
     if run.is_verified(name):
         return Verdict(name, Word.RIGHT, f"right: {', '.join(['verified', *_properties(run, name)])}")
@@ -173,10 +173,16 @@ def run_verdict(run: Run) -> str:
         return (
             "An expectation is out of date" if found[0] is Word.OUTDATED else f"The layer is {found[0].value}"
         )
-    good = sum(word in (Word.RIGHT, Word.APART) for word in found)
-    bad = found.count(Word.WRONG)
-    wrong = f", {bad} {'is' if bad == 1 else 'are'} wrong" if bad and good else ""
-    return f"{_number_of(good, len(found))} layers are right{wrong}"
+    right, total = found.count(Word.RIGHT), len(found)
+    others = (
+        (found.count(Word.APART), "but for known faults", "but for known faults"),
+        (found.count(Word.WRONG), "is wrong", "are wrong"),
+        (found.count(Word.OUTDATED), "has outdated expectations", "have outdated expectations"),
+        (found.count(Word.UNVERIFIED), "is not verified", "are not verified"),
+        (found.count(Word.UNREACHED), "is not judged", "are not judged"),
+    )
+    parts = [f"{_number_of(right, total)} layers are right"]
+    return ", ".join(parts + [f"{n} {one if n == 1 else many}" for n, one, many in others if n])
 
 
 def _number_of(good: int, total: int) -> str:

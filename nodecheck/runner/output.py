@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import threading
 from multiprocessing.connection import Connection
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection
 _HEAD, _TAIL = 1500, 1500
 _CHUNK = 65_536
 _SECONDS_BETWEEN_LOOKS = 0.2
+_INSTALLED = re.compile(r"[^\s\"'(]*/(?=site-packages/|lib/python3\.\d+/)")
 
 
 class Output:
@@ -68,4 +70,12 @@ class Output:
     def _text(self) -> str:
         left_out = self._total - len(self._head) - len(self._tail)
         middle = f"\n[... {left_out} bytes ...]\n".encode() if left_out else b""
-        return (self._head + middle + self._tail).decode("utf-8", "replace").strip()
+        return without_folders((self._head + middle + self._tail).decode("utf-8", "replace").strip())
+
+
+def without_folders(text: str) -> str:
+    """Return the text with paths from the current directory, or from where Python is installed.
+
+    A report is read on other machines, and equal runs on two machines should say the same.
+    """
+    return _INSTALLED.sub("", text.replace(f"{os.getcwd()}{os.sep}", ""))

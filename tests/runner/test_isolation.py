@@ -10,6 +10,7 @@ import time
 import pytest
 
 from nodecheck.runner.isolation import Child, Lost
+from nodecheck.runner.output import without_folders
 
 LIMIT = 2**31
 
@@ -92,3 +93,9 @@ def test_bytes_that_are_no_text_do_no_harm(child):
 
 def test_a_child_has_no_input_to_wait_for_and_one_thread(child):
     assert child.call(environment, seconds=30) == ("", "1")
+
+
+def test_paths_are_told_as_on_any_machine():
+    here = os.getcwd()
+    text = f'File "/home/me/env/lib/python3.12/site-packages/torch/x.py", line 1; {here}/mine/a.py:2: Warning'
+    assert without_folders(text) == 'File "site-packages/torch/x.py", line 1; mine/a.py:2: Warning'
