@@ -136,7 +136,7 @@ def _results(plan: Plan, settings: Settings, done: tuple[Result, ...]) -> Iterat
     def isolation() -> Isolation:
         return Isolation(plan.profile, plan.seed, settings.memory_limit)
 
-    if settings.jobs > 1:
+    if settings.jobs > 1 and len(plan.cards) > 1:
         yield from examine_in_parallel(plan, settings.jobs, isolation, done)
         return
     with isolation() as measure:

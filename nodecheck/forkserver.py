@@ -18,20 +18,21 @@ TARGETS_VARIABLE = "NODECHECK_PRELOADED_TARGETS"
 
 def context() -> BaseContext:
     """Return how child processes are started: forked from the server, or spawned where there is none."""
-    return multiprocessing.get_context(_method())
+    chosen = multiprocessing.get_context(_method())
+    if _method() == "forkserver":
+        chosen.set_forkserver_preload([_PRELOAD])  # without effect once the server runs
+    return chosen
 
 
 def start(targets: Iterable[str] = ()) -> None:
     """Let the server start now; it imports the registered ones among the targets, too."""
-    if _method() != "forkserver":
-        return
-    from multiprocessing import forkserver
-
     for variable in _ONE_THREAD:
         os.environ.setdefault(variable, "1")
     os.environ[TARGETS_VARIABLE] = os.pathsep.join(targets)
-    multiprocessing.get_context("forkserver").set_forkserver_preload([_PRELOAD])
-    forkserver.ensure_running()
+    if context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
 
 
 def _method() -> str:

@@ -81,7 +81,7 @@ OPTIONS = (
         default="both",
         choices=("cpu", "cuda", "both"),
     ),
-    Option("jobs", "Layers at a time.", int, 1, minimum=1),
+    Option("jobs", "Layers at a time; as many as there are cores, up to four.", int, minimum=1),
     Option("memory-limit", "Of one layer; half of the machine's.", float, minimum=1, metavar="GIB"),
     Option("time-limit", "Of one check; by the profile.", float, minimum=0.1, metavar="SECONDS"),
     Option("strict", "Exit 1 also if a layer could not be verified.", bool, False),

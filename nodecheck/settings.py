@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from nodecheck.results import LayerCard
 
 _GIBIBYTE = 2**30
+_MOST_JOBS = 4  # each takes a few hundred megabytes, and up to a gigabyte at the end of a memory ladder
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def settle(context: click.Context, targets: tuple[str, ...], **given: Any) -> Se
         )
         raise click.UsageError(message, context)
     folder = Path(given.pop("output") or Path("reports") / folder_name(chosen))
+    given["jobs"] = given["jobs"] or min(_MOST_JOBS, _cores())
     limit = _bytes(given.pop("memory_limit"), given["jobs"])
     return Settings(
         chosen,
@@ -97,6 +100,11 @@ def settle(context: click.Context, targets: tuple[str, ...], **given: Any) -> Se
         every_layer=not targets,
         **given,
     )
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fill_in(context: click.Context, given: dict[str, Any]) -> Configuration:

@@ -10,9 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from nodecheck import forkserver
 from nodecheck.checks import Check
@@ -50,6 +50,7 @@ class Child(AbstractContextManager["Child"]):
         reader, self._writer = forkserver.context().Pipe(duplex=False)
         self.output = Output(reader)
         self._pool = self._new_pool()
+        self._call: ProcessFuture[Any] | None = None
 
     def _new_pool(self) -> ProcessPool:
         arguments = (self._writer, self._memory_limit)
@@ -74,11 +75,22 @@ class Child(AbstractContextManager["Child"]):
     def _schedule(self, function: Callable[..., _T], arguments: tuple[object, ...], seconds: float) -> _T:
         """Wait for the child; one that died between two calls has broken the pool, hence a second try."""
         try:
-            return self._pool.schedule(function, args=arguments, timeout=seconds + _GRACE).result()
+            return self._begin(function, arguments, seconds).result()
         except (BrokenProcessPool, RuntimeError):
             self._stop()
             self._pool = self._new_pool()
-            return self._pool.schedule(function, args=arguments, timeout=seconds + _GRACE).result()
+            return self._begin(function, arguments, seconds).result()
+
+    def _begin(
+        self, function: Callable[..., _T], arguments: tuple[object, ...], seconds: float
+    ) -> ProcessFuture[_T]:
+        self._call = self._pool.schedule(function, args=arguments, timeout=seconds + _GRACE)
+        return self._call
+
+    def abort(self) -> None:
+        """Let the call that another thread waits for end now, with `CancelledError`."""
+        if self._call is not None:
+            self._call.cancel()  # type: ignore[no-untyped-call]
 
     def _stop(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]
@@ -140,6 +152,11 @@ class Isolation(AbstractContextManager["Isolation"]):
             self.close()
             self._child, self._layer = Child(self._memory_limit), layer
         return self._child
+
+    def abort(self) -> None:
+        """Let the check that another thread waits for end now, with `CancelledError`."""
+        if self._child is not None:
+            self._child.abort()
 
     def close(self) -> None:
         """End the child, whatever it is doing."""

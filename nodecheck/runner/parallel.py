@@ -5,8 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from types import TracebackType
 from typing import Protocol
 
 from nodecheck.checks import Check
@@ -16,8 +17,17 @@ from nodecheck.runner.examine import Measure, examine
 from nodecheck.runner.plan import Plan
 
 
-class Measuring(AbstractContextManager[Measure], Protocol):
-    """A context that gives a function which runs checks."""
+class Measuring(Protocol):
+    """A context that runs checks, and can be told from another thread to stop."""
+
+    def __enter__(self) -> Measure: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def abort(self) -> None:
+        """Let the check that is running end now, with an exception."""
 
 
 class _Turns:
@@ -44,7 +54,7 @@ class _Turns:
 def examine_in_parallel(
     plan: Plan,
     jobs: int,
-    measuring: Callable[[], AbstractContextManager[Measure]],
+    measuring: Callable[[], Measuring],
     done: Iterable[Result] = (),
 ) -> Iterator[Result]:
     """Yield the results of a plan as they come, of up to `jobs` layers at a time.
@@ -56,20 +66,20 @@ def examine_in_parallel(
     jobs
         How many layers at most.
     measuring
-        Returns a context with a function that runs checks; each thread has one of its own.
+        Returns what runs checks; each thread has one of its own.
     done
         Results that are there already.
     """
     done, turns = tuple(done), _Turns(jobs)
     waiting: queue.SimpleQueue[LayerCard] = queue.SimpleQueue()
     results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
-    stopped = threading.Event()
+    stopped, contexts = threading.Event(), [measuring() for _ in range(min(jobs, len(plan.cards)))]
     for card in plan.cards:
         waiting.put(card)
 
-    def work() -> None:
+    def work(context: Measuring) -> None:
         try:
-            with measuring() as measure:
+            with context as measure:
                 while not stopped.is_set():
                     one = replace(plan, cards=(waiting.get_nowait(),))
                     for result in examine(one, _in_turn(measure, turns), done):
@@ -83,13 +93,15 @@ def examine_in_parallel(
         finally:
             results.put(None)
 
-    threads = [threading.Thread(target=work) for _ in range(min(jobs, len(plan.cards)))]
+    threads = [threading.Thread(target=work, args=(context,)) for context in contexts]
     for thread in threads:
         thread.start()
     try:
         yield from _until_all_ended(results, len(threads))
     finally:
         stopped.set()
+        for context in contexts:
+            context.abort()
         for thread in threads:
             thread.join()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
 
 import pytest
 
@@ -21,30 +21,41 @@ PLAN = make_plan(CARDS, profile="smoke", select="constant-field", seed=0)
 class Watch:
     """Runs no layer: notes which checks are running at the same time."""
 
-    def __init__(self, *, alone=(), raises=""):
+    def __init__(self, *, raises="", seconds=0.02):
         self.running, self.together, self.opened, self.closed = [], [], 0, 0
-        self.alone, self.raises, self.lock = alone, raises, threading.Lock()
+        self.raises, self.lock, self.seconds = raises, threading.Lock(), seconds
 
-    @contextmanager
     def measuring(self):
-        self.opened += 1
-        try:
-            yield self.measure
-        finally:
-            self.closed += 1
+        return Context(self)
 
-    def measure(self, card, check, problem):
+    def measure(self, card, check, problem, aborted):
         if card.name == self.raises:
             msg = "not the layer's fault"
             raise OSError(msg)
         with self.lock:
             self.running.append(check.id)
             self.together.append(tuple(self.running))
-        time.sleep(0.02)
+        if aborted.wait(self.seconds):
+            raise CancelledError
         with self.lock:
             self.running.remove(check.id)
         name = problem.name if problem else ""
         return Result(card.name, check.id, name, Outcome.MEASURED, "", measurements=(Measurement("x", 0, 1),))
+
+
+class Context:
+    def __init__(self, watch):
+        self.watch, self.aborted = watch, threading.Event()
+
+    def __enter__(self):
+        self.watch.opened += 1
+        return lambda *arguments: self.watch.measure(*arguments, self.aborted)
+
+    def __exit__(self, *details):
+        self.watch.closed += 1
+
+    def abort(self):
+        self.aborted.set()
 
 
 def plan_with(alone):
@@ -91,10 +102,12 @@ def test_what_a_thread_raises_reaches_the_one_who_waits():
     assert watch.opened == watch.closed == 2
 
 
-def test_who_stops_listening_stops_the_threads():
+def test_who_stops_listening_stops_the_threads_at_once():
     watch = Watch()
     results = examine_in_parallel(PLAN, 2, watch.measuring)
     next(results)
+    watch.seconds = 60
+    begun = time.monotonic()
     results.close()
-    assert watch.opened == watch.closed
-    assert len(watch.together) < len(CARDS) * len(PLAN.checks)
+    assert time.monotonic() - begun < 10
+    assert watch.opened == watch.closed == 2
