@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Everything heavy is imported inside the functions: the help text has to come at once.
 
 _OPTIONS = ("profile", "select", "output", "seed", "jobs", "time-limit", "memory-limit", "strict")
-_INTERRUPTED = "The run was interrupted: the results are those that were there until then; --resume goes on."
+_INTERRUPTED = "The run was interrupted: what it did not reach is inconclusive; --resume goes on."
 
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
@@ -71,7 +71,7 @@ def _journal(settings: Settings) -> Journal:
 
 def _run(settings: Settings, journal: Journal) -> tuple[Run, bool]:
     """Load, plan and examine; return the run and whether it was interrupted."""
-    from nodecheck.runner import assemble, make_plan, skipped_target
+    from nodecheck.runner import assemble, complete, make_plan, skipped_target
     from nodecheck.runner.isolation import describe
 
     loaded = describe(settings.targets, settings.memory_limit)
@@ -88,6 +88,8 @@ def _run(settings: Settings, journal: Journal) -> tuple[Run, bool]:
     # The page is drawn at the end; what draws it is imported while the layers are measured.
     threading.Thread(target=importlib.import_module, args=("nodecheck.report.html",), daemon=True).start()
     found, interrupted = _examine(plan, settings, journal)
+    if interrupted:
+        found = list(complete(plan, found))
     run = assemble(
         plan,
         [*(skipped_target(name, reason) for name, reason in loaded.missing.items()), *found],

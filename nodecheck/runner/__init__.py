@@ -14,7 +14,7 @@ import torch
 from nodecheck import __version__
 from nodecheck.layers import TorchLayer
 from nodecheck.results import Outcome, Result, Run
-from nodecheck.runner.examine import Examination, Measure, examine
+from nodecheck.runner.examine import Examination, Measure, complete, examine
 from nodecheck.runner.measure import InProcess
 from nodecheck.runner.plan import Plan, card_of, make_plan
 
@@ -25,6 +25,7 @@ __all__ = [
     "Plan",
     "assemble",
     "card_of",
+    "complete",
     "examine",
     "make_plan",
     "run",

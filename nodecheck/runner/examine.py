@@ -16,6 +16,7 @@ from nodecheck.runner.reproducer import reproducer
 
 # Runs one check on one problem of one layer, here or in another process, and never raises for the layer.
 Measure: TypeAlias = Callable[[LayerCard, Check, Problem | None], Result]
+NOT_REACHED = "not reached before the run was interrupted"
 _PROFILE_RANK = {"smoke": 0, "ci": 1, "full": 2}
 
 
@@ -26,6 +27,16 @@ def examine(plan: Plan, measure: Measure, done: Iterable[Result] = ()) -> Iterat
         examination = Examination(card, plan, measure, done)
         for check in plan.checks:
             yield from examination.results_of(check)
+
+
+def complete(plan: Plan, done: Iterable[Result]) -> Iterator[Result]:
+    """Yield the results of a run that was cut short, with one that decides nothing for each that is missing."""
+
+    def not_reached(card: LayerCard, check: Check, problem: Problem | None) -> Result:
+        nothing = blank(card.name, check, problem, plan.seed)
+        return replace(nothing, outcome=Outcome.INCONCLUSIVE, reason=NOT_REACHED)
+
+    return examine(plan, not_reached, done)
 
 
 class Examination:

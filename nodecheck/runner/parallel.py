@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
@@ -36,13 +36,14 @@ class _Turns:
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._free = threading.Semaphore(jobs)
-        self._collecting = threading.Lock()  # two that collect all turns would wait for each other
+        # Who wants all turns stands here until they are free, and lets nobody pass in between.
+        self._turnstile = threading.Lock()
 
     @contextmanager
     def turn(self, *, alone: bool) -> Iterator[None]:
         """Wait until it is this check's turn."""
-        with self._collecting if alone else nullcontext():
-            taken = self._jobs if alone else 1
+        taken = self._jobs if alone else 1
+        with self._turnstile:
             for _ in range(taken):
                 self._free.acquire()
         try:

@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from nodecheck.cli import main
-from nodecheck.results import load_run
+from nodecheck.results import Status, load_run
+from nodecheck.runner.examine import NOT_REACHED
 from nodecheck.runner.journal import Journal
 
 LAYERS = Path(__file__).parent / "layers.py"
@@ -57,6 +58,10 @@ def interrupted(folder, how):
     return process.returncode, psutil.wait_procs(children, timeout=10)[1]
 
 
+def measured(stored):
+    return [r for r in stored.results if r.reason != NOT_REACHED]
+
+
 @pytest.fixture(scope="module", params=[signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def stopped(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stopped")
@@ -81,9 +86,15 @@ def test_an_interrupted_run_exits_with_130(stopped):
 
 def test_an_interrupted_run_leaves_a_report_of_what_was_done(stopped):
     stored = load_run(stopped[0] / "run.json")
-    assert 2 <= len(stored.results) < 9
+    assert 2 <= len(measured(stored)) < 9
     assert "interrupted" in stored.warnings[0]
     assert (stopped[0] / "index.html").exists()
+
+
+def test_a_layer_that_was_not_examined_to_the_end_is_not_verified(stopped):
+    stored = load_run(stopped[0] / "run.json")
+    assert not stored.is_verified("slow 2")
+    assert {r.status for r in stored.of_layer("slow 2") if r not in measured(stored)} == {Status.INCONCLUSIVE}
 
 
 def test_no_process_is_left_of_a_run_that_was_interrupted(stopped):
@@ -92,7 +103,7 @@ def test_no_process_is_left_of_a_run_that_was_interrupted(stopped):
 
 def test_an_interrupted_run_can_be_resumed(stopped, tmp_path):
     folder = shutil.copytree(stopped[0], tmp_path / "copy")
-    kept = load_run(folder / "run.json").results
+    kept = measured(load_run(folder / "run.json"))
     assert run(folder, "--resume").exit_code == 0
     stored = load_run(folder / "run.json")
     assert {(r.id, r.seconds) for r in kept} <= {(r.id, r.seconds) for r in stored.results}

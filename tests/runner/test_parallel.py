@@ -11,7 +11,7 @@ import pytest
 
 from nodecheck.checks import CHECKS
 from nodecheck.results import LayerCard, Measurement, Outcome, Result
-from nodecheck.runner.parallel import examine_in_parallel
+from nodecheck.runner.parallel import _Turns, examine_in_parallel
 from nodecheck.runner.plan import make_plan
 
 CARDS = [LayerCard(name, "", "n_steps") for name in "abcd"]
@@ -81,6 +81,29 @@ def test_a_check_that_measures_seconds_runs_alone():
     list(examine_in_parallel(plan_with({"constant-field"}), 3, watch.measuring))
     assert {names for names in watch.together if "constant-field" in names} == {("constant-field",)}
     assert max(map(len, watch.together)) > 1
+
+
+def test_who_waits_to_be_alone_is_not_overtaken_for_ever():
+    """The other layer has many checks to go; they wait while the one that wants to be alone has its turn."""
+    turns, order = _Turns(2), []
+
+    def often():
+        for k in range(20):
+            with turns.turn(alone=False):
+                order.append(k)
+                time.sleep(0.01)
+
+    def alone():
+        time.sleep(0.03)
+        with turns.turn(alone=True):
+            order.append("alone")
+
+    threads = [threading.Thread(target=often), threading.Thread(target=alone)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert order.index("alone") < 12
 
 
 def test_there_is_a_check_that_measures_seconds():
