@@ -76,8 +76,8 @@ def _run(settings: Settings, journal: Journal) -> tuple[Run, bool]:
 
     loaded = describe(settings.targets, settings.memory_limit)
     complain(loaded, debug=settings.debug)
-    complete = not (loaded.missing or loaded.load_errors)
-    cards = with_expectations(loaded.everyone, settings, complete=complete)
+    all_loaded = not (loaded.missing or loaded.load_errors)
+    cards = with_expectations(loaded.everyone, settings, complete=all_loaded)
     try:
         plan = make_plan(cards, profile=settings.profile, select=settings.select, seed=settings.seed)
     except ValueError as error:

@@ -30,7 +30,7 @@ def examine(plan: Plan, measure: Measure, done: Iterable[Result] = ()) -> Iterat
 
 
 def complete(plan: Plan, done: Iterable[Result]) -> Iterator[Result]:
-    """Yield the results of a run that was cut short, with one that decides nothing for each that is missing."""
+    """Yield the results of a run that was cut short, and one that decides nothing for each missing one."""
 
     def not_reached(card: LayerCard, check: Check, problem: Problem | None) -> Result:
         nothing = blank(card.name, check, problem, plan.seed)
