@@ -14,16 +14,18 @@ from markupsafe import Markup
 
 from nodecheck.report import numbers, words
 from nodecheck.report.anchors import anchor, layer_anchor
-from nodecheck.report.plots import Drawn, comparison_section, layer_sections
+from nodecheck.report.plots import comparison_section, layer_sections
 from nodecheck.report.summary import Group, groups, identity, scorecard, themes
 from nodecheck.results import Result, Run, Status, to_json
 
+_MOST_DRAWN = 20  # layers; a page of more would take long to draw and to open
 _MOST_OPEN = 3  # failed checks of a layer that are told in full at once: what comes later tends to follow
 
 
 def render(run: Run) -> str:
     """Return the report as one self-contained HTML document; equal runs give equal documents."""
     layers = words.layer_names(run)
+    drawn = _drawn(run, layers)
     return _environment().get_template("page.html.j2").render(
         run=run,
         verdicts=[words.verdict(run, name) for name in layers],
@@ -37,7 +39,8 @@ def render(run: Run) -> str:
         xpassed=groups(run.results, Status.XPASSED),
         xfailed=groups(run.results, Status.XFAILED),
         inconclusive=groups(run.results, Status.INCONCLUSIVE),
-        figures=_figures(run, layers),
+        figures=[*comparison_section(run), *layer_sections(run, drawn)],
+        undrawn=len(layers) - len(drawn),
         checks=[(name, *_open_and_passed(run, name)) for name in layers],
         data=embedded(run),
         script_hash=_script_hash(),
@@ -50,8 +53,11 @@ def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[Group], l
     return [(name, all_[:_MOST_OPEN], all_[_MOST_OPEN:]) for name, all_ in found if all_]
 
 
-def _figures(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[Drawn]]]:
-    return [*comparison_section(run), *layer_sections(run, layers)]
+def _drawn(run: Run, layers: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the layers whose own curves are drawn: of many, those about which there is more to say."""
+    if len(layers) <= _MOST_DRAWN:
+        return layers
+    return tuple(name for name in layers if words.verdict(run, name).word is not words.Word.RIGHT)
 
 
 def _open_and_passed(run: Run, name: str) -> tuple[list[Result], list[Result]]:

@@ -378,3 +378,18 @@ def test_ten_layers_are_drawn_within_a_few_seconds():
     begin = time.process_time()
     render(large_run())
     assert time.process_time() - begin < 10
+
+
+def test_on_a_page_of_many_layers_only_those_with_more_to_say_are_drawn_one_by_one():
+    many = [r for k in range(21) for r in right_results(f"right {k}")]
+    wrong = result("wrong", "constant-field", measurements=(at_most("error", 1.0, 0.5),))
+    curves = right_results("wrong")[1:]
+    page = parsed(run_of([*many, wrong, *curves]))
+    assert [h.get_text() for h in page.select("#plots .layer > h3")] == ["All layers", "wrong"]
+    assert "Of the 21 layers that are right" in page.select_one("#plots .lead").get_text()
+
+
+def test_on_a_page_of_few_layers_all_are_drawn():
+    page = parsed(run_of([r for k in range(3) for r in right_results(f"right {k}")]))
+    assert len(page.select("#plots .layer > h3")) == 4
+    assert page.select_one("#plots .lead") is None
