@@ -155,4 +155,4 @@ def _verdicts(run: Run, layers: Sequence[str], console: Console) -> None:
 
 
 def _is(verdict: words.Verdict) -> bool:
-    return verdict.word is not words.Word.OUTDATED
+    return verdict.word not in (words.Word.OUTDATED, words.Word.APART)

@@ -34,7 +34,7 @@ class Word(StrEnum):
     """The verdict on a layer, in one word."""
 
     RIGHT = "right"
-    APART = "right but for known faults"
+    APART = "known faults"
     OUTDATED = "expectations out of date"
     UNVERIFIED = "NOT VERIFIED"
     UNREACHED = "not judged"
@@ -99,7 +99,7 @@ def verdict(run: Run, name: str) -> Verdict:
         text = f"{_checks(outdated)} passed that had been expected to fail: remove the expectation"
         return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
     if expected and _share(results) >= VERIFIED_SHARE:
-        apart = f"right but for known faults: {_checks(expected)} failed as expected"
+        apart = f"known faults: {_checks(expected)} failed as expected, the rest is verified"
         return Verdict(name, Word.APART, ", ".join([apart, *_properties(run, name)]))
     if run.is_verified(name):
         return Verdict(name, Word.RIGHT, f"right: {', '.join(['verified', *_properties(run, name)])}")
@@ -170,12 +170,11 @@ def run_verdict(run: Run) -> str:
     if not found:
         return "No layer could be loaded" if run.load_errors else "Nothing was run"
     if len(found) == 1:
-        return (
-            "An expectation is out of date" if found[0] is Word.OUTDATED else f"The layer is {found[0].value}"
-        )
+        alone = {Word.OUTDATED: "An expectation is out of date", Word.APART: "The layer has known faults"}
+        return alone.get(found[0], f"The layer is {found[0].value}")
     right, total = found.count(Word.RIGHT), len(found)
     others = (
-        (found.count(Word.APART), "but for known faults", "but for known faults"),
+        (found.count(Word.APART), "has known faults", "have known faults"),
         (found.count(Word.WRONG), "is wrong", "are wrong"),
         (found.count(Word.OUTDATED), "has outdated expectations", "have outdated expectations"),
         (found.count(Word.UNVERIFIED), "is not verified", "are not verified"),

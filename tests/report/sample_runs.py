@@ -206,7 +206,7 @@ def wrong_results(layer: str) -> list[Result]:
 
 
 def realistic_run() -> Run:
-    """Return a run of five layers: right, wrong, right but for known faults, adaptive, unverified."""
+    """Return a run of five layers: right, wrong, with known faults, adaptive, unverified."""
     expected = "Counts one state more than it claims; reported upstream."
     third = replaced(
         right_results("torchdiffeq:rk4"),
