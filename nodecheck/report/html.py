@@ -110,6 +110,7 @@ def _environment() -> jinja2.Environment:
         "word": words.status_word,
         "symbol": words.SYMBOLS.__getitem__,
         "anchor": anchor,
+        "linked": _linked,
         "source": _source,
     }
     environment.globals["layer_anchor"] = layer_anchor
@@ -119,6 +120,11 @@ def _environment() -> jinja2.Environment:
 def _finalize(value: Any) -> Any:
     """Make outside text harmless to parsers and editors; markup is our own and stays."""
     return value if isinstance(value, Markup) else numbers.clean(value)
+
+
+def _linked(text: str) -> Markup:
+    """Return outside text with its addresses as links."""
+    return Markup(jinja2.utils.urlize(numbers.clean(text), rel="noopener"))
 
 
 def _source(name: str) -> Markup:

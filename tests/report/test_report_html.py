@@ -393,3 +393,12 @@ def test_on_a_page_of_few_layers_all_are_drawn():
     page = parsed(run_of([r for k in range(3) for r in right_results(f"right {k}")]))
     assert len(page.select("#plots .layer > h3")) == 4
     assert page.select_one("#plots .lead") is None
+
+
+def test_a_known_fault_is_told_with_its_thread_as_a_link_and_its_script():
+    reason = "no gradient.  See https://example.org/issues/156"
+    bad = (at_most("error", 1.0, 0.5),)
+    known = result("mine", "constant-field", measurements=bad, expected=reason, reproducer="import torch")
+    row = parsed(run_of([known])).select_one("#expected tbody tr")
+    assert row.a["href"] == "https://example.org/issues/156"
+    assert row.select_one("details code").get_text() == "import torch"
