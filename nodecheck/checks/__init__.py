@@ -31,6 +31,7 @@ from nodecheck.checks.leaks import memory_leak
 from nodecheck.checks.memory import hidden_memory, memory_law
 from nodecheck.checks.properties import constant_field_property, cotangent_linearity
 from nodecheck.checks.reuse import interleaved_calls, repeated_use
+from nodecheck.checks.uninvolved import uninvolved_parameters
 
 CHECKS: tuple[Check, ...] = (
     adapter,
@@ -52,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
     reverse_time,
     batch_independence,
     gradient_completeness,
+    uninvolved_parameters,
     gradient_class,
     constant_field_gradient,
     gradient_order,

@@ -112,15 +112,14 @@ def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 
 def difference(g: Gradients, h: Gradients) -> float:
-    """Return the largest difference; infinite where one gradient arrived and the other did not."""
-    worst = 0.0
-    for name, value in g.items():
-        other = h[name]
-        if value is None or other is None:
-            worst = max(worst, 0.0 if value is other else np.inf)
-        else:
-            worst = max(worst, float(np.max(np.abs(value - other), initial=0.0)))
-    return worst
+    """Return the largest difference, NaN among them; infinite where only one of two gradients arrived."""
+    return float(np.max([_distance(value, h[name]) for name, value in g.items()]))
+
+
+def _distance(value: np.ndarray | None, other: np.ndarray | None) -> float:
+    if value is None or other is None:
+        return 0.0 if value is other else np.inf
+    return float(np.max(np.abs(value - other), initial=0.0))
 
 
 @check(

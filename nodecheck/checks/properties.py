@@ -14,10 +14,13 @@ from nodecheck.checks.exactness import identity_bound
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.numerics import TOLERANCE_FACTOR, rms, roundoff
 from nodecheck.problems import Problem, constant, neural
-from nodecheck.results import Evidence, at_most
+from nodecheck.results import Evidence, Measurement, at_most
 
 _TOLERANCE = 1e-6
+_N_STEPS = 4
 _LOOSE_TOLERANCE = 1e-4  # the bound is a hundred times this, and the search solves many times
+# Losses are scaled by as much in mixed precision; a power of two rounds nothing.
+_SCALE = 2.0**13
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,26 @@ def cotangent_linearity(layer: LayerUnderTest, problem: Problem) -> Evidence:
     A fixed-step adjoint is linear to rounding, right or wrong in other respects; what breaks linearity is a
     cotangent that is ignored, normalised, or that steers something.  An adaptive adjoint chooses its steps by
     the cotangent and is linear to its tolerance only.
+
+    A fixed-step layer is also given one cotangent times 8192 and over 8192: clipping and thresholds show at
+    one end or the other.
     """
-    resolution = _LOOSE_TOLERANCE if layer.adaptive else 4
+    drawn, diagnosis = _combined(layer, problem)
+    if layer.adaptive:
+        return Evidence((drawn,), diagnosis)
+    scaled, of_scaling = _scaled(layer, problem)
+    return Evidence((drawn, *scaled), diagnosis or of_scaling)
+
+
+def _combined(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, str]:
+    """Search for u and v that do not combine; return the worst of them, and say which."""
+    resolution = _LOOSE_TOLERANCE if layer.adaptive else _N_STEPS
     size = problem.y0.size
     bound = _linearity_bound(layer, problem, resolution)
 
     def excess(drawn: tuple[list[float], list[float]]) -> float:
         u, v = (np.array(entries).reshape(problem.y0.shape) for entries in drawn)
-        return max(_nonlinearity(layer, problem, resolution, u, v).values()) / bound
+        return float(np.max([*_nonlinearity(layer, problem, resolution, u, v).values()])) / bound
 
     worst = 0.0
 
@@ -128,12 +143,44 @@ def cotangent_linearity(layer: LayerUnderTest, problem: Problem) -> Evidence:
     pairs = st.tuples(dyadics(size), dyadics(size))
     found = falsify(pairs, holds, examples=examples, random_seed=layer.seed)
     if found is None:
-        return Evidence((at_most("largest deviation in units of its bound", worst, 1.0),))
+        return at_most("largest deviation in units of its bound", worst, 1.0), ""
     diagnosis = (
         f"Simplest counterexample: u = {found[0]}, v = {found[1]} (rows of the batch one after another): "
         f"the gradient for u/2 - 2v is not half that for u less twice that for v."
     )
-    return Evidence((at_most("deviation in units of its bound", excess(found), 1.0),), diagnosis)
+    return at_most("deviation in units of its bound", excess(found), 1.0), diagnosis
+
+
+def _scaled(layer: LayerUnderTest, problem: Problem) -> tuple[tuple[Measurement, ...], str]:
+    """Pull back one cotangent, enlarged and reduced.
+
+    Powers of two scale exactly.  Only an iteration that stops at a residual of fixed size rounds differently,
+    and what it leaves undone, a rounding error at scale one, counts for up to `_SCALE` times as much.
+    """
+    (cotangent,) = layer.cotangents(problem, 1)
+    plain = layer.fresh(problem, _N_STEPS).pullback(cotangent)
+    bound = _SCALE * _linearity_bound(layer, problem, _N_STEPS)
+    measurements, diagnosis = [], ""
+    for factor, words in ((_SCALE, "8192 times"), (1 / _SCALE, "1/8192 of")):
+        scaled = layer.fresh(problem, _N_STEPS).pullback(factor * cotangent)
+        deviations = {
+            group: _relative(_or_zero(scaled[group]) / factor, _or_zero(value))
+            for group, value in plain.items()
+        }
+        # A gradient that overflows is the worst of all.
+        worst = max(deviations, key=lambda group: np.nan_to_num(deviations[group], nan=np.inf))
+        measurements.append(at_most(f"deviation at {words} the cotangent", deviations[worst], bound))
+        if not measurements[-1].holds:
+            diagnosis = diagnosis or (
+                f"For {words} the cotangent, ∂L/∂{worst} is not {words} the gradient: "
+                f"clipped, normalised, or cut off below a threshold."
+            )
+    return tuple(measurements), diagnosis
+
+
+def _relative(value: Array, expected: Array) -> float:
+    difference, scale = rms(value - expected), rms(expected)
+    return difference / scale if scale > 0 else difference
 
 
 def _linearity_bound(layer: LayerUnderTest, problem: Problem, resolution: float) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodecheck.checks.base import check
+from nodecheck.checks.base import Refusal, attempt, check
 from nodecheck.checks.contract import difference, largest_entry, resolution_of
-from nodecheck.layers import LayerUnderTest, use_again
+from nodecheck.layers import LayerUnderTest, overlap, use_again
 from nodecheck.numerics import roundoff
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, at_most
@@ -25,22 +25,42 @@ def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Run forward on a, forward on b, then backward on a: the gradient must be that of a.
 
     A layer used twice in one model does this.  State kept on the module or the class, instead of on the
-    context of the call, is overwritten by the second forward pass.
+    context of the call, is overwritten by the second forward pass.  Tried with two layers and batches of two
+    sizes, and with one layer and two batches of the same size.
     """
     resolution = resolution_of(layer)
     (cotangent,) = layer.cotangents(problem, 1)
-    other = problem.replace(y0=problem.y0[::-1][:-1] + 0.5)
-    alone = layer.fresh(problem, resolution).pullback(cotangent)
-    first = layer.fresh(problem, resolution)
-    layer.fresh(other, resolution)
-    change = difference(first.pullback(cotangent), alone)
-    scale = max(largest_entry(value) for value in alone.values())
-    evaluations = max(1, layer.solve(problem, resolution).evaluations)
-    diagnosis = ""
-    measurement = at_most("change of the gradient", change, roundoff(evaluations, scale))
-    if not measurement.holds:
-        diagnosis = "The gradient of the first call changes when a second call comes in between."
-    return Evidence((measurement,), diagnosis)
+    smaller = problem.replace(y0=problem.y0[::-1][:-1] + 0.5)
+    other = problem.replace(y0=problem.y0[::-1] + 0.5)
+    alone = [layer.fresh(p, resolution).pullback(cotangent) for p in (problem, other)]
+    scale = max(largest_entry(value) for gradients in alone for value in gradients.values())
+    bound = roundoff(max(1, layer.solve(problem, resolution).evaluations), scale)
+
+    def two_layers() -> float:
+        first = layer.fresh(problem, resolution)
+        layer.fresh(smaller, resolution)
+        return difference(first.pullback(cotangent), alone[0])
+
+    def one_layer() -> float:
+        overlapping = overlap(layer.claims, (problem, other), resolution, cotangent)
+        return float(np.max([difference(g, h) for g, h in zip(overlapping, alone, strict=True)]))
+
+    ways = (("two layers", two_layers), ("one layer", one_layer))
+    changes = [(way, attempt(change)) for way, change in ways]
+    measurements = tuple(
+        at_most(f"passes of {way} that raise when they overlap", 1, 0)
+        if isinstance(change, Refusal)
+        else at_most(f"change of the gradient, {way}", change, bound)
+        for way, change in changes
+    )
+    wrong = [change for change, m in zip(changes, measurements, strict=True) if not m.holds]
+    return Evidence(measurements, _explain_overlap(*wrong[0]) if wrong else "")
+
+
+def _explain_overlap(way: str, change: float | Refusal) -> str:
+    if isinstance(change, Refusal):
+        return f"Overlapping passes of {way} raise {change}.  Each alone does not."
+    return f"The gradient of the first or second call changes when calls of {way} overlap."
 
 
 @check(

@@ -1,6 +1,16 @@
 """Layers under test."""
 
-from nodecheck.layers.base import Adjoint, Array, Gradients, LayerError, Solution, TorchLayer, use_again
+from nodecheck.layers.base import (
+    Adjoint,
+    Array,
+    Gradients,
+    LayerError,
+    Solution,
+    TorchLayer,
+    overlap,
+    use_again,
+    with_uninvolved,
+)
 from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
 
 __all__ = [
@@ -13,5 +23,7 @@ __all__ = [
     "LayerUnderTest",
     "Solution",
     "TorchLayer",
+    "overlap",
     "use_again",
+    "with_uninvolved",
 ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nodecheck.instruments import Dynamics, Trace
 from nodecheck.neural_ode import ButcherTableau
@@ -25,6 +26,7 @@ Resolution = Literal["n_steps", "tol"]
 _ADJOINTS = ("continuous", "discrete", None)
 _EXAMPLE = "write `build=lambda dynamics, t0, t1, n_steps: MyODELayer(dynamics, t0, t1, n_steps)`"
 _MEMORIES = ("constant", "sqrt", "log", "linear", None)
+_NOTHING: Mapping[str, Array] = MappingProxyType({})
 
 
 class LayerError(Exception):
@@ -148,13 +150,60 @@ def use_again(
             for name, parameter in dynamics.named_parameters():
                 parameter.copy_(torch.tensor(problem.params[name]))
         y0 = torch.tensor(problem.y0, requires_grad=True)
-        leaves = {"y0": y0, **dict(dynamics.named_parameters())}
-        for leaf in leaves.values():
-            leaf.grad = None
         y1 = _checked(solve(y0), y0)
-        _run_backward(y1, torch.tensor(cotangent))
-        passes.append((_as_numpy(y1), {name: _gradient(leaf) for name, leaf in leaves.items()}))
+        leaves = {"y0": y0, **dict(dynamics.named_parameters())}
+        passes.append((_as_numpy(y1), _gradients(y1, leaves, cotangent)))
     return passes
+
+
+def overlap(
+    layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
+) -> list[dict[str, Array | None]]:
+    """Build the layer once, run forward on every problem, then backward in the same order.
+
+    The problems differ in y0 only.  Returns the gradients of each pass.
+    """
+    dynamics = Dynamics(problems[0])
+    solve = _build(layer, dynamics, problems[0], resolution)
+    states = [torch.tensor(problem.y0, requires_grad=True) for problem in problems]
+    outputs = [_checked(solve(y0), y0) for y0 in states]
+    return [
+        _gradients(y1, {"y0": y0, **dict(dynamics.named_parameters())}, cotangent)
+        for y0, y1 in zip(states, outputs, strict=True)
+    ]
+
+
+def with_uninvolved(
+    layer: TorchLayer,
+    problem: Problem,
+    resolution: float,
+    cotangent: Array,
+    *,
+    frozen: Sequence[str] = (),
+    before: Mapping[str, Array] = _NOTHING,
+    after: Mapping[str, Array] = _NOTHING,
+) -> dict[str, Array | None]:
+    """Return the gradients of a layer whose dynamics has parameters that nothing depends on.
+
+    Parameters
+    ----------
+    frozen
+        Names of parameters of the problem that do not require a gradient.
+    before, after
+        Values of parameters that the field does not use, registered before and after those of the problem.
+    """
+    dynamics = Dynamics(problem)
+    own = dict(dynamics.named_parameters())
+    for name in own:
+        own[name].requires_grad_(name not in frozen)
+        delattr(dynamics, name)
+    unused = [{name: nn.Parameter(torch.tensor(v)) for name, v in group.items()} for group in (before, after)]
+    parameters = {**unused[0], **own, **unused[1]}
+    for name, parameter in parameters.items():
+        dynamics.register_parameter(name, parameter)
+    y0 = torch.tensor(problem.y0, requires_grad=True)
+    y1 = _checked(_build(layer, dynamics, problem, resolution)(y0), y0)
+    return _gradients(y1, {"y0": y0, **parameters}, cotangent)
 
 
 def _build(layer: TorchLayer, dynamics: Dynamics, problem: Problem, resolution: float) -> Any:
@@ -165,6 +214,14 @@ def _run_backward(y1: Tensor, cotangent: Tensor) -> None:
     """Run the backward pass; a detached output sends no gradient anywhere."""
     if y1.requires_grad:
         y1.backward(cotangent)  # type: ignore[no-untyped-call]
+
+
+def _gradients(y1: Tensor, leaves: Mapping[str, Tensor], cotangent: Array) -> dict[str, Array | None]:
+    """Run the backward pass and return what it leaves in .grad."""
+    for leaf in leaves.values():
+        leaf.grad = None
+    _run_backward(y1, torch.tensor(cotangent))
+    return {name: _gradient(leaf) for name, leaf in leaves.items()}
 
 
 def _as_numpy(tensor: Tensor) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from right_adjoints import pulled_back, with_backward
+from right_adjoints import pulled_back, trained, with_backward
 from right_loops import rk4_step
 
 from nodecheck.layers import TorchLayer
@@ -43,7 +43,7 @@ def adaptive_adjoint(dynamics, t0, t1, tol):
         return bogacki_shampine(dynamics, t0, t1, tol, y0, largest), None
 
     def backward(y1, _kept, cotangent):
-        like = (y1, cotangent, *dynamics.parameters())
+        like = (y1, cotangent, *trained(dynamics).values())
         sizes = [x.numel() for x in like]
 
         def field(t, state):

@@ -9,6 +9,11 @@ from torch.func import functional_call, vjp
 from nodecheck.layers import TorchLayer
 
 
+def trained(dynamics):
+    """Return the parameters that require a gradient, by name."""
+    return {name: p for name, p in dynamics.named_parameters() if p.requires_grad}
+
+
 def with_backward(forward, backward, dynamics):
     """Return y0 -> y1 from forward(y0) -> (y1, kept) and backward(y1, kept, cotangent) -> (dy0, *dparams)."""
 
@@ -24,7 +29,7 @@ def with_backward(forward, backward, dynamics):
         def backward(ctx, cotangent):
             return tuple(backward(*ctx.saved_tensors, ctx.kept, cotangent))
 
-    return lambda y0: Solve.apply(y0, *dynamics.parameters())
+    return lambda y0: Solve.apply(y0, *trained(dynamics).values())
 
 
 def march(field, t0, t1, n_steps, y):
@@ -37,7 +42,7 @@ def march(field, t0, t1, n_steps, y):
 def pulled_back(dynamics, t, y, a):
     """Return f, and a times its derivatives with respect to y and the parameters."""
     with torch.enable_grad():
-        inputs = (y.detach().requires_grad_(), *dynamics.parameters())
+        inputs = (y.detach().requires_grad_(), *trained(dynamics).values())
         f = dynamics(t, inputs[0])
         return f.detach(), torch.autograd.grad(f, inputs, a, materialize_grads=True)
 
@@ -52,7 +57,7 @@ def flat_augmented_adjoint(dynamics, t0, t1, n_steps):
         return march(dynamics, t0, t1, n_steps, y0), None
 
     def backward(y1, _kept, cotangent):
-        like = (y1, cotangent, *dynamics.parameters())
+        like = (y1, cotangent, *trained(dynamics).values())
         sizes = [x.numel() for x in like]
 
         def field(t, state):
@@ -69,20 +74,23 @@ def flat_augmented_adjoint(dynamics, t0, t1, n_steps):
 
 def functorch_adjoint(dynamics, t0, t1, n_steps):
     """The same equations with torch.func.vjp, and RK4 over lists."""
-    names = [name for name, _ in dynamics.named_parameters()]
+    names = list(trained(dynamics))
 
     def forward(y0):
         return march(dynamics, t0, t1, n_steps, y0), None
 
     def field(t, state):
         y, a, *_ = state
-        params = {name: p.detach() for name, p in dynamics.named_parameters()}
+        params = {name: p.detach() for name, p in trained(dynamics).items()}
         f, pull = vjp(lambda y, p: functional_call(dynamics, p, (t, y)), y, params)
         dy, dp = pull(a)
         return [f, -dy, *(-dp[name] for name in names)]
 
     def backward(y1, _kept, cotangent):
-        state, h = [y1, cotangent, *(torch.zeros_like(p) for p in dynamics.parameters())], (t0 - t1) / n_steps
+        state, h = (
+            [y1, cotangent, *(torch.zeros_like(p) for p in trained(dynamics).values())],
+            (t0 - t1) / n_steps,
+        )
         for i in range(n_steps):
             t = t1 + i * h
             k1 = field(t, state)
@@ -111,7 +119,7 @@ def interpolating_adjoint(dynamics, t0, t1, n_steps):
 
     def backward(_y1, kept, a):
         states, slopes = kept
-        sizes = [a.numel(), *(p.numel() for p in dynamics.parameters())]
+        sizes = [a.numel(), *(p.numel() for p in trained(dynamics).values())]
 
         def middle(i):
             return (states[i] + states[i + 1]) / 2 + h / 8 * (slopes[i] - slopes[i + 1])
@@ -126,7 +134,9 @@ def interpolating_adjoint(dynamics, t0, t1, n_steps):
                 return -torch.cat([p.reshape(-1) for p in pulled])
 
             state = rk4_step(field, t0 + (i + 1) * h, -h, state)
-        return [x.view_as(z) for x, z in zip(state.split(sizes), (a, *dynamics.parameters()), strict=True)]
+        return [
+            x.view_as(z) for x, z in zip(state.split(sizes), (a, *trained(dynamics).values()), strict=True)
+        ]
 
     return with_backward(forward, backward, dynamics)
 
@@ -136,7 +146,7 @@ def list_of_closures(dynamics, t0, t1, n_steps):
     h = (t1 - t0) / n_steps
 
     def forward(y):
-        params, pullbacks = {k: p.detach() for k, p in dynamics.named_parameters()}, []
+        params, pullbacks = {k: p.detach() for k, p in trained(dynamics).items()}, []
         for i in range(n_steps):
 
             def step(y, params, t=t0 + i * h):
@@ -147,7 +157,7 @@ def list_of_closures(dynamics, t0, t1, n_steps):
         return y, pullbacks
 
     def backward(_y1, pullbacks, a):
-        total = {name: torch.zeros_like(p) for name, p in dynamics.named_parameters()}
+        total = {name: torch.zeros_like(p) for name, p in trained(dynamics).items()}
         for pullback in reversed(pullbacks):
             a, more = pullback(a)
             total = {name: total[name] + more[name] for name in total}

@@ -67,7 +67,7 @@ def implicit_midpoint(dynamics, t0, t1, n_steps):
 def reversible_heun(dynamics, t0, t1, n_steps):
     """Kidger et al. (2021), Algorithm 1; the backward pass undoes each step and keeps nothing."""
     h = (t1 - t0) / n_steps
-    params = tuple(dynamics.parameters())
+    params = tuple(p for p in dynamics.parameters() if p.requires_grad)
 
     def step(t, y, z, h):
         slope = dynamics(t, z)

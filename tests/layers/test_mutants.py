@@ -13,8 +13,11 @@ from nodecheck.reference import sensitivity
 # What these do wrong shows neither in y1 nor in the first gradient from t0 to t1 > t0, but on a second use.
 HIDDEN = {"float64-output", "unsigned-step", "input-mutated", "parameter-mutated", "cotangent-mutated"}
 HIDDEN |= {"trajectory-saved", "hidden-in-list", "hidden-in-num-py", "reference-cycle", "outputs-remembered"}
-HIDDEN |= {"state-on-class", "first-call-remembered", "buffer-not-reset"}
+HIDDEN |= {"state-on-class", "state-on-module", "first-call-remembered", "buffer-not-reset"}
 HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
+# These show on a parameter that is frozen or not used, or on a cotangent that is large or small.
+HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", "unused-shifts-others"}
+HIDDEN |= {"cotangent-clamped", "gradient-clipped", "small-adjoint-zeroed"}
 
 
 def outcome(layer, problem=neural):

@@ -19,8 +19,17 @@ from nodecheck.layers.mutants.forward import FORWARD
 from nodecheck.layers.mutants.gradient import GRADIENT
 from nodecheck.layers.mutants.memory import MEMORY
 from nodecheck.layers.mutants.mutant import Mutant, as_layer
+from nodecheck.layers.mutants.uninvolved import UNINVOLVED
 
-MUTANTS: tuple[Mutant, ...] = (*FORWARD, *GRADIENT, *BACKWARD_TIME, *CONTRACT, *ADAPTIVE, *MEMORY)
+MUTANTS: tuple[Mutant, ...] = (
+    *FORWARD,
+    *GRADIENT,
+    *BACKWARD_TIME,
+    *CONTRACT,
+    *UNINVOLVED,
+    *ADAPTIVE,
+    *MEMORY,
+)
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
     as_layer(family, claims=family)

@@ -91,6 +91,17 @@ class StateOnClass(AdjointRK4):
         return super().pullback(StateOnClass.latest.detach().expand_as(y1), cotangent)
 
 
+class StateOnModule(AdjointRK4):
+    """The backward pass reads y1 where the latest forward pass left it, on the layer."""
+
+    def solve(self, y0: Tensor) -> Tensor:
+        self.latest = super().solve(y0)
+        return self.latest
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        return super().pullback(self.latest.detach(), cotangent)
+
+
 class FirstCallRemembered(AdjointRK4):
     """The backward pass uses the y1 of the first call for states of this shape."""
 
@@ -123,7 +134,8 @@ class ParametersCopiedOnce(AdjointRK4):
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         live = self.dynamics, self.params
-        self.dynamics, self.params = self.copies, tuple(self.copies.parameters())
+        trainable = tuple(p for p in self.copies.parameters() if p.requires_grad)
+        self.dynamics, self.params = self.copies, trainable
         try:
             return super().pullback(y1, cotangent)
         finally:
@@ -177,6 +189,7 @@ CONTRACT: tuple[Mutant, ...] = (
     mutant(ParameterMutated, "input_mutated", "nothing-mutated"),
     mutant(CotangentMutated, "cotangent_mutated", "nothing-mutated"),
     mutant(StateOnClass, "interleaved_calls_corrupt", "interleaved-calls"),
+    mutant(StateOnModule, "interleaved_calls_corrupt", "interleaved-calls"),
     mutant(FirstCallRemembered, "stale_cache_after_first_call", "gradient-order"),
     mutant(BufferNotReset, "stale_cache_after_first_call", "determinism", "gradient-order"),
     mutant(ParametersCopiedOnce, "cached_flat_params_stale", "repeated-use"),

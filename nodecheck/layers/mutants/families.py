@@ -113,7 +113,7 @@ class ByAdjoint(Backprop):
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
         super().__init__(dynamics, t0, t1, n_steps)
-        self.params = tuple(dynamics.parameters())
+        self.params = tuple(p for p in dynamics.parameters() if p.requires_grad)
 
     def __call__(self, y0: Tensor) -> Tensor:
         """Return y1, with the adjoint as its gradient function."""
