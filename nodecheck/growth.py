@@ -145,5 +145,7 @@ def _aicc(n: int, variance: float, parameters: int) -> float:
 
 
 def cost_exponent(n: Sequence[float], cost: Sequence[float]) -> float:
-    """Return e of cost = C n^e between the first and the last level."""
+    """Return e of cost = C n^e between the first and the last level; NaN where one of them costs nothing."""
+    if min(cost[0], cost[-1]) <= 0:
+        return math.nan
     return math.log(cost[-1] / cost[0]) / math.log(n[-1] / n[0])

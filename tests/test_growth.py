@@ -92,3 +92,7 @@ def test_a_time_grid_is_not_a_state():
 
 def test_a_quadratic_cost_has_exponent_two():
     assert cost_exponent((4, 64), (16, 4096)) == pytest.approx(2)
+
+
+def test_a_cost_of_nothing_has_no_exponent():
+    assert math.isnan(cost_exponent((4, 64), (0, 64)))

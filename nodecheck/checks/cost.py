@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 
-from nodecheck.checks.base import Refusal, attempt, check
+from nodecheck.checks.base import Inconclusive, Refusal, attempt, check
 from nodecheck.checks.footprints import Footprints, Pass, footprints
 from nodecheck.checks.own_forward import own_derivative_distances
 from nodecheck.checks.seconds import seconds_beside_plain_backprop
@@ -13,6 +14,8 @@ from nodecheck.layers import LayerUnderTest
 from nodecheck.problems import neural
 from nodecheck.results import Evidence, Metric, at_most
 
+# Of the time limit, for a fact that is not judged.
+_SHARE_OF_SECONDS = 1 / 24
 _N_STEPS = 4  # as in the check of the gradient's class, whose runs are used again
 
 
@@ -32,23 +35,22 @@ def gradient_cost(layer: LayerUnderTest) -> Evidence:
     A gradient costs a small multiple of the forward pass, whatever the algorithm; one that starts from t0
     again for each step costs the square.  Backprop, continuous adjoint, checkpointing and reversible schemes
     are told apart by evidence, not by name: evaluations in the backward pass, growth of memory, order of the
-    times, and whether the gradient is that of the layer's own forward pass.  Seconds beside those of a bare
-    loop that backpropagates through as many evaluations are stated, and never judged: they are noise in part.
+    times, and whether the gradient is that of the layer's own forward pass.  Seconds of the processor beside
+    those of a bare loop that backpropagates through as many evaluations are stated, and never judged: they
+    are noise in part.
     """
     prints = footprints(layer, live=True)
     middle = (len(prints.n) - 1) // 2  # what is paid once weighs little from here on
     first, last = prints.passes[middle], prints.passes[-1]
-    measurements = [
-        at_most(
-            "exponent of evaluations and products against steps",
-            cost_exponent((prints.n[middle], prints.n[-1]), (_total(first), _total(last))),
-            FASTEST_COST,
-        )
-    ]
+    exponent = cost_exponent((prints.n[middle], prints.n[-1]), (_total(first), _total(last)))
+    if math.isnan(exponent):
+        message = f"nothing is evaluated at {prints.n[middle]:g} {prints.unit}, so there is no cost to grow"
+        raise Inconclusive(message)
+    measurements = [at_most("exponent of evaluations and products against steps", exponent, FASTEST_COST)]
     facts = {
         "evaluations": f"{_per(prints, 0)} forward, {_per(prints, 1)} backward",
         "vector-Jacobian products": f"{last.products / prints.n[-1]:.3g} per {prints.unit[:-1]}",
-        "seconds": str(seconds_beside_plain_backprop(layer.claims)),
+        **_seconds(layer),
         "behaves like": behaviour(prints, discrete=_is_discrete(layer)),
     }
     diagnosis = ""
@@ -59,6 +61,16 @@ def gradient_cost(layer: LayerUnderTest) -> Evidence:
             f"step."
         )
     return Evidence(tuple(measurements), diagnosis, facts=facts, metrics=_metrics(prints))
+
+
+def _seconds(layer: LayerUnderTest) -> dict[str, str]:
+    """Return the seconds as a fact; none where the layer takes too many, or too much memory, or fails.
+
+    The state is wider than anywhere else only so that seconds mean something: that is nothing to judge by.
+    """
+    budget = layer.profile.seconds * _SHARE_OF_SECONDS
+    found = attempt(lambda: seconds_beside_plain_backprop(layer.claims, budget))
+    return {} if found is None or isinstance(found, Refusal) else {"seconds": str(found)}
 
 
 def _metrics(prints: Footprints) -> tuple[Metric, ...]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import math
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from nodecheck.checks.base import Refusal, attempt
-from nodecheck.checks.levels import LADDER, SHORT_LADDER, abscissa, at_level, cost_of_an_evaluation
+from nodecheck.checks.base import Inconclusive, Refusal, attempt
+from nodecheck.checks.budget import budget, seconds_ahead, timed, unless_out_of_memory
+from nodecheck.checks.levels import LADDER, SHORT_LADDER, abscissa, at_level, cost_of_an_evaluation, work
 from nodecheck.growth import FEWEST_LEVELS, FLOOR_IN_STATES, GrowthFit, fit_law, states_held
 from nodecheck.instruments import SavedBytes, hooks_refused, live_bytes, numpy_bytes
 from nodecheck.layers import LayerUnderTest, TorchLayer
@@ -100,38 +103,76 @@ def footprints(layer: LayerUnderTest, *, live: bool, device: str = "cpu") -> Foo
     Raises
     ------
     Inconclusive
-        If asking for more steps does not make the layer take more.
+        If asking for more steps does not make the layer take more, or the layer is too slow for a ladder, or
+        needs too much memory.
     """
     key = ("footprints", live, device)
-    return layer.once(key, lambda: _footprints(layer.claims, layer.profile, live, device))
+    outcome = layer.once(key, lambda: attempt(lambda: _footprints(layer.claims, layer.profile, live, device)))
+    if isinstance(outcome, Refusal):  # the next check gets the same answer without waiting for it
+        traceback.clear_frames(outcome.error.__traceback__)  # lines are remembered, the tensors there are not
+        raise outcome.error
+    return outcome
 
 
 def _footprints(layer: TorchLayer, profile: Profile, live: bool, device: str) -> Footprints:
     ladder = SHORT_LADDER if profile.name == "smoke" else LADDER
-    levels = list(measured_levels(layer, profile.memory_evaluations, live=live, device=device, ladder=ladder))
-    return summarise(layer, levels)
+    levels = measured_levels(
+        layer,
+        profile.memory_evaluations,
+        seconds=budget(profile),
+        live=live,
+        device=device,
+        ladder=ladder,
+    )
+    return unless_out_of_memory(lambda: summarise(layer, list(levels)), WIDTHS[-1])
 
 
 def measured_levels(
     layer: TorchLayer,
     evaluations: int,
     *,
+    seconds: float = math.inf,
     live: bool,
     device: str = "cpu",
     ladder: tuple[int, ...] = LADDER,
     widths: tuple[int, int] = WIDTHS,
 ) -> Iterator[tuple[int, tuple[Pass, ...]]]:
-    """Yield (level, one pass for each state size) until a level costs more than `evaluations`."""
-    measure(layer, *at_level(layer, ladder[0], widths[0]), live=live, device=device)  # warm-up
-    for k, level in enumerate(ladder):
-        passes = tuple(
+    """Yield (level, one pass for each state size) until a level costs more than `evaluations`.
+
+    Raises
+    ------
+    Inconclusive
+        If the levels that a growth law needs take more than `seconds`.
+    """
+
+    def measured(level: int, widths: tuple[int, ...]) -> tuple[Pass, ...]:
+        return tuple(
             measure(layer, *at_level(layer, level, width), live=live, device=device) for width in widths
         )
+
+    _, warm_up = timed(measured, ladder[0], widths[:1])
+    if warm_up > seconds:
+        raise Inconclusive(_too_slow(ladder[0], warm_up, seconds))
+    done: list[tuple[float, float]] = []
+    for k, level in enumerate(ladder):
+        passes, taken = timed(measured, level, widths)
         yield level, passes
+        done.append((work(layer, level), taken))
         enough = k + 1 >= FEWEST_LEVELS
+        ahead = [work(layer, n) for n in ladder[k + 1 : max(k + 2, FEWEST_LEVELS)]]
+        too_slow = sum(s for _, s in done) + seconds_ahead(done, ahead) > seconds
+        if too_slow and not enough:
+            raise Inconclusive(_too_slow(level, taken / len(widths), seconds))
         following = passes[0].evaluations[0] * (ladder[k + 1] / level if k + 1 < len(ladder) else 1.0)
-        if enough and following * cost_of_an_evaluation(layer) > evaluations:
+        if enough and (too_slow or following * cost_of_an_evaluation(layer) > evaluations):
             return
+
+
+def _too_slow(level: int, taken: float, seconds: float) -> str:
+    return (
+        f"one pass at level {level} of the ladder takes {taken:.2g} seconds: a growth law needs "
+        f"{FEWEST_LEVELS} levels, which do not fit into {seconds:.2g} seconds"
+    )
 
 
 def summarise(

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from nodecheck.checks.base import Inconclusive, check
+from nodecheck.checks.budget import budget, timed, unless_out_of_memory
 from nodecheck.checks.footprints import garbage_kept
 from nodecheck.checks.levels import few_steps
 from nodecheck.growth import FLOOR_IN_STATES
@@ -19,6 +20,8 @@ from nodecheck.layers.wide import WIDTHS, WideUse
 from nodecheck.results import Evidence, at_most
 
 _ITERATIONS, _WARM_UP = 20, 5
+# Without a backward pass, with one, and those in which arrays are counted.
+_PASSES = 2 * (_WARM_UP + _ITERATIONS) + 2 * _WARM_UP
 
 
 def _field_once(dynamics: object, t0: float, _t1: float, n_steps: int) -> object:  # noqa: ARG001
@@ -69,8 +72,9 @@ def memory_leak(layer: LayerUnderTest) -> Evidence:
     if not noise <= bound:
         message = f"the control without the layer already gains {noise:.3g} states a pass"
         raise Inconclusive(message)
-    growths = _growths(layer.claims)
-    arrays = _array_slope(layer.claims)
+    growths, arrays = unless_out_of_memory(
+        lambda: _all_growths(layer.claims, budget(layer.profile)), WIDTHS[-1]
+    )
     measurements = (
         *(at_most(f"states kept per pass: {g.name}", g.kept, bound, "states") for g in growths),
         *(
@@ -119,8 +123,26 @@ def _once(use: WideUse, *, backward: bool) -> None:
     use.forget()
 
 
+def _step(use: WideUse) -> None:
+    _once(use, backward=True)
+
+
 def _growths(layer: TorchLayer) -> tuple[Growth, ...]:
     return _growth(layer, backward=False), _growth(layer, backward=True)
+
+
+def _all_growths(layer: TorchLayer, seconds: float) -> tuple[tuple[Growth, ...], float]:
+    """Return what tensors and what arrays add with each use, if so many uses fit into `seconds`."""
+    use = _use(layer)
+    _step(use)  # what is imported or compiled once is not what a pass takes
+    _, taken = timed(_step, use)
+    if _PASSES * taken > seconds:
+        message = (
+            f"one pass of a few steps takes {taken:.2g} seconds: a slope of what is kept needs {_PASSES} "
+            f"passes, which do not fit into {seconds:.2g} seconds"
+        )
+        raise Inconclusive(message)
+    return _growths(layer), _array_slope(use)
 
 
 def _growth(layer: TorchLayer, *, backward: bool) -> Growth:
@@ -142,12 +164,11 @@ def _growth(layer: TorchLayer, *, backward: bool) -> Growth:
     return Growth(name, slope / use.state_bytes, kept / use.state_bytes)
 
 
-def _array_slope(layer: TorchLayer) -> float:
+def _array_slope(use: WideUse) -> float:
     """Return by how many states the NumPy arrays grow with each use, garbage collected.
 
     Fewer uses than above, because counting them takes long, and is exact.
     """
-    use = _use(layer)
 
     def several() -> None:
         for _ in range(_WARM_UP):

@@ -28,7 +28,8 @@ _EVALUATIONS_PER_LEVEL = 1.5
 # Error estimate, control of the step, interpolation: an adaptive layer takes about twice the time for an
 # evaluation.
 _COST_OF_ADAPTIVITY = 2
-_FEW = 4
+# What is kept for each pass does not depend on the number of steps; two have one that follows another.
+_FEW = 2
 # Controllers settle within the first few steps, and steps are rejected only until then: levels start behind.
 _START_UP = 4
 # Two intervals, of one turn and of two, say how many evaluations a unit of time takes.
@@ -39,7 +40,12 @@ def at_level(layer: TorchLayer, level: int, width: int) -> tuple[Problem, float]
     """Return the problem and the resolution of a level: so many steps, or an interval so long."""
     if not layer.adaptive:
         return wide(width), level
-    return wide(width, (_START_UP + level) * _time_of_a_level(layer)), _LOOSE_TOLERANCE
+    return wide(width, work(layer, level) * _time_of_a_level(layer)), _LOOSE_TOLERANCE
+
+
+def work(layer: TorchLayer, level: int) -> int:
+    """Return what a level costs, in steps or in units of the interval."""
+    return _START_UP + level if layer.adaptive else level
 
 
 def few_steps(layer: TorchLayer, width: int) -> tuple[Problem, float]:
@@ -79,13 +85,19 @@ def abscissa(
     Raises
     ------
     Inconclusive
-        If asking for more steps does not make the layer take more.
+        If asking for more steps does not make the layer take more, or it does not evaluate the field at all.
     """
     middle = (len(ladder) - 1) // 2
     if evaluations[-1] <= evaluations[middle]:
         message = (
             f"the number of steps cannot be changed: asked for {ladder[middle]} and for {ladder[-1]}, "
             f"the layer evaluates the field {evaluations[middle]} and {evaluations[-1]} times"
+        )
+        raise Inconclusive(message)
+    if not min(evaluations):
+        message = (
+            f"at the levels {', '.join(map(str, ladder))} the layer evaluates the field "
+            f"{', '.join(map(str, evaluations))} times: where it does not, there is nothing to count"
         )
         raise Inconclusive(message)
     first, per_step = evaluations[0], (evaluations[1] - evaluations[0]) / (ladder[1] - ladder[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -11,14 +13,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nodecheck.checks.budget import timed
 from nodecheck.checks.footprints import garbage_kept
 from nodecheck.checks.levels import LADDER, at_level
 from nodecheck.layers import TorchLayer
-from nodecheck.layers.wide import WideUse
+from nodecheck.layers.wide import WIDTHS, WideUse
 
 # A state of 16 384 numbers: an evaluation of its field takes half a millisecond, a hundred times what Python
 # and torch need to call an operator.
 _WIDTH = 8192
+# On the way there: what costs the square or the cube of the width is seen in time.
+_PILOTS = (WIDTHS[0], 512, 2048)
 _LEVEL = LADDER[1]
 # An odd number: the median of five withstands two interruptions.
 _REPEATS = 5
@@ -26,7 +31,7 @@ _REPEATS = 5
 
 @dataclass(frozen=True)
 class Seconds:
-    """Seconds of one forward and one backward pass."""
+    """Seconds of the processor in one forward and one backward pass."""
 
     forward: float
     backward: float
@@ -49,22 +54,49 @@ class SecondsBeside:
         )
 
 
-def seconds_beside_plain_backprop(layer: TorchLayer) -> SecondsBeside:
+def seconds_beside_plain_backprop(layer: TorchLayer, budget: float = math.inf) -> SecondsBeside | None:
     """Return the seconds of a layer beside those of a bare loop over the same field.
 
     The loop is the least that backpropagation through a solver can do: as many evaluations as the layer makes
     in its forward pass, each added to the state.  The two take turns, so that a machine that slows down slows
-    both down; the medians still are those of this machine, today.
+    both down; seconds are those of this thread on the processor, so what else runs does not count.  None if
+    that would take more than `budget` seconds, which a layer with dense matrices would.
     """
-    problem, resolution = at_level(layer, _LEVEL, _WIDTH)
-    use = WideUse(layer, problem, resolution)
     with _one_thread(), garbage_kept():
-        use.backward(use.forward())  # warm-up
+        if not _affordable(layer, budget):
+            return None
+        problem, resolution = at_level(layer, _LEVEL, _WIDTH)
+        use = WideUse(layer, problem, resolution)
+        _, warm_up = timed(_timed, use)
+        if _REPEATS * warm_up > budget:
+            return None
         evaluations = len(use.dynamics.trace.times("forward"))
         plain = WideUse(_PLAIN, problem, evaluations)
         rounds = [(_timed(use), _timed(plain)) for _ in range(_REPEATS)]
-    of_layer, of_plain = zip(*rounds, strict=True)
-    return SecondsBeside(_medians(of_layer), _medians(of_plain), evaluations)
+    of_layer, of_plain = (_medians(found) for found in zip(*rounds, strict=True))
+    if not min(of_plain.forward, of_plain.backward) > 0:
+        return None  # the clock of this machine is too coarse
+    return SecondsBeside(of_layer, of_plain, evaluations)
+
+
+def _affordable(layer: TorchLayer, budget: float) -> bool:
+    """Whether a pass with the wide state will take less than `budget`, seen from narrower ones.
+
+    Seconds grow from one width to the next by one power more than they did last: small states hide it.
+    """
+    done: list[tuple[int, float]] = []
+    for width, following in itertools.pairwise((*_PILOTS, _WIDTH)):
+        use = WideUse(layer, *at_level(layer, _LEVEL, width))
+        _, taken = timed(_timed, use)
+        done.append((width, taken))
+        power = 1 + (_power(*done[-2:]) if len(done) > 1 else 1.0)
+        if taken * (following / width) ** power > budget:
+            return False
+    return True
+
+
+def _power(first: tuple[int, float], second: tuple[int, float]) -> float:
+    return max(0.0, math.log(second[1] / first[1]) / math.log(second[0] / first[0]))
 
 
 def _bare_loop(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
@@ -83,11 +115,11 @@ _PLAIN = TorchLayer("plain backprop", _bare_loop)
 
 def _timed(use: WideUse) -> Seconds:
     use.forget()
-    start = time.perf_counter()
+    start = time.thread_time()
     y1 = use.forward()
-    middle = time.perf_counter()
+    middle = time.thread_time()
     use.backward(y1)
-    return Seconds(middle - start, time.perf_counter() - middle)
+    return Seconds(middle - start, time.thread_time() - middle)
 
 
 def _medians(found: tuple[Seconds, ...]) -> Seconds:
