@@ -59,7 +59,7 @@ def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 def _explain_overlap(way: str, change: float | Refusal) -> str:
     if isinstance(change, Refusal):
-        return f"Overlapping passes of {way} raise {change}.  Each alone does not."
+        return f"Overlapping passes of {way} raise {str(change).rstrip('.')}.  Each alone does not."
     return f"The gradient of the first or second call changes when calls of {way} overlap."
 
 

@@ -113,7 +113,8 @@ def _try(
     )
     if isinstance(gradients, Refusal):
         raised = at_most(f"passes that raise, {case.words}", 1, 0)
-        return (raised,), f"With {case.words}: {gradients}.  Usual remedy: {case.remedy}"
+        reason = str(gradients).rstrip(".")
+        return (raised,), f"With {case.words}: {reason}.  Usual remedy: {case.remedy}"
     others = {name: value for name, value in gradients.items() if name not in case.names}
     change = at_most(f"change of the other gradients, {case.words}", difference(others, usual), bound)
     frozen = sum(gradients[name] is not None for name in case.frozen)
