@@ -12,9 +12,9 @@ from nodecheck.checks.base import Inconclusive, Refusal, attempt
 from nodecheck.profiles import Profile
 
 _T = TypeVar("_T")
-# Of the time limit of a check.  A ladder of steps is stopped by a forecast that a cubic cost exceeds three
-# times, and arrays are counted after it: with a sixth all that stays within the limit.
-_SHARE = 1 / 6
+# Of the time limit of a check.  The forecast is the least that may come, a cost that grows like the square
+# takes about twice as long, and arrays are counted after it: all that stays within the limit.
+_SHARE = 1 / 3
 # What torch says on a CPU, on Linux and elsewhere; on a GPU it has a type of its own.
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 

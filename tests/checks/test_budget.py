@@ -20,7 +20,7 @@ from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.profiles import CI, FULL
 
 # A ladder may take half a second.
-BRIEF = replace(CI, seconds=3.0)
+BRIEF = replace(CI, seconds=1.5)
 TOO_MUCH = 2**50
 
 
@@ -74,12 +74,12 @@ def test_a_cost_that_grows_like_the_square_is_given_up_on_the_way():
     started = time.perf_counter()
     with pytest.raises(Inconclusive, match="a growth law needs"):
         memory_law.measure(LayerUnderTest(TorchLayer("square", build), BRIEF), None)
-    assert time.perf_counter() - started < BRIEF.seconds
+    assert time.perf_counter() - started < 2 * BRIEF.seconds
 
 
 def test_the_long_ladder_ends_where_time_does():
     layer = layer_with(lambda _y: time.sleep(0.0002))
-    prints = footprints(LayerUnderTest(layer, replace(FULL, seconds=6.0)), live=False)
+    prints = footprints(LayerUnderTest(layer, replace(FULL, seconds=3.0)), live=False)
     assert 6 <= len(prints.n) < 14
 
 
