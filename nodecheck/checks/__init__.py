@@ -3,7 +3,7 @@
 from nodecheck.checks.adapter import adapter
 from nodecheck.checks.adaptive import forward_tolerance, gradient_tolerance
 from nodecheck.checks.base import Check, Inconclusive, Refusal, Skip, Unsupported, attempt, check
-from nodecheck.checks.behaviour import batch_independence, evaluation_times, reverse_time
+from nodecheck.checks.behaviour import batch_independence, evaluation_times
 from nodecheck.checks.consistency import (
     backprop_agreement,
     finite_differences,
@@ -31,6 +31,7 @@ from nodecheck.checks.leaks import memory_leak
 from nodecheck.checks.memory import hidden_memory, memory_law
 from nodecheck.checks.properties import constant_field_property, cotangent_linearity
 from nodecheck.checks.reuse import interleaved_calls, repeated_use
+from nodecheck.checks.reverse import reverse_time, reverse_time_gradient
 from nodecheck.checks.uninvolved import uninvolved_parameters
 
 CHECKS: tuple[Check, ...] = (
@@ -58,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     constant_field_gradient,
     gradient_order,
     gradient_tolerance,
+    reverse_time_gradient,
     finite_differences,
     taylor_remainder,
     backprop_agreement,

@@ -1,4 +1,4 @@
-"""How a layer goes about it: the times it looks at, the direction of time, the members of a batch."""
+"""How a layer goes about it: the times it looks at, and the members of a batch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import math
 
 import numpy as np
 
-from nodecheck.checks.base import Inconclusive, Refusal, Unsupported, attempt, check
-from nodecheck.checks.forward import agreement
+from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.tolerance import affordable, follows_tolerance
 from nodecheck.layers import LayerUnderTest
-from nodecheck.numerics import TOLERANCE_FACTOR, relative_error, roundoff, time_roundoff
+from nodecheck.numerics import TOLERANCE_FACTOR, roundoff, time_roundoff
 from nodecheck.problems import Problem, neural, time_linear
-from nodecheck.reference import sensitivity
 from nodecheck.results import Evidence, Metric, at_most
 
 _SINGLE_TOLERANCE = 1e-6
@@ -60,39 +58,6 @@ def _cost(layer: LayerUnderTest, problem: Problem) -> Metric:
         evaluations = layer.solve(problem, _SINGLE_TOLERANCE).evaluations
         return Metric(f"evaluations at tol {_SINGLE_TOLERANCE:g}", float(evaluations), "evaluations")
     return Metric("evaluations per step", layer.evaluations_per_step(problem), "evaluations")
-
-
-@check(
-    title="Time can run backwards",
-    failure_title="Time does not run backwards correctly",
-    theme="Forward",
-    kind="order",
-    problems=(time_linear.reversed(), neural.reversed()),
-    cite="torchdiffeq documentation: times may be strictly decreasing",
-)
-def reverse_time(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Integrate from the later to the earlier time and compare with the reference.
-
-    A layer that refuses t1 < t0 with an error is `unsupported`; one that answers must be right.
-    """
-    outcome = attempt(lambda: layer.solve(problem, layer.tolerances()[0] if layer.adaptive else 16))
-    if isinstance(outcome, Refusal):
-        raise Unsupported(str(outcome))
-    if layer.adaptive:
-        return _adaptive_agreement(layer, problem)
-    return agreement(layer, problem)
-
-
-def _adaptive_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    exact = sensitivity(problem).y1
-    measurements = follows_tolerance(
-        "error of y1", layer, problem, lambda tol: relative_error(layer.solve(problem, tol).y1, exact)
-    )
-    tightest = affordable(layer, problem)[-1]
-    error = relative_error(layer.solve(problem, tightest).y1, exact)
-    wrong = any(not m.holds for m in measurements)
-    diagnosis = f"At tol = {tightest:g} y1 is off by {error:.2g}." if wrong else ""
-    return Evidence(measurements, diagnosis)
 
 
 @check(

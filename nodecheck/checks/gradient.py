@@ -10,6 +10,8 @@ from nodecheck.checks.ladders import (
     asymptotic,
     control,
     drawn,
+    enough_cotangents,
+    exact_gradients,
     forward_ladder,
     gradient_ladders,
     order_of,
@@ -19,7 +21,7 @@ from nodecheck.checks.own_forward import own_derivative_distances
 from nodecheck.checks.portraits import backward_trajectory
 from nodecheck.diagnosis import Observation, explain_gradient
 from nodecheck.layers import LayerUnderTest
-from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN
+from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, ORDER_MARGIN, group_errors
 from nodecheck.problems import (
     Problem,
     linear,
@@ -33,6 +35,7 @@ from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, at_least, at_most
 
 _SINGLE_TOLERANCE = 1e-3  # whether a gradient arrives does not depend on it
+_ODD_MARGIN = 2.0  # 2^p for p = 1
 _FEW_STEPS = 7  # see consistency: more than one segment of a usual length, and odd
 
 
@@ -75,7 +78,8 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     This tells a bug from discretisation: the error of a right adjoint, continuous or discrete, shrinks like
     h^order; the error of a wrong one stays, or shrinks too slowly.  Errors are RMS over random cotangents and
-    relative to the group.  Our own solver of the same order is the control.
+    relative to the group.  Our own solver of the same order is the control.  The ladder has even numbers of
+    steps only; one odd number beside it must do as well.
     """
     order = order_of(layer)
     own = control(layer, order)
@@ -87,6 +91,8 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     ladders = {g: ladder for g, ladder in ladders.items() if judges is None or g in judges}
     measurements = tuple(_order_measurement(group, ladder, order) for group, ladder in ladders.items())
     wrong = any(not m.holds for m in measurements)
+    odd = _at_an_odd_number(layer, problem, ladders) if problem is neural else ()
+    measurements += odd
     if wrong:
         _require_own_error(layer, problem, ladders, order)
     series = tuple(
@@ -95,7 +101,7 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     if problem is spiral:
         series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
-    diagnosis = explain(layer, problem) if wrong else ""
+    diagnosis = explain(layer, problem) if wrong else _explain_odd(layer, odd)
     facts = {"gradient order": _range(ladders)} if problem is neural else {}
     metrics = tuple(
         m for group, ladder in ladders.items() for m in ladder.metrics(drawn(group, layer, problem), problem)
@@ -113,6 +119,43 @@ def _order_measurement(group: str, ladder: Ladder, order: int) -> Measurement:
     if ladder.fit.rises_towards(order):
         return at_least(f"order of ∂L/∂{group}, still rising", ladder.fit.pairwise[-1], INCONSISTENT_BELOW)
     return at_least(f"order of ∂L/∂{group}", ladder.fit.slope, order - ORDER_MARGIN)
+
+
+def _odd(layer: LayerUnderTest) -> int:
+    """Return an odd number of steps: one more than on the second level of the ladder."""
+    return layer.ladder()[1] + 1
+
+
+def _at_an_odd_number(
+    layer: LayerUnderTest, problem: Problem, ladders: dict[str, Ladder]
+) -> tuple[Measurement, ...]:
+    """Return the error at an odd number of steps over that at half as many, or at one less if that is larger.
+
+    Every level of the ladder is even.  The error of a right gradient does not jump between one number of
+    steps and the next, so an odd number leaves no more than half as many steps do; the margin is the one an
+    order of one has between the two.
+    """
+    count = enough_cotangents(layer, problem)
+    runs = [run.gradients for run in layer.gradients(problem, _odd(layer), count)]
+    errors = group_errors(runs, exact_gradients(layer, problem, count))
+    return tuple(
+        at_most(
+            f"error of ∂L/∂{group} at {_odd(layer)} steps over that at half as many",
+            errors[group] / max(*ladder.errors[:2], FLOOR_FACTOR * ladder.floor),
+            _ODD_MARGIN,
+        )
+        for group, ladder in ladders.items()
+    )
+
+
+def _explain_odd(layer: LayerUnderTest, odd: tuple[Measurement, ...]) -> str:
+    worst = max((m.value for m in odd if not m.holds), default=None)
+    if worst is None:
+        return ""
+    return (
+        f"At {_odd(layer)} steps the error is {worst:.2g} times that at {layer.ladder()[0]}, and where the "
+        f"number of steps is even it shrinks: an odd number of steps is treated apart."
+    )
 
 
 def _require_own_error(

@@ -188,6 +188,11 @@ def control(layer: LayerUnderTest, order: int, adjoint: Adjoint | None = None) -
     return own_layer(_SOLVER_OF_ORDER[order], kind, layer.profile, layer.seed)
 
 
+def shows(ladder: Ladder, order: int) -> bool:
+    """Return whether a ladder of our own solver of this order shows it, and so can judge a layer."""
+    return ladder.fit.exact or abs(ladder.fit.slope - order) <= control_margin(order)
+
+
 def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> tuple[str, ...]:
     """Return the names of our own solver's ladders that show its order: only those can judge a layer.
 
@@ -196,11 +201,7 @@ def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> t
     Inconclusive
         If there are none.
     """
-    clear = tuple(
-        name
-        for name, ladder in ladders.items()
-        if ladder.fit.exact or abs(ladder.fit.slope - order) <= control_margin(order)
-    )
+    clear = tuple(name for name, ladder in ladders.items() if shows(ladder, order))
     if not clear:
         slopes = ", ".join(f"{ladder.fit.slope:.2f} for {name}" for name, ladder in ladders.items())
         message = (

@@ -55,6 +55,7 @@ _GRADIENT = (
     "gradient-order",
     "finite-differences",
     "taylor-remainder",
+    "reverse-time-gradient",
 )
 FINDINGS: tuple[Finding, ...] = (
     Finding(
@@ -71,6 +72,7 @@ FINDINGS: tuple[Finding, ...] = (
                 "gradient-class",
                 "gradient-order",
                 "finite-differences",
+                "reverse-time-gradient",
             ),
         },
     ),
@@ -88,8 +90,19 @@ FINDINGS: tuple[Finding, ...] = (
         "the tableau starts with c = 0, the step takes its first entry for the second stage.  With time in "
         "the field the order is 1, silently.",
         {
-            "torchdyn-*-rk4": ("polynomial-field", "forward-order", "backprop-agreement"),
+            "torchdyn-*-rk4": ("polynomial-field", "forward-order", "backprop-agreement", "reverse-time"),
             "torchdyn-*adjoint-rk4": ("gradient-order",),
+        },
+    ),
+    Finding(
+        "torchdyn_adjoint_reversed_time",
+        "torchdyn",
+        "For t1 < t0 odeint integrates the negated field over negated times, and returns these.  The adjoints "
+        "take them for the times of the solution and go back over them with the original field: the gradient "
+        "is that of another equation, silently.  Autograd is right.",
+        {
+            "torchdyn-adjoint-[!i]*": ("reverse-time-gradient",),
+            "torchdyn-interpolated_adjoint-*": ("reverse-time-gradient",),
         },
     ),
     Finding(

@@ -89,15 +89,16 @@ class LayerUnderTest:
         return np.random.default_rng((self.seed, salt))
 
     def cotangents(self, problem: Problem, count: int | None = None) -> tuple[Array, ...]:
-        """Return random cotangents of the shape of y1: short binary fractions, Gaussian in distribution.
+        """Return random cotangents of the shape of y1: multiples of 1/63, Gaussian in distribution.
 
-        Gaussian, because random signs miss a pair of errors (+e, -e) with probability one half.
+        Gaussian, because random signs miss a pair of errors (+e, -e) with probability one half.  Of 63rds,
+        because float32 represents none but whole numbers: a cotangent that passes through it is changed.
         """
         count = count or self.profile.cotangents
         if (problem, count) not in self._cotangents:
             rng = self.rng(1)
             draws = [rng.standard_normal(problem.y0.shape) for _ in range(count)]
-            self._cotangents[problem, count] = tuple(np.round(d * 64) / 64 for d in draws)
+            self._cotangents[problem, count] = tuple(np.round(d * 63) / 63 for d in draws)
         return self._cotangents[problem, count]
 
     def solve(self, problem: Problem, resolution: float) -> ForwardRun:

@@ -14,6 +14,7 @@ from nodecheck.layers.mutants.families import (
     EULER,
     AdjointEuler,
     AdjointRK4,
+    BackpropRK4,
     Field,
     State,
     advance,
@@ -169,6 +170,30 @@ class CotangentClipped(AdjointRK4):
         return super().pullback(y1, cotangent.clamp(-0.5, 0.5))
 
 
+class CotangentThroughFloat32(BackpropRK4):
+    """The incoming cotangent passes through float32."""
+
+    def __call__(self, y0: Tensor) -> Tensor:
+        y1 = super().__call__(y0)
+        if y1.requires_grad:
+            y1.register_hook(lambda cotangent: cotangent.float().to(cotangent))  # type: ignore[no-untyped-call]
+        return y1
+
+
+class AdjointCotangentThroughFloat32(AdjointRK4):
+    """The incoming cotangent of the adjoint passes through float32."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        return super().pullback(y1, cotangent.float().to(cotangent))
+
+
+class AdjointCotangentThroughBfloat16(AdjointRK4):
+    """The incoming cotangent of the adjoint passes through bfloat16."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        return super().pullback(y1, cotangent.bfloat16().to(cotangent))
+
+
 class FrozenState(AdjointRK4):
     """The backward pass evaluates the field at y1 throughout."""
 
@@ -224,6 +249,21 @@ GRADIENT: tuple[Mutant, ...] = (
         "gradient-order",
     ),
     mutant(CotangentClipped, "backward_blowup_finite_forward", "cotangent-linearity", "gradient-order"),
+    mutant(
+        CotangentThroughFloat32,
+        "low_precision_state_accumulation",
+        "constant-field-gradient",
+        "gradient-class",
+        "finite-differences",
+        "backprop-agreement",
+    ),
+    mutant(AdjointCotangentThroughFloat32, "low_precision_state_accumulation", "constant-field-gradient"),
+    mutant(
+        AdjointCotangentThroughBfloat16,
+        "low_precision_state_accumulation",
+        "constant-field-gradient",
+        "gradient-order",
+    ),
     mutant(FrozenState, "reverse_reconstruction_drift", "gradient-order"),
     mutant(StateRunsOn, "reverse_reconstruction_drift", "gradient-order"),
     mutant(RiemannSum, "known_bad_solver_adjoint_pair", "gradient-order"),
