@@ -97,9 +97,9 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "torchdyn_adjoint_reversed_time",
         "torchdyn",
-        "For t1 < t0 odeint integrates the negated field over negated times, and returns these.  The adjoints "
-        "take them for the times of the solution and go back over them with the original field: the gradient "
-        "is that of another equation, silently.  Autograd is right.",
+        "For t1 < t0 odeint integrates the negated field over negated times, and returns these.  The "
+        "adjoints take them for the times of the solution and go back over them with the original field: the "
+        "gradient is that of another equation, silently.  Autograd is right.",
         {
             "torchdyn-adjoint-[!i]*": ("reverse-time-gradient",),
             "torchdyn-interpolated_adjoint-*": ("reverse-time-gradient",),
