@@ -98,7 +98,7 @@ class StateOnModule(AdjointRK4):
         self.latest = super().solve(y0)
         return self.latest
 
-    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:  # noqa: ARG002
         return super().pullback(self.latest.detach(), cotangent)
 
 
