@@ -28,11 +28,15 @@ def start(targets: Iterable[str] = ()) -> None:
     """Let the server start now; it imports the registered ones among the targets, too."""
     for variable in _ONE_THREAD:
         os.environ.setdefault(variable, "1")
-    os.environ[TARGETS_VARIABLE] = os.pathsep.join(targets)
-    if context().get_start_method() == "forkserver":
-        from multiprocessing import forkserver
+    if context().get_start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
 
+    os.environ[TARGETS_VARIABLE] = os.pathsep.join(targets)
+    try:
         forkserver.ensure_running()
+    finally:
+        del os.environ[TARGETS_VARIABLE]
 
 
 def _method() -> str:

@@ -11,7 +11,7 @@ import pytest
 import nodecheck
 
 PACKAGE = Path(nodecheck.__file__).parent
-ALLOWED = {"numpy", "scipy", "array_api_compat", "nodecheck"}
+ALLOWED = {"numpy", "scipy", "array_api_compat", "threadpoolctl", "nodecheck"}
 ALLOWED_INSIDE = ("nodecheck.problems", "nodecheck.reference")
 SOURCES = sorted([*PACKAGE.glob("reference/**/*.py"), *PACKAGE.glob("problems/**/*.py")])
 
