@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -83,7 +84,7 @@ def examine_in_parallel(
             with context as measure:
                 while not stopped.is_set():
                     one = replace(plan, cards=(waiting.get_nowait(),))
-                    for result in examine(one, _in_turn(measure, turns), done):
+                    for result in examine(one, _in_turn(measure, turns, stopped), done):
                         results.put(result)
                         if stopped.is_set():
                             return
@@ -120,9 +121,11 @@ def _until_all_ended(
             yield item
 
 
-def _in_turn(measure: Measure, turns: _Turns) -> Measure:
+def _in_turn(measure: Measure, turns: _Turns, stopped: threading.Event) -> Measure:
     def wait(card: LayerCard, check: Check, problem: Problem | None) -> Result:
         with turns.turn(alone=check.alone):
+            if stopped.is_set():  # while it waited: what begins now would not be aborted
+                raise CancelledError
             return measure(card, check, problem)
 
     return wait
