@@ -35,11 +35,11 @@ def start(output: Connection, memory_limit: int) -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = sys.stderr = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     faulthandler.enable()
-    _limit(memory_limit)
+    limit_memory(memory_limit)
     torch.set_num_threads(1)
 
 
-def _limit(memory: int) -> None:
+def limit_memory(memory: int) -> None:
     """Let allocations beyond `memory` bytes fail, where the system can do that."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
@@ -50,7 +50,7 @@ def _limit(memory: int) -> None:
 
 
 @contextlib.contextmanager
-def _seen_to_exit() -> Iterator[None]:
+def seen_to_exit() -> Iterator[None]:
     """Let the parent see if the layer ends the process with `os._exit(0)`; flush what was printed."""
     real = os._exit
     os._exit = lambda status: real(status or EXITED_WITH_ZERO)
@@ -65,7 +65,7 @@ def _seen_to_exit() -> Iterator[None]:
 
 def describe(target: str) -> Loaded[LayerCard]:
     """Return the claims of the layers of a target, or why it cannot be loaded."""
-    with _seen_to_exit():
+    with seen_to_exit():
         return load_targets((target,)).each(card_of)
 
 
@@ -73,7 +73,7 @@ def measure_here(target: str, layer: str, check: str, problem: str, profile: Pro
     """Run one check on one problem of one layer, by name, and return the result as JSON."""
     chosen = next(c for c in CHECKS if c.id == check)
     posed = next((p for p in problems_of(chosen, profile) if p and p.name == problem), None)
-    with _seen_to_exit():
+    with seen_to_exit():
         try:
             return encode(measure(chosen, posed, _layer(target, layer, profile, seed)))
         except KeyboardInterrupt as error:  # Ctrl-C does not come here: the layer has raised it

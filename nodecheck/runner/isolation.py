@@ -70,7 +70,7 @@ class Child(AbstractContextManager["Child"]):
             message = f"did not end within {seconds:g} seconds, and its process had to be killed"
             raise Lost(message) from error
         except ProcessExpired as error:
-            raise Lost(_how_it_ended(error.exitcode)) from error
+            raise Lost(how_it_ended(error.exitcode)) from error
 
     def _schedule(self, function: Callable[..., _T], arguments: tuple[object, ...], seconds: float) -> _T:
         """Wait for the child; one that died between two calls has broken the pool, hence a second try."""
@@ -104,7 +104,8 @@ class Child(AbstractContextManager["Child"]):
         self.output.close()
 
 
-def _how_it_ended(exitcode: int | None) -> str:
+def how_it_ended(exitcode: int | None) -> str:
+    """Return what a process did that is gone, as the second half of a sentence."""
     if exitcode == child.EXITED_WITH_ZERO:
         return "ended its process with exit code 0"
     if exitcode is None or exitcode >= 0:
