@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nodecheck import forkserver
 from nodecheck.commands import EXIT_CODES, TARGETS, complain, folder_name, make_folder, use_one_thread
 from nodecheck.options import on_command_line
-from nodecheck.settings import fill_in
+from nodecheck.settings import fill_in, in_bytes
 
 if TYPE_CHECKING:
     from nodecheck.memory_ladder import MemoryLadder
@@ -31,51 +33,82 @@ _STATE_UNIT = 128
     "--state", metavar="N", type=int, default=4096, show_default=True, help="Numbers in the state (float64)."
 )
 @click.option("--process", is_flag=True, help="Also the peak of fresh processes: half a minute a layer.")
-@click.option(
-    "--output", metavar="DIR", type=click.Path(path_type=Path), help="Folder of run.json, index.html."
-)
+@on_command_line("output", "memory-limit", "time-limit")
 @click.pass_context
 def memory(
     context: click.Context,
     /,
     targets: tuple[str, ...],
-    device: str,
     steps: str,
     state: int,
     process: bool,
-    output: Path | None,
+    **given: Any,
 ) -> None:
-    """Measure how the memory of layers grows with the number of steps."""
-    from nodecheck.layers.loading import load_targets
-    from nodecheck.memory_ladder import MemoryLadder, ladder_of, memory_plan
-    from nodecheck.runner import assemble, skipped_target
+    """Measure how the memory of layers grows with the number of steps.
 
-    given = {"device": device}
+    Each layer runs in a child process; the time limit is that of one level of the ladder.
+    """
     fill_in(context, given)
-    device = given["device"]
+    forkserver.start(targets)  # its imports run beside ours
+    # Killed politely, what was measured is kept as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = given["output"] or Path("reports") / f"{folder_name(targets)}-memory"
     try:
-        devices, notes = _devices(device, process=process)
-        ladder = MemoryLadder(ladder_of(steps), _widths(state), devices, process, notes)
-        folder = output or Path("reports") / f"{folder_name(targets)}-memory"
+        ladder = _ladder(steps, state, process=process, **given)
         make_folder(folder)
-        loaded = load_targets(targets)
-        complain(loaded, debug=False)
-        plan = memory_plan(loaded.layers, ladder)
+        run, interrupted = _run(targets, ladder, _command(targets, steps, state, process=process, **given))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    _write(run, ladder, folder)
+    sys.exit(130 if interrupted else run.exit_code())
+
+
+def _ladder(
+    steps: str,
+    state: int,
+    *,
+    process: bool,
+    device: str,
+    memory_limit: float | None,
+    time_limit: float | None,
+    output: Path | None,  # noqa: ARG001
+) -> MemoryLadder:
+    """Return the ladder that the options ask for."""
+    from nodecheck.memory_ladder import MemoryLadder, ladder_of
+    from nodecheck.profiles import FULL
+
+    devices, notes = _devices(device, process=process)
+    return MemoryLadder(
+        ladder_of(steps),
+        _widths(state),
+        in_bytes(memory_limit),
+        time_limit or FULL.seconds,
+        devices,
+        process,
+        notes,
+    )
+
+
+def _run(targets: tuple[str, ...], ladder: MemoryLadder, command: str) -> tuple[Run, bool]:
+    """Load the targets and measure them; return the run and whether Ctrl-C ended it."""
+    from nodecheck.memory_ladder import memory_plan
+    from nodecheck.runner import assemble, skipped_target
+    from nodecheck.runner.isolation import describe
+
+    loaded = describe(targets, ladder.memory_limit)
+    complain(loaded, debug=False)
+    plan = memory_plan(loaded.everyone)
     use_one_thread()
-    results = [skipped_target(name, reason) for name, reason in loaded.missing.items()]
     found, interrupted = _measure(plan, ladder)
     run = assemble(
         plan,
-        results + found,
+        [*(skipped_target(name, reason) for name, reason in loaded.missing.items()), *found],
         targets=targets,
-        command=_command(targets, device, steps, state, process=process),
+        command=command,
         load_errors=loaded.load_errors,
         warnings=(_INTERRUPTED,) if interrupted else (),
     )
-    _write(run, ladder, folder)
-    sys.exit(130 if interrupted else run.exit_code())
+    return run, interrupted
 
 
 def _widths(state: int) -> tuple[int, int]:
@@ -125,12 +158,14 @@ def _measure(plan: Plan, ladder: MemoryLadder) -> tuple[list[Result], bool]:
     return results, False
 
 
-def _command(targets: tuple[str, ...], device: str, steps: str, state: int, *, process: bool) -> str:
+def _command(targets: tuple[str, ...], steps: str, state: int, *, process: bool, **given: Any) -> str:
     """Return the command that repeats this measurement."""
     import shlex
 
-    options = ["--device", device, "--steps", steps, "--state", str(state), *["--process"] * process]
-    return shlex.join(["nodecheck", "memory", *targets, *options])
+    chosen = {"device": given["device"], "steps": steps, "state": state}
+    limits = {name: given[name] for name in ("memory_limit", "time_limit") if given[name] is not None}
+    options = [word for k, v in (chosen | limits).items() for word in (f"--{k.replace('_', '-')}", f"{v}")]
+    return shlex.join(["nodecheck", "memory", *targets, *options, *["--process"] * process])
 
 
 def _write(run: Run, ladder: MemoryLadder, folder: Path) -> None:

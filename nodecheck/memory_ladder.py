@@ -4,135 +4,188 @@ from __future__ import annotations
 
 import math
 import re
-import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from nodecheck.checks import Check, Inconclusive
-from nodecheck.checks.footprints import Footprints, Pass, measured_levels, summarise
-from nodecheck.checks.memory import curves, judge_law, memory_law
-from nodecheck.checks.resident import LEVELS, process_curve, process_memory
-from nodecheck.checks.witness import hear_witness
+from nodecheck.checks import Check
+from nodecheck.checks.footprints import Footprints
+from nodecheck.checks.memory import curves, memory_law
+from nodecheck.checks.resident import LEVELS, process_memory
 from nodecheck.growth import FEWEST_LEVELS
-from nodecheck.layers import LayerUnderTest, TorchLayer
-from nodecheck.results import Evidence, Result, Series
-from nodecheck.runner import InProcess, Plan, card_of, examine, make_plan
+from nodecheck.instruments.process import ProcessLost, ProcessMemory, peak_resident
+from nodecheck.problems import Problem
+from nodecheck.results import LayerCard, Result, Series
+from nodecheck.runner import Plan, examine, make_plan, memory_child
+from nodecheck.runner.isolation import SECONDS_TO_IMPORT, Child, Lost, how_it_ended
+from nodecheck.runner.journal import decode
+from nodecheck.runner.measure import blank
 
+_T = TypeVar("_T")
 _LEVELS = 10
-PLOTS = {"cpu": "Memory", "cuda": "Memory on CUDA"}
+
+
+class NoAnswer(Exception):
+    """A layer was asked for something and raised, or took its process with it: the result says which."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.reason)
+        self.result = result
 
 
 @dataclass
 class MemoryLadder:
-    """Measures layers over one ladder, and remembers every level.
+    """Measures layers over one ladder, each in a child process, and remembers every level.
 
     Attributes
     ----------
     steps, widths, devices, process
-        What is measured: the ladder, the two widths of the state, where, and whether in child processes too.
+        What is measured: the ladder, the two widths of the state, where, and whether in fresh processes too.
+    memory_limit, seconds
+        Bytes that the process of a layer may allocate; time limit of one level.
     notes
         Facts about the measurement that every result carries: what could not be measured here, and why.
     advance
         Called with the name of the layer after each level.
     levels, footprints
         What was measured, by layer and device.
-    layers
-        The layers, by name.
-    targets
-        The target of each layer: child processes import by it.
     """
 
     steps: tuple[int, ...]
     widths: tuple[int, int]
+    memory_limit: int
+    seconds: float
     devices: tuple[str, ...] = ("cpu",)
     process: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
     advance: Callable[[str], object] = lambda _name: None
-    levels: dict[tuple[str, str], list[tuple[int, tuple[Pass, ...]]]] = field(default_factory=dict)
+    levels: dict[tuple[str, str], list[memory_child.Level]] = field(default_factory=dict)
     footprints: dict[tuple[str, str], Footprints] = field(default_factory=dict)
-    layers: dict[str, TorchLayer] = field(default_factory=dict)
-    targets: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """How often `advance` is called for a layer."""
         return len(self.steps) * len(self.devices) + (len(LEVELS) if self.process else 0)
 
-    def measure(self, layer: LayerUnderTest) -> Evidence:
-        """Return what the whole ladder says about the memory law of a layer."""
-        for device in self.devices:
-            found = self.levels.setdefault((layer.name, device), [])
-            for level in measured_levels(
-                layer.claims, sys.maxsize, live=True, device=device, ladder=self.steps, widths=self.widths
-            ):
-                found.append(level)
-                self.advance(layer.name)
-        evidence = self.judge(layer)
-        return self._with_process(layer.claims, evidence) if self.process else evidence
-
-    def judge(self, layer: LayerUnderTest) -> Evidence:
-        """Return what the levels measured so far say, on all devices together."""
-        for device in self.devices:
-            found = self.levels.get((layer.name, device), [])
-            if len(found) > 1:
-                self.footprints[layer.name, device] = summarise(layer.claims, found, self.widths)
-            if len(found) < FEWEST_LEVELS:
-                message = f"{len(found)} levels were measured, a growth law needs {FEWEST_LEVELS}"
-                raise Inconclusive(message)
-        return self._together(
-            [
-                judge_law(self.footprints[layer.name, device], layer.claims.memory, PLOTS[device])
-                for device in self.devices
-            ]
-        )
-
-    def _together(self, evidence: Sequence[Evidence]) -> Evidence:
-        """Return the evidence of all devices as one; that of the first gives the facts their names."""
-        suffixes = ["", *(f" on {device}" for device in self.devices[1:])]
-        named = list(zip(suffixes, evidence, strict=True))
-        facts = {f"{name}{where}": value for where, one in named for name, value in one.facts.items()}
-        return Evidence(
-            tuple(m for one in evidence for m in one.measurements),
-            " ".join(filter(None, (one.diagnosis for one in evidence))),
-            tuple(s for one in evidence for s in one.series),
-            {**facts, "device": " and ".join(self.devices), **self.notes},
-            tuple(replace(m, name=m.name + where) for where, one in named for m in one.metrics),
-        )
-
-    def _with_process(self, layer: TorchLayer, evidence: Evidence) -> Evidence:
-        found = process_memory(layer, self.targets[layer.name], lambda: self.advance(layer.name))
-        evidence = hear_witness(evidence, self.footprints[layer.name, "cpu"], found, layer.memory)
-        return replace(evidence, series=(*evidence.series, process_curve(layer, found)))
-
     def examine(self, plan: Plan) -> Iterator[Result]:
-        """Yield the results of a plan, measured in this process."""
-        return examine(plan, InProcess(self.layers.values(), plan.profile, plan.seed))
+        """Yield the results of a plan as they come."""
+        return examine(plan, self._measure)
 
     def unfinished(self, plan: Plan, done: Sequence[Result]) -> Iterator[Result]:
         """Yield a result for each layer that was begun and has none yet, from the levels there are."""
         begun = {name for name, _ in self.levels} - {result.layer for result in done}
         cards = tuple(card for card in plan.cards if card.name in begun)
-        check = replace(memory_law, function=self.judge)
-        for result in self.examine(replace(plan, cards=cards, checks=(check,))):
-            yield result if result.series else replace(result, series=self._curves(result.layer))
+        return examine(replace(plan, cards=cards), self._judge_in_a_child)
 
-    def _curves(self, name: str) -> tuple[Series, ...]:
-        found = ((device, self.footprints.get((name, device))) for device in self.devices)
-        return tuple(s for device, prints in found if prints for s in curves(prints, PLOTS[device]))
+    def _measure(self, card: LayerCard, _check: Check, _problem: Problem | None) -> Result:
+        """Return what the whole ladder says about a layer; where it breaks off, how far it came."""
+        clock = time.perf_counter()
+        with Child(self.memory_limit) as child:
+            try:
+                self._climb(child, card)
+                result = self._judge(child, card, self._witness(card) if self.process else None)
+            except NoAnswer as error:
+                self._judge(child, card)
+                result = error.result
+            result = replace(result, output=child.output.take())
+        return self._complete(result, time.perf_counter() - clock)
+
+    def _judge_in_a_child(self, card: LayerCard, _check: Check, _problem: Problem | None) -> Result:
+        clock = time.perf_counter()
+        with Child(self.memory_limit) as child:
+            result = self._judge(child, card)
+        return self._complete(result, time.perf_counter() - clock)
+
+    def _complete(self, result: Result, seconds: float) -> Result:
+        """Return a result with what was measured, also where that decides nothing."""
+        found = ((d, self.footprints.get((result.layer, d))) for d in self.devices)
+        drawn: tuple[Series, ...] = result.series or tuple(
+            s for device, prints in found if prints for s in curves(prints, memory_child.PLOTS[device])
+        )
+        return replace(result, series=drawn, facts={**result.facts, **self.notes}, seconds=seconds)
+
+    def _climb(self, child: Child, card: LayerCard) -> None:
+        for device in self.devices:
+            found = self.levels.setdefault((card.name, device), [])
+            for level in self.steps:
+                asked = (level, device, self.widths, not found)
+                try:
+                    found.append((level, self._ask(child, card, memory_child.passes, *asked)))
+                except NoAnswer as error:
+                    where = f"level {level} of the ladder" + (
+                        f" on {device}" if len(self.devices) > 1 else ""
+                    )
+                    raise NoAnswer(_located(error.result, where)) from error
+                self.advance(card.name)
+
+    def _ask(self, child: Child, card: LayerCard, function: Callable[..., Any], *arguments: object) -> Any:
+        """Return the answer of a function of `memory_child`.
+
+        Raises
+        ------
+        NoAnswer
+            If there is none.
+        """
+        named = (card.target, card.name, *arguments, self.seconds)
+        try:
+            line, answer = child.call(function, *named, seconds=self.seconds)
+        except Lost as error:
+            raise NoAnswer(_lost(card, str(error))) from error
+        if answer is None:
+            raise NoAnswer(decode(line))
+        return answer
+
+    def _judge(self, child: Child, card: LayerCard, process: ProcessMemory | None = None) -> Result:
+        """Return what the levels measured so far say, on all devices together."""
+        levels = {device: self.levels.get((card.name, device), []) for device in self.devices}
+        named = (card.target, card.name, levels, self.widths, process, self.seconds)
+        try:
+            line, prints = child.call(memory_child.judge, *named, seconds=self.seconds)
+        except Lost as error:
+            return _lost(card, str(error))
+        self.footprints |= {(card.name, device): found for device, found in prints.items()}
+        return decode(line)
+
+    def _witness(self, card: LayerCard) -> ProcessMemory:
+        def use(level: int, run: bool) -> tuple[int, tuple[int, int]]:
+            named = (card.target, card.name, level, run, self.memory_limit, self.seconds)
+            limit, where = SECONDS_TO_IMPORT + self.seconds, f"level {level} in a process of its own"
+            try:
+                peak, (line, answer) = peak_resident(memory_child.use, *named, seconds=limit)
+            except ProcessLost as error:
+                ended = how_it_ended(error.exitcode) if error.exitcode is not None else _too_long(limit)
+                raise NoAnswer(_located(_lost(card, ended), where)) from error
+            if answer is None:
+                raise NoAnswer(_located(decode(line), where))
+            return peak, answer
+
+        adaptive = card.resolution == "tol"
+        return process_memory(use, adaptive=adaptive, advance=lambda: self.advance(card.name))
 
 
-def memory_plan(layers: Mapping[str, tuple[TorchLayer, ...]], ladder: MemoryLadder) -> Plan:
-    """Return the plan that measures the memory law of layers over a ladder, and nothing else."""
-    cards = [card_of(layer, target) for target, group in layers.items() for layer in group]
-    ladder.layers.update({layer.name: layer for group in layers.values() for layer in group})
-    ladder.targets.update({card.name: card.target for card in cards})
-    check: Check = replace(memory_law, function=ladder.measure)
+def _too_long(seconds: float) -> str:
+    return f"did not end within {seconds:g} seconds, and its process had to be killed"
+
+
+def _lost(card: LayerCard, ended: str) -> Result:
+    nothing = replace(blank(card.name, memory_law, None, seed=0), title=memory_law.failure_title)
+    return replace(nothing, reason=f"the layer {ended}")
+
+
+def _located(result: Result, where: str) -> Result:
+    """Return the result with where on the ladder it comes from in front of its reason."""
+    return replace(result, reason=f"At {where}: {result.reason}")
+
+
+def memory_plan(cards: Sequence[LayerCard]) -> Plan:
+    """Return the plan that measures the memory law of layers, and nothing else."""
     plan = make_plan(cards, profile="full", select=memory_law.id, seed=0)
-    return replace(plan, checks=(check,))
+    return replace(plan, checks=(memory_law,))
 
 
 def ladder_of(steps: str) -> tuple[int, ...]:

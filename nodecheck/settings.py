@@ -91,7 +91,7 @@ def settle(context: click.Context, targets: tuple[str, ...], **given: Any) -> Se
         raise click.UsageError(message, context)
     folder = Path(given.pop("output") or Path("reports") / folder_name(chosen))
     given["jobs"] = given["jobs"] or min(_MOST_JOBS, _cores())
-    limit = _bytes(given.pop("memory_limit"), given["jobs"])
+    limit = in_bytes(given.pop("memory_limit"), given["jobs"])
     return Settings(
         chosen,
         folder=folder,
@@ -128,7 +128,7 @@ def fill_in(context: click.Context, given: dict[str, Any]) -> Configuration:
     return configuration
 
 
-def _bytes(gibibytes: float | None, jobs: int) -> int:
+def in_bytes(gibibytes: float | None, jobs: int = 1) -> int:
     """Return the memory limit of a layer: by default, all layers at a time may use half of the machine."""
     import psutil
 

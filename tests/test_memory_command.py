@@ -6,13 +6,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from nodecheck import memory_ladder
 from nodecheck.cli import main
-from nodecheck.layers import LayerUnderTest
-from nodecheck.layers.odelayer import LAYERS as OWN
 from nodecheck.memory_ladder import ladder_of
-from nodecheck.profiles import FULL
 from nodecheck.results import load_run
+from nodecheck.runner import memory_child
+from nodecheck.runner.isolation import Child
+from nodecheck.runner.journal import decode
 
 SHORT = ("--steps", "4:40", "--state", "256", "--output", "out")
 LAYERS = """
@@ -36,28 +35,38 @@ def run(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(main, ["memory", *arguments])
 
 
-@pytest.fixture
-def stored(run, tmp_path):
-    """Measure both layers and return what is stored."""
-    assert run("mine.py:BOTH", *SHORT).exit_code == 0
-    return {r.layer: r for r in load_run(tmp_path / "out" / "run.json").results}
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Measure both layers, and a target that is not there, once; return what was said and the folder."""
+    folder = tmp_path_factory.mktemp("done")
+    (folder / "mine.py").write_text(LAYERS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(torch.cuda, "is_available", lambda: False)
+        return CliRunner().invoke(main, ["memory", "mine.py:BOTH", "nothing.py:LAYER", *SHORT]), folder
+
+
+@pytest.fixture(scope="module")
+def stored(done):
+    """Return what is stored, by layer."""
+    return {r.layer: r for r in load_run(done[1] / "out" / "run.json").results}
 
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """Press Ctrl-C behind so many levels."""
+    """Press Ctrl-C when the level behind so many is being measured."""
 
     def press(after):
-        real, seen = memory_ladder.measured_levels, []
+        real, seen = Child.call, []
 
-        def levels(*arguments, **options):
-            for level in real(*arguments, **options):
-                yield level
-                seen.append(level)
-                if len(seen) == after:
+        def call(self, function, *arguments, seconds):
+            if function is memory_child.passes:
+                seen.append(arguments)
+                if len(seen) > after:
                     raise KeyboardInterrupt
+            return real(self, function, *arguments, seconds=seconds)
 
-        monkeypatch.setattr(memory_ladder, "measured_levels", levels)
+        monkeypatch.setattr(Child, "call", call)
 
     return press
 
@@ -83,44 +92,41 @@ def test_the_device_is_a_fact(stored):
     assert stored["discrete"].facts["device"] == "cpu"
 
 
-def test_without_cuda_it_is_a_fact_that_it_was_not_measured(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    run("mine.py:BOTH", *SHORT)
-    (first, *_) = load_run(tmp_path / "out" / "run.json").results
-    assert first.facts["CUDA"].startswith("not measured on this machine")
+def test_without_cuda_it_is_a_fact_that_it_was_not_measured(stored):
+    assert stored["continuous"].facts["CUDA"].startswith("not measured on this machine")
 
 
 def test_nothing_is_said_about_a_device_that_was_not_asked_for(run, tmp_path):
-    run("mine.py:BOTH", *SHORT, "--device", "cpu")
-    (first, *_) = load_run(tmp_path / "out" / "run.json").results
-    assert "CUDA" not in first.facts
+    run("mine.py:LYING", *SHORT, "--device", "cpu")
+    (result,) = load_run(tmp_path / "out" / "run.json").results
+    assert "CUDA" not in result.facts
 
 
 def test_two_devices_are_measured_into_one_result():
-    layer = LayerUnderTest(next(x for x in OWN if x.name == "odelayer-euler-discrete"), FULL)
-    ladder = memory_ladder.MemoryLadder(ladder_of("4:40"), (64, 128))
-    ladder.measure(layer)
-    ladder.levels[layer.name, "cuda"] = ladder.levels[layer.name, "cpu"]  # as if there were a device
-    ladder.devices = ("cpu", "cuda")
-    evidence = ladder.judge(layer)
-    assert {s.plot for s in evidence.series} == {"Memory", "Memory on CUDA"}
-    assert evidence.facts["memory law on cuda"] == evidence.facts["memory law"]
+    """As if there were a device: the levels of the other one stand for it."""
+    name, ladder, widths = "odelayer-euler-discrete", ladder_of("4:40"), (64, 128)
+    asked = ("odelayer", name)
+    levels = [(n, memory_child.passes(*asked, n, "cpu", widths, False, 60)[1]) for n in ladder]
+    line, prints = memory_child.judge(*asked, {"cpu": levels, "cuda": levels}, widths, None, 60)
+    result = decode(line)
+    assert set(prints) == {"cpu", "cuda"}
+    assert {s.plot for s in result.series} == {"Memory", "Memory on CUDA"}
+    assert result.facts["memory law on cuda"] == result.facts["memory law"]
+    assert result.facts["device"] == "cpu and cuda"
 
 
-def test_the_page_is_written(run, tmp_path):
-    run("mine.py:BOTH", *SHORT)
-    assert "Memory" in (tmp_path / "out" / "index.html").read_text()
+def test_the_page_is_written(done):
+    assert "Memory" in (done[1] / "out" / "index.html").read_text()
 
 
-def test_the_table_names_law_and_states_per_step(run):
-    output = run("mine.py:BOTH", *SHORT).output
-    assert "O(n)" in output
-    assert "per step" in output
+def test_the_table_names_law_and_states_per_step(done):
+    assert "O(n)" in done[0].output
+    assert "per step" in done[0].output
 
 
 def test_the_folder_is_named_for_the_target(run, tmp_path):
-    run("mine.py:BOTH", *SHORT[:4])
-    assert (tmp_path / "reports" / "mine-py-BOTH-memory" / "run.json").exists()
+    run("mine.py:LYING", *SHORT[:4])
+    assert (tmp_path / "reports" / "mine-py-LYING-memory" / "run.json").exists()
 
 
 def test_a_broken_claim_exits_with_1(run):
@@ -128,38 +134,26 @@ def test_a_broken_claim_exits_with_1(run):
     assert (result.exit_code, "constant is claimed" in " ".join(result.output.split())) == (1, True)
 
 
-def test_a_target_that_cannot_be_loaded_exits_with_3(run):
-    assert run("mine.py:BOTH", "nothing.py:LAYER", *SHORT).exit_code == 3
+def test_a_target_that_cannot_be_loaded_exits_with_3(done):
+    assert done[0].exit_code == 3
 
 
-def test_a_target_that_cannot_be_loaded_is_stored(run, tmp_path):
-    run("mine.py:BOTH", "nothing.py:LAYER", *SHORT)
-    assert "nothing.py:LAYER" in load_run(tmp_path / "out" / "run.json").load_errors
-
-
-def test_ctrl_c_exits_with_130(run, interrupted):
-    interrupted(after=8)
-    assert run("mine.py:BOTH", *SHORT).exit_code == 130
+def test_a_target_that_cannot_be_loaded_is_stored(done):
+    assert "nothing.py:LAYER" in load_run(done[1] / "out" / "run.json").load_errors
 
 
 def test_ctrl_c_keeps_the_layers_that_were_done(run, interrupted, tmp_path):
     interrupted(after=len(ladder_of("4:40")) + 1)
-    run("mine.py:BOTH", *SHORT)
-    done = load_run(tmp_path / "out" / "run.json").of_layer("continuous")
-    assert [str(r.status) for r in done] == ["passed"]
+    assert run("mine.py:BOTH", *SHORT).exit_code == 130
+    (first, second) = load_run(tmp_path / "out" / "run.json").results
+    assert [str(first.status), str(second.status)] == ["passed", "inconclusive"]
 
 
-def test_ctrl_c_keeps_the_levels_of_the_layer_at_hand(run, interrupted, tmp_path):
+def test_ctrl_c_keeps_the_levels_of_the_layer_at_hand_which_may_decide_nothing(run, interrupted, tmp_path):
     interrupted(after=3)
-    run("mine.py:BOTH", *SHORT)
+    assert run("mine.py:BOTH", *SHORT).exit_code == 130
     (result,) = load_run(tmp_path / "out" / "run.json").results
     assert len(result.series[0].x) == 3
-
-
-def test_too_few_levels_decide_nothing(run, interrupted, tmp_path):
-    interrupted(after=3)
-    run("mine.py:BOTH", *SHORT)
-    (result,) = load_run(tmp_path / "out" / "run.json").results
     assert str(result.status) == "inconclusive"
 
 

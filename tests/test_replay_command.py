@@ -109,16 +109,30 @@ def test_a_result_is_found_by_its_anchor_in_the_report(layer, replayed):
 
 
 def test_the_seed_of_the_run_is_used(layer, replayed, monkeypatch):
-    seen = {}
-    run = run_of(layer())
+    seen, real = {}, nodecheck.runner.make_plan
 
-    def spy(_layer, **options):
+    def spy(cards, **options):
         seen.update(options)
-        return run
+        return real(cards, **options)
 
-    monkeypatch.setattr("nodecheck.runner.run", spy)
+    run = run_of(layer())
+    monkeypatch.setattr("nodecheck.runner.make_plan", spy)
     replayed(run)
     assert seen == {"profile": "smoke", "select": FIELD, "seed": 3}
+
+
+def test_what_the_layer_printed_is_shown(layer, replayed):
+    result = replayed(of_target(run_of(layer()), layer(body="print('hello from the layer')")))
+    assert "The layer printed:\n    hello from the layer" in result.output
+
+
+def test_ctrl_c_exits_with_130(layer, replayed, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    run = run_of(layer())
+    monkeypatch.setattr("nodecheck.runner.make_plan", interrupted)
+    assert replayed(run).exit_code == 130
 
 
 def test_an_unknown_id_is_a_usage_error_that_names_the_nearest(layer, replayed):

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import torch
 
 from nodecheck.checks.levels import at_level
-from nodecheck.instruments.process import ProcessMemory, peak_resident
+from nodecheck.instruments.process import ProcessMemory
 from nodecheck.layers import TorchLayer
-from nodecheck.layers.discovery import load_target
 from nodecheck.layers.wide import WideUse
 from nodecheck.results import Series
 
@@ -19,19 +18,32 @@ LEVELS = (16, 25, 36, 49, 64, 81)
 _WIDTH = 32_768
 
 
-def process_memory(layer: TorchLayer, target: str, advance: Callable[[], object]) -> ProcessMemory:
-    """Return the peaks of one child and one control for each level; `advance` is called after each level."""
+def process_memory(
+    use: Callable[[int, bool], tuple[int, tuple[int, int]]], *, adaptive: bool, advance: Callable[[], object]
+) -> ProcessMemory:
+    """Return the peaks of one child and one control for each level.
+
+    Parameters
+    ----------
+    use
+        Called with a level and whether to run the layer; returns the peak of a fresh process that does what
+        `use_once` does, and what that returned.
+    adaptive
+        Whether the layer is one.
+    advance
+        Called after each level.
+    """
     n, peaks, controls, state_bytes = [], [], [], 0
     for level in LEVELS:
-        peak, (evaluations, state_bytes) = peak_resident(_use, target, layer.name, level, True)
-        n.append(float(evaluations if layer.adaptive else level))
+        peak, (evaluations, state_bytes) = use(level, True)
+        n.append(float(evaluations if adaptive else level))
         peaks.append(peak)
-        controls.append(peak_resident(_use, target, layer.name, level, False)[0])
+        controls.append(use(level, False)[0])
         advance()
     return ProcessMemory(tuple(n), tuple(peaks), tuple(controls), state_bytes)
 
 
-def _use(target: str, name: str, level: int, run: bool) -> tuple[int, int]:
+def use_once(layer: TorchLayer, level: int, *, run: bool) -> tuple[int, int]:
     """Use a layer once, forward and backward; without `run` only build it: that is the control.
 
     Returns
@@ -40,15 +52,14 @@ def _use(target: str, name: str, level: int, run: bool) -> tuple[int, int]:
         Evaluations of the field in the forward pass, and the bytes of a state.
     """
     torch.set_num_threads(1)
-    layer = next(x for x in load_target(target) if x.name == name)
     use = WideUse(layer, *at_level(layer, level, _WIDTH))
     if run:
         use.backward(use.forward())
     return len(use.dynamics.trace.times("forward")), use.state_bytes
 
 
-def process_curve(layer: TorchLayer, found: ProcessMemory) -> Series:
+def process_curve(found: ProcessMemory, *, adaptive: bool) -> Series:
     """Return bytes above the control against steps for the report."""
     above = tuple(float(p - c) for p, c in zip(found.peaks, found.controls, strict=True))
-    unit = "evaluations" if layer.adaptive else "steps"
+    unit = "evaluations" if adaptive else "steps"
     return Series("Process memory", "above a control without the layer", found.n, above, unit, "bytes")
