@@ -29,6 +29,9 @@ from nodecheck.checks.forward import forward_order, solve_ivp_agreement
 from nodecheck.checks.gradient import gradient_completeness, gradient_order
 from nodecheck.checks.leaks import memory_leak
 from nodecheck.checks.memory import hidden_memory, memory_law
+from nodecheck.checks.other_sizes import other_sizes
+from nodecheck.checks.other_units import other_units
+from nodecheck.checks.other_uses import other_uses
 from nodecheck.checks.properties import constant_field_property, cotangent_linearity
 from nodecheck.checks.reuse import interleaved_calls, repeated_use
 from nodecheck.checks.reverse import reverse_time, reverse_time_gradient
@@ -42,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     nothing_mutated,
     interleaved_calls,
     repeated_use,
+    other_uses,
     float32_state,
     constant_field,
     constant_field_property,
@@ -52,7 +56,9 @@ CHECKS: tuple[Check, ...] = (
     solve_ivp_agreement,
     forward_tolerance,
     reverse_time,
+    other_units,
     batch_independence,
+    other_sizes,
     gradient_completeness,
     uninvolved_parameters,
     gradient_class,

@@ -7,14 +7,16 @@ from nodecheck.layers.base import (
     LayerError,
     Solution,
     TorchLayer,
-    overlap,
-    use_again,
-    with_uninvolved,
 )
+from nodecheck.layers.reuse import overlap, use_again, with_uninvolved
 from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
+from nodecheck.layers.uses import PLAIN, USES, Answer, Use
 
 __all__ = [
+    "PLAIN",
+    "USES",
     "Adjoint",
+    "Answer",
     "Array",
     "ForwardRun",
     "GradientRun",
@@ -23,6 +25,7 @@ __all__ = [
     "LayerUnderTest",
     "Solution",
     "TorchLayer",
+    "Use",
     "overlap",
     "use_again",
     "with_uninvolved",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nodecheck.instruments import Dynamics, Trace
 from nodecheck.neural_ode import ButcherTableau
@@ -26,7 +26,6 @@ Resolution = Literal["n_steps", "tol"]
 _ADJOINTS = ("continuous", "discrete", None)
 _EXAMPLE = "write `build=lambda dynamics, t0, t1, n_steps: MyODELayer(dynamics, t0, t1, n_steps)`"
 _MEMORIES = ("constant", "sqrt", "log", "linear", None)
-_NOTHING: Mapping[str, Array] = MappingProxyType({})
 
 
 class LayerError(Exception):
@@ -131,105 +130,35 @@ class TorchLayer:
             If the layer returns anything but a tensor of the shape of y0.
         """
         pass_ = _Pass(self, problem, resolution, dtype)
-        return Solution(_as_numpy(pass_.y1), pass_.pullback, pass_.dynamics.trace, pass_.changed)
+        return Solution(as_numpy(pass_.y1), pass_.pullback, pass_.dynamics.trace, pass_.changed)
 
 
-def use_again(
-    layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
-) -> list[tuple[Array, dict[str, Array | None]]]:
-    """Build the layer once and use it on several problems that differ in their numbers only.
-
-    As in training: the parameters are changed in place between the passes.  Returns y1 and the gradients of
-    each pass.
-    """
-    dynamics = Dynamics(problems[0])
-    solve = _build(layer, dynamics, problems[0], resolution)
-    passes = []
-    for problem in problems:
-        with torch.no_grad():
-            for name, parameter in dynamics.named_parameters():
-                parameter.copy_(torch.tensor(problem.params[name]))
-        y0 = torch.tensor(problem.y0, requires_grad=True)
-        y1 = _checked(solve(y0), y0)
-        leaves = {"y0": y0, **dict(dynamics.named_parameters())}
-        passes.append((_as_numpy(y1), _gradients(y1, leaves, cotangent)))
-    return passes
-
-
-def overlap(
-    layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
-) -> list[dict[str, Array | None]]:
-    """Build the layer once, run forward on every problem, then backward in the same order.
-
-    The problems differ in y0 only.  Returns the gradients of each pass.
-    """
-    dynamics = Dynamics(problems[0])
-    solve = _build(layer, dynamics, problems[0], resolution)
-    states = [torch.tensor(problem.y0, requires_grad=True) for problem in problems]
-    outputs = [_checked(solve(y0), y0) for y0 in states]
-    return [
-        _gradients(y1, {"y0": y0, **dict(dynamics.named_parameters())}, cotangent)
-        for y0, y1 in zip(states, outputs, strict=True)
-    ]
-
-
-def with_uninvolved(
-    layer: TorchLayer,
-    problem: Problem,
-    resolution: float,
-    cotangent: Array,
-    *,
-    frozen: Sequence[str] = (),
-    before: Mapping[str, Array] = _NOTHING,
-    after: Mapping[str, Array] = _NOTHING,
-) -> dict[str, Array | None]:
-    """Return the gradients of a layer whose dynamics has parameters that nothing depends on.
-
-    Parameters
-    ----------
-    frozen
-        Names of parameters of the problem that do not require a gradient.
-    before, after
-        Values of parameters that the field does not use, registered before and after those of the problem.
-    """
-    dynamics = Dynamics(problem)
-    own = dict(dynamics.named_parameters())
-    for name in own:
-        own[name].requires_grad_(name not in frozen)
-        delattr(dynamics, name)
-    unused = [{name: nn.Parameter(torch.tensor(v)) for name, v in group.items()} for group in (before, after)]
-    parameters = {**unused[0], **own, **unused[1]}
-    for name, parameter in parameters.items():
-        dynamics.register_parameter(name, parameter)
-    y0 = torch.tensor(problem.y0, requires_grad=True)
-    y1 = _checked(_build(layer, dynamics, problem, resolution)(y0), y0)
-    return _gradients(y1, {"y0": y0, **parameters}, cotangent)
-
-
-def _build(layer: TorchLayer, dynamics: Dynamics, problem: Problem, resolution: float) -> Any:
+def built(layer: TorchLayer, dynamics: Dynamics, problem: Problem, resolution: float) -> Any:
+    """Return the layer built for a problem."""
     return layer.build(dynamics, problem.t0, problem.t1, **{layer.resolution: resolution})
 
 
-def _run_backward(y1: Tensor, cotangent: Tensor) -> None:
+def run_backward(y1: Tensor, cotangent: Tensor, *, retain_graph: bool = False) -> None:
     """Run the backward pass; a detached output sends no gradient anywhere."""
     if y1.requires_grad:
-        y1.backward(cotangent)  # type: ignore[no-untyped-call]
+        y1.backward(cotangent, retain_graph=retain_graph)  # type: ignore[no-untyped-call]
 
 
-def _gradients(y1: Tensor, leaves: Mapping[str, Tensor], cotangent: Array) -> dict[str, Array | None]:
+def gradients_of(y1: Tensor, leaves: Mapping[str, Tensor], cotangent: Array) -> dict[str, Array | None]:
     """Run the backward pass and return what it leaves in .grad."""
     for leaf in leaves.values():
         leaf.grad = None
-    _run_backward(y1, torch.tensor(cotangent))
+    run_backward(y1, torch.tensor(cotangent))
     return {name: _gradient(leaf) for name, leaf in leaves.items()}
 
 
-def _as_numpy(tensor: Tensor) -> Array:
+def as_numpy(tensor: Tensor) -> Array:
+    """Return a copy."""
     return tensor.detach().numpy(force=True).copy()
 
 
 def _gradient(leaf: Tensor) -> Array | None:
-    return None if leaf.grad is None else _as_numpy(leaf.grad)
+    return None if leaf.grad is None else as_numpy(leaf.grad)
 
 
 class _Pass:
@@ -248,8 +177,8 @@ class _Pass:
 
     def forward(self) -> None:
         self.y0 = torch.tensor(self.problem.y0, dtype=self.dtype, requires_grad=True)
-        solve = _build(self.layer, self.dynamics, self.problem, self.resolution)
-        self.y1 = _checked(solve(self.y0), self.y0)
+        solve = built(self.layer, self.dynamics, self.problem, self.resolution)
+        self.y1 = checked(solve(self.y0), self.y0)
         self.fresh = True
 
     def pullback(self, cotangent: Array) -> Gradients:
@@ -262,7 +191,7 @@ class _Pass:
             leaf.grad = None
         given = torch.tensor(cotangent, dtype=self.y1.dtype)
         with self.dynamics.trace.backward():
-            _run_backward(self.y1, given)
+            run_backward(self.y1, given)
         self.cotangent_changed |= not np.array_equal(given.numpy(force=True), cotangent)
         return {name: _gradient(leaf) for name, leaf in leaves.items()}
 
@@ -271,6 +200,12 @@ class _Pass:
             "default dtype": torch.get_default_dtype(),
             "grad mode": torch.is_grad_enabled(),
             "training mode of the dynamics": self.dynamics.training,
+            "which parameters require a gradient": [p.requires_grad for p in self.dynamics.parameters()],
+            "anomaly detection": torch.is_anomaly_enabled(),
+            "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+            "number of threads": torch.get_num_threads(),
+            "garbage collection": gc.isenabled(),
+            "floating-point errors of NumPy": np.geterr(),
         }
 
     def changed(self) -> list[str]:
@@ -285,7 +220,7 @@ class _Pass:
         return names + [name for name, value in self._settings().items() if value != self.settings[name]]
 
 
-def _checked(y1: Any, y0: Tensor) -> Tensor:
+def checked(y1: Any, y0: Tensor) -> Tensor:
     """Return `y1` if it is a tensor like y0."""
     if isinstance(y1, Tensor) and y1.shape == y0.shape:
         return y1

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from nodecheck.layers.mutants import MUTANTS, ORIGINALS
+from nodecheck.layers.mutants.ranges import RANGES
+from nodecheck.layers.mutants.uses import USES
 from nodecheck.problems import neural, spiral
 from nodecheck.reference import sensitivity
 
@@ -19,6 +21,8 @@ HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
 # These show on a parameter that is frozen or not used, or on a cotangent that is large or small.
 HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", "unused-shifts-others"}
 HIDDEN |= {"cotangent-clamped", "gradient-clipped", "small-adjoint-zeroed"}
+# These show in other uses, and in other sizes, times and magnitudes.
+HIDDEN |= {mutant.name for mutant in (*USES, *RANGES)}
 
 
 def outcome(layer, problem=neural):

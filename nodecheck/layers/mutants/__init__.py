@@ -19,7 +19,9 @@ from nodecheck.layers.mutants.forward import FORWARD
 from nodecheck.layers.mutants.gradient import GRADIENT
 from nodecheck.layers.mutants.memory import MEMORY
 from nodecheck.layers.mutants.mutant import Mutant, as_layer
+from nodecheck.layers.mutants.ranges import RANGES
 from nodecheck.layers.mutants.uninvolved import UNINVOLVED
+from nodecheck.layers.mutants.uses import USES
 
 MUTANTS: tuple[Mutant, ...] = (
     *FORWARD,
@@ -27,6 +29,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *BACKWARD_TIME,
     *CONTRACT,
     *UNINVOLVED,
+    *USES,
+    *RANGES,
     *ADAPTIVE,
     *MEMORY,
 )

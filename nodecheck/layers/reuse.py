@@ -1,0 +1,87 @@
+"""A layer used again, twice at a time, or with parameters that are not involved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import torch
+from torch import nn
+
+from nodecheck.instruments import Dynamics
+from nodecheck.layers.base import Array, TorchLayer, as_numpy, built, checked, gradients_of
+from nodecheck.problems import Problem
+
+_NOTHING: Mapping[str, Array] = MappingProxyType({})
+
+
+def use_again(
+    layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
+) -> list[tuple[Array, dict[str, Array | None]]]:
+    """Build the layer once and use it on several problems that differ in their numbers only.
+
+    As in training: the parameters are changed in place between the passes.  Returns y1 and the gradients of
+    each pass.
+    """
+    dynamics = Dynamics(problems[0])
+    solve = built(layer, dynamics, problems[0], resolution)
+    passes = []
+    for problem in problems:
+        with torch.no_grad():
+            for name, parameter in dynamics.named_parameters():
+                parameter.copy_(torch.tensor(problem.params[name]))
+        y0 = torch.tensor(problem.y0, requires_grad=True)
+        y1 = checked(solve(y0), y0)
+        leaves = {"y0": y0, **dict(dynamics.named_parameters())}
+        passes.append((as_numpy(y1), gradients_of(y1, leaves, cotangent)))
+    return passes
+
+
+def overlap(
+    layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
+) -> list[dict[str, Array | None]]:
+    """Build the layer once, run forward on every problem, then backward in the same order.
+
+    The problems differ in y0 only.  Returns the gradients of each pass.
+    """
+    dynamics = Dynamics(problems[0])
+    solve = built(layer, dynamics, problems[0], resolution)
+    states = [torch.tensor(problem.y0, requires_grad=True) for problem in problems]
+    outputs = [checked(solve(y0), y0) for y0 in states]
+    return [
+        gradients_of(y1, {"y0": y0, **dict(dynamics.named_parameters())}, cotangent)
+        for y0, y1 in zip(states, outputs, strict=True)
+    ]
+
+
+def with_uninvolved(
+    layer: TorchLayer,
+    problem: Problem,
+    resolution: float,
+    cotangent: Array,
+    *,
+    frozen: Sequence[str] = (),
+    before: Mapping[str, Array] = _NOTHING,
+    after: Mapping[str, Array] = _NOTHING,
+) -> dict[str, Array | None]:
+    """Return the gradients of a layer whose dynamics has parameters that nothing depends on.
+
+    Parameters
+    ----------
+    frozen
+        Names of parameters of the problem that do not require a gradient.
+    before, after
+        Values of parameters that the field does not use, registered before and after those of the problem.
+    """
+    dynamics = Dynamics(problem)
+    own = dict(dynamics.named_parameters())
+    for name in own:
+        own[name].requires_grad_(name not in frozen)
+        delattr(dynamics, name)
+    unused = [{name: nn.Parameter(torch.tensor(v)) for name, v in group.items()} for group in (before, after)]
+    parameters = {**unused[0], **own, **unused[1]}
+    for name, parameter in parameters.items():
+        dynamics.register_parameter(name, parameter)
+    y0 = torch.tensor(problem.y0, requires_grad=True)
+    y1 = checked(built(layer, dynamics, problem, resolution)(y0), y0)
+    return gradients_of(y1, {"y0": y0, **parameters}, cotangent)

@@ -1,0 +1,122 @@
+"""Right layers that treat some uses in a way of their own, or refuse them with an error."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from right_adjoints import march, pulled_back, trained
+from right_loops import rk4_over, rk4_step
+from torch.utils.checkpoint import checkpoint
+
+from nodecheck import adapt
+from nodecheck.layers import TorchLayer
+
+
+def reentrant_checkpoints(dynamics, t0, t1, n_steps):
+    """One checkpoint a step; torch warns if y0 needs no gradient, and refuses `torch.autograd.grad`."""
+    h = (t1 - t0) / n_steps
+
+    def solve(y):
+        for i in range(n_steps):
+            y = checkpoint(rk4_step, dynamics, t0 + i * h, h, y, use_reentrant=True)
+        return y
+
+    return solve
+
+
+def adjoint_used_once(dynamics, t0, t1, n_steps):
+    """Frees what it kept after the backward pass, and says so if it is asked again."""
+
+    class Solve(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, y0, *_params):
+            ctx.end = march(dynamics, t0, t1, n_steps, y0)
+            return ctx.end.clone()
+
+        @staticmethod
+        def backward(ctx, cotangent):
+            if ctx.end is None:
+                message = "this graph has been freed: run the forward pass again"
+                raise RuntimeError(message)
+            y1, ctx.end = ctx.end, None
+            return backward_march(dynamics, t0, t1, n_steps, y1, cotangent)
+
+    return lambda y0: Solve.apply(y0, *trained(dynamics).values())
+
+
+def backward_march(dynamics, t0, t1, n_steps, y1, cotangent):
+    """Integrate (y, a, g...) from t1 to t0 as one vector, and return (a, g...)."""
+    like = (y1, cotangent, *trained(dynamics).values())
+    sizes = [x.numel() for x in like]
+
+    def slope(t, state):
+        y, a, *_ = state.split(sizes)
+        f, pulled = pulled_back(dynamics, t, y.view_as(y1), a.view_as(y1))
+        return torch.cat([f.reshape(-1), *(-p.reshape(-1) for p in pulled)])
+
+    start = torch.cat([x.reshape(-1) for x in (y1, cotangent, *map(torch.zeros_like, like[2:]))])
+    end = march(slope, t1, t0, n_steps, start).split(sizes)
+    return tuple(x.view_as(z) for x, z in zip(end, like, strict=True))[1:]
+
+
+def contiguous_only(dynamics, t0, t1, n_steps):
+    """Works on one long vector, and refuses what cannot be viewed as one."""
+
+    def solve(y0):
+        if not y0.is_contiguous():
+            message = "y0 must be contiguous; call y0.contiguous()"
+            raise ValueError(message)
+        shape = y0.shape
+        return rk4_over(lambda t, z: dynamics(t, z.view(shape)).view(-1), t0, t1, n_steps, y0.view(-1)).view(
+            shape
+        )
+
+    return solve
+
+
+def in_place_without_graph(dynamics, t0, t1, n_steps):
+    """Updates a copy of the state in place where nothing is recorded."""
+
+    def solve(y0):
+        if torch.is_grad_enabled():
+            return rk4_over(dynamics, t0, t1, n_steps, y0)
+        y = y0.clone()
+        for i in range(n_steps):
+            y.copy_(rk4_step(dynamics, t0 + (t1 - t0) * i / n_steps, (t1 - t0) / n_steps, y))
+        return y
+
+    return solve
+
+
+def in_chunks_of_the_batch(dynamics, t0, t1, n_steps):
+    """At most five members at a time."""
+    return lambda y0: torch.cat([rk4_over(dynamics, t0, t1, n_steps, y) for y in y0.split(5)])
+
+
+def over_unit_interval(dynamics, t0, t1, n_steps):
+    """Knows no interval but [0, 1]."""
+    return lambda y0: rk4_over(adapt.over_unit_interval(dynamics, t0, t1), 0.0, 1.0, n_steps, y0)
+
+
+def on_a_grid_of_float64(dynamics, t0, t1, n_steps):
+    """Adds up the steps of a grid, from the first time on."""
+
+    def solve(y):
+        times, t = torch.linspace(t0, t1, n_steps + 1, dtype=torch.float64).tolist(), t0
+        for before, after in itertools.pairwise(times):
+            y, t = rk4_step(dynamics, t, after - before, y), t + (after - before)
+        return y
+
+    return solve
+
+
+USES = (
+    TorchLayer("rk4-reentrant-checkpoints", reentrant_checkpoints, order=4, memory="linear"),
+    TorchLayer("adjoint-used-once", adjoint_used_once, order=4, adjoint="continuous", memory="constant"),
+    TorchLayer("rk4-contiguous-only", contiguous_only, order=4, adjoint="discrete"),
+    TorchLayer("rk4-in-place-without-graph", in_place_without_graph, order=4, adjoint="discrete"),
+    TorchLayer("rk4-in-chunks-of-the-batch", in_chunks_of_the_batch, order=4, adjoint="discrete"),
+    TorchLayer("rk4-over-unit-interval", over_unit_interval, order=4, adjoint="discrete"),
+    TorchLayer("rk4-on-added-times", on_a_grid_of_float64, order=4, adjoint="discrete"),
+)
