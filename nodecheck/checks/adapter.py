@@ -10,7 +10,6 @@ import torch
 
 from nodecheck.checks.answers import ask, explain_answer
 from nodecheck.checks.base import Inconclusive, Refusal, attempt, check
-from nodecheck.checks.exactness import identity_bound
 from nodecheck.checks.handed_over import (
     FEWER_STEPS,
     N_STEPS,
@@ -18,6 +17,7 @@ from nodecheck.checks.handed_over import (
     explain_resolution,
     on_constant_field,
 )
+from nodecheck.checks.identities import identity_bound
 from nodecheck.layers import Array, ForwardRun, LayerUnderTest
 from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, at_least, at_most

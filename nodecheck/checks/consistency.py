@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nodecheck.checks.base import Skip, check
-from nodecheck.checks.gradient import consistency, explain
-from nodecheck.checks.ladders import Ladder, fit, gradient_ladders, order_of, own_layer
+from nodecheck.checks.gradient import consistency, explain, observe
+from nodecheck.checks.ladders import Ladder, control, fit, gradient_ladders, order_of, own_layer
 from nodecheck.checks.own_forward import (
     TAYLOR_THRESHOLD,
     Distance,
@@ -12,9 +12,18 @@ from nodecheck.checks.own_forward import (
     require_separation,
     taylor_rate,
 )
+from nodecheck.diagnosis.experiments import format_of_cotangent
+from nodecheck.diagnosis.precision import UNIT_ROUNDOFF
 from nodecheck.layers import LayerUnderTest
 from nodecheck.neural_ode import TABLEAUS, ButcherTableau
-from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, group_errors, relative_error, roundoff
+from nodecheck.numerics import (
+    FLOOR_FACTOR,
+    INCONSISTENT_BELOW,
+    SEPARATION,
+    group_errors,
+    relative_error,
+    roundoff,
+)
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, at_least, at_most
@@ -61,7 +70,7 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
             for g, ladder in ladders.items()
         )
     facts = {"gradient class": found, "Taylor rate": f"{taylor_rate(layer, problem, _N_STEPS):.2f}"}
-    diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, found)
+    diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, found, distances)
     return Evidence(measurements, diagnosis, facts=facts)
 
 
@@ -86,12 +95,28 @@ def _against_own_forward(distances: dict[str, Distance]) -> tuple[Measurement, .
     )
 
 
-def _explain(layer: LayerUnderTest, problem: Problem, found: str) -> str:
+def _explain(layer: LayerUnderTest, problem: Problem, found: str, distances: dict[str, Distance]) -> str:
+    """Return why a gradient is not the derivative of the forward pass: only what the distances leave open."""
     if found == "inconsistent":
         return explain(layer, problem)
+    seen = f"The gradient is {found}, but not the derivative of the layer's own forward pass"
+    largest = max(d.value for d in distances.values())
+    precision = format_of_cotangent(observe(layer, problem, _N_STEPS, _N_STEPS))
+    if precision and largest <= _N_STEPS * UNIT_ROUNDOFF[precision]:
+        return f"{seen}: the cotangent passes through {precision}."
+    if any(d.at_rounding for d in distances.values()):
+        right = " and ".join(f"∂L/∂{g}" for g, d in distances.items() if d.at_rounding)
+        return f"{seen}, except for {right}: a term of the others is lost on the way or wrong."
+    own = control(layer, order_of(layer), "continuous")
+    apart = max(d.value for d in own_derivative_distances(own, problem, _N_STEPS).values()) if own else 0.0
+    if SEPARATION * largest < apart:
+        return (
+            f"{seen}: it is {largest:.2g} off, where an adjoint that is discretised on its own is off by "
+            f"{apart:.2g}, so it is rather rounding, or a factor near one."
+        )
     return (
-        f"The gradient is {found}, but not the derivative of the layer's own forward pass: an adjoint "
-        f"that is discretised on its own, or a term lost on the way; adjoint='discrete' is claimed."
+        f"{seen}: an adjoint that is discretised on its own, or a term lost on the way; "
+        f"adjoint='discrete' is claimed."
     )
 
 
@@ -128,11 +153,20 @@ def finite_differences(layer: LayerUnderTest, problem: Problem) -> Evidence:
         measurements = tuple(_approach(g, "finite differences", ladder) for g, ladder in ladders.items())
     diagnosis = ""
     if any(not m.holds for m in measurements):
-        off = ", ".join(f"∂L/∂{g} by {d.value:.2g}" for g, d in distances.items() if not d.at_rounding)
-        diagnosis = (
-            f"At {_N_STEPS} steps the gradient differs from finite differences of the forward pass: {off}."
-        )
+        diagnosis = _explain_distances(distances, measurements)
     return Evidence(measurements, diagnosis)
+
+
+def _explain_distances(distances: dict[str, Distance], measurements: tuple[Measurement, ...]) -> str:
+    """Return which groups are wrong and by how much; those whose measurement holds are called right."""
+    holds = dict(zip(distances, (m.holds for m in measurements), strict=True))
+    off = ", ".join(f"∂L/∂{g} by {d.value:.2g}" for g, d in distances.items() if not holds[g])
+    right = [f"∂L/∂{g}" for g in distances if holds[g]]
+    others = f"; {', '.join(right)} {'are' if len(right) > 1 else 'is'} right" if right else ""
+    return (
+        f"At {_N_STEPS} steps the gradient differs from finite differences of the forward pass: "
+        f"{off}{others}."
+    )
 
 
 @check(

@@ -7,46 +7,27 @@ import math
 import numpy as np
 
 from nodecheck.checks.base import Skip, check
+from nodecheck.checks.explanations import elapsed_times, explain_powers, explain_time
+from nodecheck.checks.identities import TOLERANCE, identity_bound, power_measurements
 from nodecheck.checks.ladders import forward_ladder, order_of
-from nodecheck.diagnosis import explain_elapsed
-from nodecheck.layers import LayerUnderTest
+from nodecheck.diagnosis import Elapsed, Observation, explain_elapsed, explain_gradient
+from nodecheck.layers import Gradients, LayerUnderTest
 from nodecheck.numerics import (
     EPS_FLOAT32,
     FLOOR_FACTOR,
     MAXIMUM_GROWTH,
-    TOLERANCE_FACTOR,
     fit_growth,
     roundoff,
 )
-from nodecheck.problems import Problem, constant, neural, power
+from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, Measurement, at_most
 
 _N_STEPS = 16  # few enough that one step more or less is plain to see
 _FEW_STEPS = 2  # a multiple that is off by more steps is a factor, not a step too many
-_TOLERANCE = 1e-6
 _TIGHTER = (1e-6, 1e-8, 1e-10)  # float32 rounding stays at 1e-8; as many as an exponent needs
 # A decimal interval: none of its interior points i/10 + 0.1 but 0.5 is a short binary fraction.
 _DECIMAL = constant.replace(name="constant_decimal").with_interval(0.1, 0.8)
 _DECIMAL_STEPS = 7
-
-
-def identity_bound(layer: LayerUnderTest, problem: Problem, n_steps: int, degree: int = 0) -> float:
-    """Return what y1 of y' = c t^degree may be off by: rounding, or the tolerance of an adaptive layer.
-
-    Every step rounds the state, of size |y|, and its own length, a difference of two times: the first costs
-    eps |y|, the second eps |t| |y'|.
-    """
-    if layer.adaptive:
-        return TOLERANCE_FACTOR * _TOLERANCE
-    latest = max(abs(problem.t0), abs(problem.t1), abs(problem.duration))
-    rate = (degree + 1) * float(np.max(np.abs(problem.params["c"]))) * latest**degree
-    return roundoff(n_steps, float(np.max(np.abs(problem.y0))) + rate * latest)
-
-
-def _elapsed(layer: LayerUnderTest, problem: Problem, n_steps: int) -> np.ndarray:
-    """Return for every component of y' = c the time the layer has integrated over."""
-    resolution = _TOLERANCE if layer.adaptive else n_steps
-    return (layer.solve(problem, resolution).y1.astype(np.float64) - problem.y0) / problem.params["c"]
 
 
 @check(
@@ -64,13 +45,17 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     O(h).  Here it shows as an elapsed time that is wrong by a whole number of steps.  Adaptive layers are
     held to their tolerance.
     """
-    elapsed = _elapsed(layer, problem, _N_STEPS)
+    elapsed = elapsed_times(layer, problem, TOLERANCE if layer.adaptive else _N_STEPS)
     error = float(np.max(np.abs(elapsed - problem.duration)))
     bound = identity_bound(layer, problem, _N_STEPS)
     diagnosis = ""
     if not error <= bound:
-        worst = elapsed.flat[np.argmax(np.abs(elapsed - problem.duration))]
-        diagnosis = explain_elapsed(float(worst), problem.duration, _N_STEPS, t0=problem.t0)
+        worst = float(elapsed.flat[np.argmax(np.abs(elapsed - problem.duration))])
+        diagnosis = (
+            explain_elapsed(Elapsed(worst, problem.duration, _N_STEPS, problem.t0))
+            if layer.adaptive
+            else explain_time(layer, problem, _N_STEPS)
+        )
     return Evidence((at_most("error of the elapsed time", error, bound),), diagnosis)
 
 
@@ -90,7 +75,7 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
     represents exactly, or that arrive in another dtype than the state, give it away; so does an elapsed time
     that stays wrong however tight the tolerance.
     """
-    calls = layer.solve(problem, _TOLERANCE if layer.adaptive else _DECIMAL_STEPS).calls
+    calls = layer.solve(problem, TOLERANCE if layer.adaptive else _DECIMAL_STEPS).calls
     rounded = [float(np.float32(c.t)) == c.t for c in calls]
     lower = sum(
         c.t_dtype is not None and c.t_dtype.is_floating_point and c.t_dtype.itemsize < c.y_dtype.itemsize
@@ -108,6 +93,8 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
             f"The elapsed time is off by {_error_of_elapsed(layer, problem, _TIGHTER[-1]):.1g} however tight "
             f"the tolerance, although the times are float64: coefficients of the method may be float32."
         )
+    elif not layer.adaptive and all(m.holds for m in measurements[:-1]) and not measurements[-1].holds:
+        diagnosis = explain_time(layer, problem, _DECIMAL_STEPS)
     elif not all(m.holds for m in measurements):
         diagnosis = (
             f"{sum(rounded)} of {len(calls)} times are float32 numbers and {lower} arrive in lower precision "
@@ -119,7 +106,7 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
 def _elapsed_in_float64(layer: LayerUnderTest, problem: Problem) -> Measurement:
     """Return the error of the elapsed time, less the part that is a whole number of steps."""
     h = problem.duration / _DECIMAL_STEPS
-    error = (_elapsed(layer, problem, _DECIMAL_STEPS) - problem.duration) / h
+    error = (elapsed_times(layer, problem, _DECIMAL_STEPS) - problem.duration) / h
     fraction = float(np.max(np.abs(error - np.round(error)))) * h
     return at_most(
         "error of the elapsed time, less whole steps",
@@ -142,8 +129,7 @@ def _elapsed_at_any_tolerance(layer: LayerUnderTest, problem: Problem) -> Measur
 
 
 def _error_of_elapsed(layer: LayerUnderTest, problem: Problem, resolution: float) -> float:
-    elapsed = (layer.solve(problem, resolution).y1.astype(np.float64) - problem.y0) / problem.params["c"]
-    return float(np.max(np.abs(elapsed - problem.duration)))
+    return float(np.max(np.abs(elapsed_times(layer, problem, resolution) - problem.duration)))
 
 
 @check(
@@ -170,37 +156,13 @@ def polynomial_field(layer: LayerUnderTest) -> Evidence:
     if per_step < order:
         message = f"not a one-step method: {per_step:g} evaluations a step at order {order}"
         raise Skip(message)
-    n_steps = 7  # odd: some layers treat the last step apart
-    measurements = []
-    for k in range(order):
-        problem = power(k)
-        exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
-        error = float(np.max(np.abs(layer.solve(problem, n_steps).y1 - exact)))
-        bound = identity_bound(layer, problem, n_steps * round(per_step), k)
-        measurements.append(at_most(f"error of y1 for t^{k}", error, bound))
-    return Evidence(tuple(measurements), _explain_powers(layer, measurements, n_steps))
+    measurements = power_measurements(layer, order)
+    wrong = {k: m.value for k, m in enumerate(measurements) if not m.holds}
 
+    def is_wrong(n_steps: int) -> bool:
+        return not all(m.holds for m in power_measurements(layer, order, n_steps))
 
-def _explain_powers(layer: LayerUnderTest, measurements: list[Measurement], n_steps: int) -> str:
-    wrong = [k for k, m in enumerate(measurements) if not m.holds]
-    if not wrong:
-        return ""
-    values = ", ".join(f"t^{k}: {measurements[k].value:.2g}" for k in wrong)
-    if all(measurements[k].value < 100 * EPS_FLOAT32 for k in wrong):
-        return f"Errors ({values}) are of the size of float32 rounding: time or state pass through float32."
-    nodes = _nodes(layer, n_steps)
-    seen = f" The first step evaluates the field at c = ({nodes})." if nodes else ""
-    if wrong[0] == 0:
-        return f"Already a constant field is wrong ({values}): the elapsed time or the weights are.{seen}"
-    return f"Exact below t^{wrong[0]}, wrong from there on ({values}): stage times or weights.{seen}"
-
-
-def _nodes(layer: LayerUnderTest, n_steps: int) -> str:
-    """Return the stage times of the first step in units of h, as a list."""
-    problem = power(0)
-    calls = layer.solve(problem, n_steps).calls
-    stages, h = len(calls) // n_steps, problem.duration / n_steps
-    return ", ".join(f"{(c.t - problem.t0) / h:.3g}" for c in calls[:stages])
+    return Evidence(measurements, explain_powers(layer, wrong, is_wrong))
 
 
 @check(
@@ -218,7 +180,7 @@ def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence
     Holds for backprop and for every consistent discretisation of the adjoint alike, so it needs no claim.
     """
     n_steps = _N_STEPS
-    (run,) = layer.gradients(problem, _TOLERANCE if layer.adaptive else n_steps, 1)
+    (run,) = layer.gradients(problem, TOLERANCE if layer.adaptive else n_steps, 1)
     (cotangent,) = layer.cotangents(problem, 1)
     exact = {"y0": cotangent, "c": problem.duration * cotangent.sum(axis=0)}
     bound = identity_bound(layer, problem, n_steps) + roundoff(problem.y0.size)
@@ -226,33 +188,49 @@ def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence
         at_most(f"error of ∂L/∂{name}", _distance(run.gradients[name], value), bound)
         for name, value in exact.items()
     )
-    return Evidence(measurements, _explain_constant(run.gradients["c"], exact["c"], measurements))
+    diagnosis = "" if all(m.holds for m in measurements) else _explain_constant(layer, problem, bound)
+    return Evidence(measurements, diagnosis)
 
 
 def _distance(value: np.ndarray | None, exact: np.ndarray) -> float:
     return float(np.max(np.abs((0.0 if value is None else value) - exact)))
 
 
-def _explain_constant(
-    value: np.ndarray | None, exact: np.ndarray, measurements: tuple[Measurement, ...]
-) -> str:
-    if all(m.holds for m in measurements):
-        return ""
-    if not measurements[0].holds:
-        return "∂L/∂y0 is not the cotangent, although the field does not depend on the state."
-    if value is None or not np.any(value):
-        return "No gradient arrives at the parameter."
+def _explain_constant(layer: LayerUnderTest, problem: Problem, bound: float) -> str:
+    """Return what the gradients are that are not the exact ones, from as many cotangents as there are."""
+    resolution, n_steps = (TOLERANCE, None) if layer.adaptive else (_N_STEPS, _N_STEPS)
+    runs = layer.gradients(problem, resolution)
+    cotangents = layer.cotangents(problem)
+    exact = {
+        "y0": np.array(cotangents),
+        "c": np.array([problem.duration * cotangent.sum(axis=0) for cotangent in cotangents]),
+    }
+    gradients = tuple(run.gradients for run in runs)
+    seen = ""
+    if any(_distance(g["y0"], value) > bound for g, value in zip(gradients, exact["y0"], strict=True)):
+        seen = "∂L/∂y0 is not the cotangent, although the field does not depend on the state."
+    elif all(g["c"] is not None for g in gradients):
+        steps = _explain_steps(np.array([g["c"] for g in gradients]), exact["c"])
+        if steps and not layer.adaptive:
+            return steps
+    exact_to = max(bound * math.sqrt(value.size) / float(np.linalg.norm(value)) for value in exact.values())
+
+    def again(cotangent: np.ndarray) -> Gradients:
+        return layer.fresh(problem, resolution).pullback(cotangent)
+
+    observation = Observation(problem, cotangents, gradients, n_steps, again)
+    return f"{seen} {explain_gradient(observation, exact_to=exact_to)}".strip()
+
+
+def _explain_steps(value: np.ndarray, exact: np.ndarray) -> str:
+    """Return how many steps the backward pass takes, if it is a wrong number of whole ones."""
     ratio = float(np.vdot(value, exact) / np.vdot(exact, exact))
-    if np.allclose(value, ratio * exact, rtol=1e3 * EPS_FLOAT32):
-        return _explain_multiple(ratio)
-    return "∂L/∂c is not a multiple of the exact gradient: batch members or entries are mixed up."
-
-
-def _explain_multiple(ratio: float) -> str:
-    """Name the cause of a parameter gradient that is a multiple of the exact one."""
-    if abs(ratio - 1) < 100 * EPS_FLOAT32:
-        return f"∂L/∂c is off by {abs(ratio - 1):.1g}, relatively: something in the backward pass is float32."
     steps = (ratio - 1) * _N_STEPS
-    if abs(steps - round(steps)) < 1e3 * EPS_FLOAT32 and abs(steps) <= _FEW_STEPS:
-        return f"The backward pass takes {_N_STEPS + round(steps)} steps of h, the interval has {_N_STEPS}."
-    return f"∂L/∂c is {ratio:.4g} times the exact gradient."
+    whole = round(steps)
+    if (
+        np.allclose(value, ratio * exact, rtol=1e3 * EPS_FLOAT32)
+        and 0 < abs(whole) <= _FEW_STEPS
+        and abs(steps - whole) < 1e3 * EPS_FLOAT32
+    ):
+        return f"The backward pass takes {_N_STEPS + whole} steps of h, the interval has {_N_STEPS}."
+    return ""

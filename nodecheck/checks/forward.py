@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from nodecheck.checks.base import Inconclusive, check
+from nodecheck.checks.explanations import explain_order
 from nodecheck.checks.ladders import (
     asymptotic,
     control,
@@ -84,7 +85,7 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if claimed is None and problem is neural and fitted.asymptotic:
         measurements += _order_lost_to_time(layer, fitted)
     wrong = any(not m.holds for m in measurements)
-    diagnosis = _explain_order(layer, problem, fitted, claimed) if wrong else ""
+    diagnosis = explain_order(layer, problem, fitted, claimed) if wrong else ""
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
 
@@ -93,7 +94,8 @@ def _order_measurements(fitted: OrderFit, claimed: int | None) -> tuple[Measurem
     if claimed is None:
         return (at_least("observed order", fitted.slope, INCONSISTENT_BELOW),)
     if fitted.rises_towards(claimed):
-        message = f"not asymptotic: successive orders {_list(fitted)}, {claimed} claimed"
+        successive = ", ".join(f"{s:.2f}" for s in fitted.pairwise)
+        message = f"not asymptotic: successive orders {successive}, {claimed} claimed"
         raise Inconclusive(message)
     lower = at_least("observed order", fitted.slope, claimed - ORDER_MARGIN)
     upper = at_most("observed order, from above", fitted.slope, claimed + ORDER_MARGIN)
@@ -108,23 +110,6 @@ def _order_lost_to_time(layer: LayerUnderTest, fitted: OrderFit) -> tuple[Measur
         return ()
     lost = autonomous.slope - fitted.slope
     return (at_most("order lost when time enters the field", lost, ORDER_MARGIN),)
-
-
-def _list(fitted: OrderFit) -> str:
-    return ", ".join(f"{s:.2f}" for s in fitted.pairwise)
-
-
-def _explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, claimed: int | None) -> str:
-    seen = f"Order {fitted.slope:.2f} is observed (successive: {_list(fitted)})"
-    seen += f", order {claimed} claimed." if claimed is not None else "."
-    if not fitted.slope >= INCONSISTENT_BELOW:
-        return f"{seen} The error stops shrinking: the layer solves another equation, or rounds in float32."
-    if claimed is not None and fitted.slope > claimed:
-        return f"{seen} The method is of higher order than claimed."
-    autonomous = forward_ladder(layer, lotka_volterra).fit.slope
-    if problem is neural and autonomous >= (claimed or autonomous) - ORDER_MARGIN:
-        return f"{seen} Without time in the field the order is {autonomous:.2f}: the stage times are wrong."
-    return seen
 
 
 @check(

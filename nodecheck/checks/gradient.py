@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 from nodecheck.checks.base import Inconclusive, check
@@ -17,11 +18,19 @@ from nodecheck.checks.ladders import (
     order_of,
     settled,
 )
+from nodecheck.checks.onset import explain_onset, explain_which, gradient_error
 from nodecheck.checks.own_forward import own_derivative_distances
 from nodecheck.checks.portraits import backward_trajectory
 from nodecheck.diagnosis import Observation, explain_gradient
-from nodecheck.layers import LayerUnderTest
-from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, ORDER_MARGIN, group_errors
+from nodecheck.layers import Array, Gradients, LayerUnderTest
+from nodecheck.numerics import (
+    FLOOR_FACTOR,
+    INCONSISTENT_BELOW,
+    ORDER_MARGIN,
+    group_errors,
+    relative_error,
+    roundoff,
+)
 from nodecheck.problems import (
     Problem,
     linear,
@@ -152,10 +161,10 @@ def _explain_odd(layer: LayerUnderTest, odd: tuple[Measurement, ...]) -> str:
     worst = max((m.value for m in odd if not m.holds), default=None)
     if worst is None:
         return ""
-    return (
-        f"At {_odd(layer)} steps the error is {worst:.2g} times that at {layer.ladder()[0]}, and where the "
-        f"number of steps is even it shrinks: an odd number of steps is treated apart."
-    )
+    n = _odd(layer)
+    limit = gradient_error(layer, neural, n) / _ODD_MARGIN  # as the measurement has it
+    which = explain_which(lambda m: gradient_error(layer, neural, m) > limit, n)
+    return f"At {n} steps the error is {worst:.2g} times that at {layer.ladder()[0]}. {which}".strip()
 
 
 def _require_own_error(
@@ -185,22 +194,44 @@ def _range(ladders: dict[str, Ladder]) -> str:
 def explain(layer: LayerUnderTest, problem: Problem) -> str:
     """Return the cause of a wrong gradient, from the two finest levels of the ladder."""
     coarse, fine = layer.ladder()[-2:]
-    observations = (_observe(layer, problem, n, n) for n in (fine, coarse))
+    if not _repeats(layer, problem, fine):
+        return "A second backward pass for the same input returns other gradients."
+    onset = explain_onset(functools.partial(gradient_error, layer, problem), layer.ladder())
+    if onset:
+        return onset
+    observations = (observe(layer, problem, n, n) for n in (fine, coarse))
     return explain_gradient(*observations, order=order_of(layer))
+
+
+def _repeats(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool:
+    """Whether the layer returns the same gradients again; to rounding, as sums may run in another order."""
+    first = layer.gradients(problem, n_steps, 1)[0].gradients
+    again = layer.fresh(problem, n_steps).pullback(layer.cotangents(problem, 1)[0])
+    bound = roundoff(n_steps * problem.y0.size)
+    return not any(
+        relative_error(other, value) > bound  # where either is no number, that is what is wrong
+        for name, value in first.items()
+        if value is not None and (other := again[name]) is not None
+    )
 
 
 def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
     """Return the cause of a wrong gradient of an adaptive layer, from its tightest tolerance."""
-    found = explain_gradient(_observe(layer, problem, tolerances[-1], None))
+    found = explain_gradient(observe(layer, problem, tolerances[-1], None))
     return found or (
         f"At tol = {tolerances[-1]:g} the gradient is near the exact one, but it does not approach it as "
         f"the tolerance shrinks: a part of the backward pass has an error, or a tolerance, of its own."
     )
 
 
-def _observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps: int | None) -> Observation:
+def observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps: int | None) -> Observation:
+    """Return the gradients for all cotangents, and the means to ask for others."""
     gradients = tuple(run.gradients for run in layer.gradients(problem, resolution))
-    return Observation(problem, layer.cotangents(problem), gradients, n_steps)
+
+    def again(cotangent: Array) -> Gradients:
+        return layer.fresh(problem, resolution).pullback(cotangent)
+
+    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again)
 
 
 def consistency(ladders: dict[str, Ladder]) -> str:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from nodecheck.checks.base import Refusal, attempt
-from nodecheck.checks.exactness import identity_bound
+from nodecheck.checks.identities import identity_bound
 from nodecheck.layers import ForwardRun, LayerUnderTest
 from nodecheck.problems import Problem, constant
 

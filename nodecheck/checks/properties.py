@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nodecheck.checks.base import check
 from nodecheck.checks.drawn import dyadic, dyadics, falsify
-from nodecheck.checks.exactness import identity_bound
+from nodecheck.checks.identities import identity_bound
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.numerics import TOLERANCE_FACTOR, rms, roundoff
 from nodecheck.problems import Problem, constant, neural

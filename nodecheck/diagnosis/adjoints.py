@@ -14,6 +14,8 @@ from nodecheck.diagnosis.world import Path, World, attempt, gradient, right, sol
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference import solution
 
+NOT_PROPAGATED = "an adjoint that is not propagated"
+
 
 @functools.lru_cache(maxsize=8)
 def steady(world: World) -> dict[str, Jacobians]:
@@ -31,7 +33,7 @@ def steady(world: World) -> dict[str, Jacobians]:
         "an adjoint equation with the wrong sign": gradient(
             world, mesh, tables, -np.swapaxes(tables.state, -1, -2)
         ),
-        "an adjoint that is not propagated": integrate(problem, identity, mesh, integrand(constant, tables)),
+        NOT_PROPAGATED: integrate(problem, identity, mesh, integrand(constant, tables)),
         "the cotangent itself, as if the adjoint were not propagated to t0": {
             **right(world),
             "y0": np.array(identity),
@@ -41,14 +43,28 @@ def steady(world: World) -> dict[str, Jacobians]:
             problem, sweep.start, mesh, integrand(at_start, tables)
         ),
     }
+    for name, clock in _clocks(problem).items():
+        found |= wrong_clock(world, name, clock)
+    return found | _wrong_state(world)
+
+
+def _clocks(problem: Problem) -> dict[str, Callable[[Float64], Any]]:
+    """Return wrong times of a backward pass as functions of the right ones."""
     t0, t1 = problem.t0, problem.t1
-    for name, clock in {
+    clocks: dict[str, Callable[[Float64], Any]] = {
         "frozen at t0": lambda t: np.full_like(t, t0),
         "frozen at t1": lambda t: np.full_like(t, t1),
         "reversed": lambda t: t0 + t1 - t,
-    }.items():
-        found |= wrong_clock(world, name, clock)
-    return found | _wrong_state(world)
+    }
+    if t0 != 0.0:  # else the first is right, and the second "reversed"
+        clocks["counted from t0, t - t0"] = lambda t: t - t0
+        clocks["counted back from t1, t1 - t"] = lambda t: t1 - t
+    return clocks
+
+
+def with_scaled_jacobian(world: World, factor: float) -> Jacobians:
+    """Return the gradients of an adjoint that is driven by ``factor`` times Jᵀ."""
+    return gradient(world, world.mesh, world.tables, factor * np.swapaxes(world.tables.state, -1, -2))
 
 
 def _wrong_state(world: World) -> dict[str, Jacobians]:

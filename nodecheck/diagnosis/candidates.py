@@ -9,15 +9,16 @@ from nodecheck.diagnosis.entries import wrong_entries
 from nodecheck.diagnosis.factors import ROUNDING, Factor, fit_factor, scaled
 from nodecheck.diagnosis.hypotheses import Hypotheses, Levels
 from nodecheck.diagnosis.observation import Gradients
+from nodecheck.diagnosis.relations import of_cotangent, of_group, of_jacobian, of_parameters
 
 
 def of_all_groups(case: Case, hypotheses: Hypotheses) -> list[Candidate]:
     """Return the candidates that predict all groups at once."""
     found = [Candidate(f"match {name}", levels) for name, levels in hypotheses.whole.items()]
     params = tuple(name for name in case.groups if name != "y0")
-    for groups in {case.groups, params} - {()}:
+    for groups in dict.fromkeys((case.groups, params)):
         found += _factor(case, hypotheses.exact, groups)
-    return found
+    return found + of_cotangent(case) + of_jacobian(case) + of_parameters(case)
 
 
 def of_two_mistakes(case: Case, hypotheses: Hypotheses) -> list[Candidate]:
@@ -28,28 +29,28 @@ def of_two_mistakes(case: Case, hypotheses: Hypotheses) -> list[Candidate]:
     params = tuple(name for name in case.groups if name != "y0")
     found = []
     for name, levels in hypotheses.whole.items():
-        for groups in {case.groups, params} - {()}:
+        for groups in dict.fromkeys((case.groups, params)):
             factor = fit_factor(case.observed, levels, groups, case.ratio)
             prediction = scaled(factor, levels, groups)
             residual = _residual(case, factor, prediction, groups)
             names = factor.names(case.fine, residual)
-            if factor.is_consistent and names and (factor.fine < 0.0 or names != ["1"]):
+            if groups and factor.is_consistent and names and (factor.fine < 0.0 or names != ["1"]):
                 whose = "all are" if groups == case.groups else "those of the parameters are"
                 words = factor.describe(case.fine, residual, "that")
                 phrase = f"match {name}, and {whose} {words}"
-                found.append(Candidate(phrase, prediction, True, factor.weights(groups)))
+                found.append(Candidate(phrase, prediction, 1, factor.weights(groups)))
     return found
 
 
 def _factor(case: Case, levels: Levels, groups: tuple[str, ...]) -> list[Candidate]:
     """Return the candidate that some groups are a constant times the exact gradient, if it is constant."""
     factor = fit_factor(case.observed, levels, groups, case.ratio)
-    if not factor.is_consistent:
+    if not groups or not factor.is_consistent:
         return []
     prediction = scaled(factor, levels, groups)
     residual = _residual(case, factor, prediction, groups)
-    words = factor.describe(case.fine, residual, "the exact gradient")
-    return [Candidate(f"be {words}", prediction, True, factor.weights(groups))]
+    words = factor.describe(case.fine, residual, "the exact gradient") if factor.fine else "zero"
+    return [Candidate(f"be {words}", prediction, 1, factor.weights(groups))]
 
 
 def _residual(case: Case, factor: Factor, prediction: Levels, groups: tuple[str, ...]) -> float:
@@ -66,10 +67,10 @@ def of_one_group(case: Case, hypotheses: Hypotheses, name: str) -> list[Candidat
     ]
     # A layer that ignores the cotangent repeats itself to rounding; "nearly" would be a fit of many numbers.
     if case.compare(constant, (name,)).size <= ROUNDING:
-        found.append(Candidate("ignore the cotangent", constant, fitted=True))
+        found.append(Candidate("ignore the cotangent", constant, freedom=zero[0][name].shape[1]))
     for phrase, levels in {**hypotheses.single[name], **hypotheses.whole}.items():
         found.append(Candidate(f"match {phrase}", levels))
-    return found + wrong_entries(case, name)
+    return found + of_group(case, name) + wrong_entries(case, name)
 
 
 def _constant_rows(case: Case, name: str) -> tuple[Levels, Levels]:

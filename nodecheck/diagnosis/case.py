@@ -33,14 +33,15 @@ _NOTEWORTHY = 0.9
 class Candidate:
     """A prediction; ``phrase`` says in the infinitive what the gradients then do: "match X", "be zero".
 
-    ``fitted`` candidates take numbers from the observation itself; where an unfitted one does as well, it is
-    the better explanation.  A factor of 1/h makes the discretisation error grow by 1/h too;
-    ``coarse_weights`` bring the coarse differences of such groups to the scale of the fine ones.
+    ``freedom`` is how many numbers a candidate takes from the observation itself; of those that do as well
+    as each other, the one of least freedom is the better explanation.  A factor of 1/h makes the
+    discretisation error grow by 1/h too; ``coarse_weights`` bring the coarse differences of such groups to
+    the scale of the fine ones.
     """
 
     phrase: str
     levels: Levels
-    fitted: bool = False
+    freedom: int = 0
     coarse_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -49,24 +50,35 @@ class Match:
     """The candidates that explain some groups, which this measurement cannot separate, and the next best."""
 
     groups: tuple[str, ...]
-    phrases: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
     residual: float
     null: float
-    runner_up: str
+    runner_up: Candidate | None
     runner_up_residual: float
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What the candidates say."""
+        return tuple(candidate.phrase for candidate in self.candidates)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Case:
-    """What was observed at two levels, with the exact gradient; ``groups`` are those that can be compared."""
+    """What was observed at two levels, with the exact gradient; ``groups`` are those that can be compared.
+
+    ``exact_to`` is the largest error of a right gradient where that is known: on a field on which every
+    consistent method is exact.
+    """
 
     fine: Observation
+    coarse: Observation | None
     observed: Levels
     exact: Levels
     groups: tuple[str, ...]
     not_finite: tuple[str, ...]
     ratio: float
     order: int | None
+    exact_to: float | None = None
 
     def compare(
         self, levels: Levels, groups: Sequence[str], coarse_weights: Mapping[str, float] | None = None
@@ -111,6 +123,8 @@ class Case:
 
     @property
     def _floor(self) -> float:
+        if self.exact_to is not None:
+            return self.exact_to
         return max(_FLOOR, _REFERENCE_FACTOR * sensitivity(self.fine.problem).rtol)
 
     def _is_right(self, null: Comparison) -> bool:
@@ -124,6 +138,8 @@ class Case:
     @property
     def _level(self) -> float:
         """The largest error that may be one of discretisation, where there is one resolution only."""
+        if self.exact_to is not None:
+            return self.exact_to
         return _ADAPTIVE_LEVEL if self.fine.n_steps is None else 1.0 / self.fine.n_steps
 
     def _halves(self, null: Comparison) -> bool:
@@ -145,18 +161,21 @@ class Case:
             return None
         limit = INSEPARABLE * max(residual(believed[0][1]), own_error, self._floor)
         tied = [c for c, x in believed if residual(x) <= limit]
-        chosen = [c for c in tied if not c.fitted] or tied[:1]
+        least = min(c.freedom for c in tied)
+        chosen = [c for c in tied if c.freedom == least][: None if least == 0 else 1]
         others = [
             (c, x)
             for c, x in tried
-            if c not in tied and not c.fitted and residual(x) < _NOTEWORTHY * residual(null)
+            if c not in tied and c.freedom == 0 and residual(x) < _NOTEWORTHY * residual(null)
         ]
-        name, value = (others[0][0].phrase, residual(others[0][1])) if others else ("", np.inf)
+        runner_up, value = (others[0][0], residual(others[0][1])) if others else (None, np.inf)
         best = next(residual(x) for c, x in tried if c is chosen[0])
-        return Match(groups, tuple(c.phrase for c in chosen), best, residual(null), name, value)
+        return Match(groups, tuple(chosen), best, residual(null), runner_up, value)
 
 
-def open_case(fine: Observation, coarse: Observation | None, order: int | None) -> Case:
+def open_case(
+    fine: Observation, coarse: Observation | None, order: int | None, exact_to: float | None = None
+) -> Case:
     """Return the case of one or two observations of a problem."""
     ratio = 1.0
     if coarse is not None and fine.n_steps is not None and coarse.n_steps is not None:
@@ -180,4 +199,4 @@ def open_case(fine: Observation, coarse: Observation | None, order: int | None) 
         if all(np.isfinite(level[name]).all() for level in observed if level is not None)
     )
     not_finite = tuple(name for name in arrived if name not in finite)
-    return Case(fine, observed, exact, finite, not_finite, ratio, order)
+    return Case(fine, coarse, observed, exact, finite, not_finite, ratio, order, exact_to)

@@ -2,59 +2,144 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Iterator
 
+from nodecheck.diagnosis.precision import UNIT_ROUNDOFF, rounded
 from nodecheck.numerics import EPS_FLOAT32, time_roundoff
 
-# A float32 grid is off by a few eps of the largest time in it; a wrong step is off by 1/n, over 1e-5 for any
-# grid in use.
+# A telling value is recognised through the rounding of a float32 grid: a few eps of the largest time in it.
 _FLOAT32_ROUNDINGS = 16.0
 # A whole number of steps is recognised through the rounding of a float32 grid of up to a thousand steps.
 _WHOLE = 0.02
+# Steps are rounded to some decimals by hand, for a name or a log; beyond ten that is not told from rounding.
+_MOST_DECIMALS = 10
+# Two elapsed times show the same mistake if their errors agree in three digits.
+_ALIKE = 1e-3
+_NOTHING_KNOWN = "neither a number of steps, nor the rounding of the time grid or of the step"
 
 
-def explain_elapsed(elapsed: float, duration: float, n_steps: int, *, t0: float | None = None) -> str:
-    """Return why a layer integrates over ``elapsed`` and not over ``duration``; "" if it does not.
+@dataclasses.dataclass(frozen=True)
+class Elapsed:
+    """What y' = c gained, over c: the signed time that a layer integrated over, and how it was measured.
 
-    Parameters
+    Attributes
     ----------
-    elapsed
-        What y' = 1 gained: the signed time that the layer integrated over.
+    time
+        The time integrated over.
     duration
         t1 - t0, signed.
     n_steps
         Number of steps the layer was asked to take.
     t0
         Start of the interval, if known: a layer that takes t1 for the duration is then named.
+    rate
+        The c of the component, if known: a layer that rounds h c is then named.
+    finer
+        The time integrated over with twice as many steps, if known: a factor is then told from steps.
+    coarse
+        What of the run consists of numbers of a lower precision: "the times are float32 numbers".
+    others
+        The shortest and the longest time, where components or batch members differ.
+    grid
+        What is wrong with the times at which the steps begin: "the last step begins at 0.9, not at 1.6".
     """
-    if not math.isfinite(elapsed):
-        return f"The elapsed time is {elapsed}, not {duration:.5g}."
-    error = elapsed - duration
-    start = 0.0 if t0 is None else t0
-    if abs(error) <= time_roundoff(n_steps, start, start + duration):
+
+    time: float
+    duration: float
+    n_steps: int
+    t0: float | None = None
+    rate: float = 1.0
+    finer: float | None = None
+    coarse: str = ""
+    others: tuple[float, float] | None = None
+    grid: str = ""
+
+    @property
+    def error(self) -> float:
+        """How much too long it is."""
+        return self.time - self.duration
+
+    @property
+    def rounding(self) -> float:
+        """What a right layer may be off by."""
+        start = self.t0 or 0.0
+        return time_roundoff(self.n_steps, start, start + self.duration)
+
+    def equals(self, value: float) -> bool:
+        """Tell whether the time is a value, to rounding, and the right time is not."""
+        return abs(self.time - value) <= self.rounding and abs(self.duration - value) > self.rounding
+
+
+def explain_elapsed(seen: Elapsed) -> str:
+    """Return why a layer integrates over another time than t1 - t0; "" if it does not."""
+    if not math.isfinite(seen.time):
+        return f"The elapsed time is {seen.time}, not {seen.duration:.5g}."
+    if abs(seen.error) <= seen.rounding:
         return ""
-    largest = max(abs(start), abs(start + duration), abs(duration))
-    relative = abs(error) / largest
-    if relative <= _FLOAT32_ROUNDINGS * EPS_FLOAT32:
-        return (
-            f"Integrates over {duration:.5g} with a relative error of {relative:.1g}: "
-            "that is the rounding of a float32 time grid."
-        )
-    seen = f"Integrates over {elapsed:.5g}, not {duration:.5g}"
-    return f"{seen}: {_cause(elapsed, duration, n_steps, t0)}."
+    start = seen.t0 or 0.0
+    largest = max(abs(start), abs(start + seen.duration), abs(seen.duration))
+    relative = abs(seen.error) / largest
+    causes = " or ".join(_rounded_steps(seen)) or seen.coarse or _uneven(seen)
+    if relative > _FLOAT32_ROUNDINGS * EPS_FLOAT32:
+        return f"Integrates over {seen.time:.5g}, not {seen.duration:.5g}: {causes or _cause(seen)}."
+    text = f"Integrates over {seen.duration:.5g} with a relative error of {relative:.1g}"
+    return f"{text}: {causes or _alike(seen) or _NOTHING_KNOWN}."
 
 
-def _cause(elapsed: float, duration: float, n_steps: int, t0: float | None) -> str:
+def _uneven(seen: Elapsed) -> str:
+    if seen.others is None:
+        return ""
+    shortest, longest = (f"{each - seen.duration:+.2g}" for each in seen.others)
+    return f"off by {shortest} to {longest}, so it is not the grid, which all members and components share"
+
+
+def _rounded_steps(seen: Elapsed) -> Iterator[str]:
+    """Yield what is rounded, where the time is that of rounded numbers to the last bit."""
+    h, n = seen.duration / seen.n_steps, seen.n_steps
+    for name in UNIT_ROUNDOFF:
+        if seen.t0 is not None:
+            ends = rounded([seen.t0, seen.t0 + seen.duration], name)
+            if seen.equals(float(ends[1] - ends[0])):
+                yield f"the ends of the time grid are rounded to {name}"
+        if seen.equals(n * float(rounded(h, name))):
+            yield f"the step is rounded to {name}"
+        elif seen.equals(n * float(rounded(h * seen.rate, name)) / seen.rate):
+            yield f"the increment of each step is rounded to {name}"
+    for decimals in range(1, _MOST_DECIMALS + 1):
+        if seen.equals(n * round(h, decimals)):
+            yield f"each step is {round(h, decimals):g}, h rounded to {decimals} decimals"
+            return
+
+
+def _alike(seen: Elapsed) -> str:
+    """Return what two numbers of steps have in common, if they have: a factor."""
+    if seen.finer is None or abs(seen.finer - seen.time) > _ALIKE * abs(seen.error):
+        return ""
+    factor = seen.time / seen.duration
+    shown = (
+        f"{factor:.4g}"
+        if abs(factor - 1) > _ALIKE
+        else f"1 {'+' if factor > 1 else '-'} {abs(factor - 1):.2g}"
+    )
+    return (
+        f"{shown} times as long, with {seen.n_steps} steps and with {2 * seen.n_steps} alike, "
+        f"as weights do that add up to {shown}"
+    )
+
+
+def _cause(seen: Elapsed) -> str:
     """Return all causes that fit, or the excess in steps."""
+    duration, n_steps, t0 = seen.duration, seen.n_steps, seen.t0
 
     def equal(value: float) -> bool:
-        return math.isclose(elapsed, value, rel_tol=_FLOAT32_ROUNDINGS * EPS_FLOAT32)
+        return math.isclose(seen.time, value, rel_tol=_FLOAT32_ROUNDINGS * EPS_FLOAT32)
 
     step = duration / n_steps
-    excess = (elapsed - duration) / step
-    size = f"{duration:.5g}/{n_steps}"
+    excess = seen.error / step
     causes = []
-    if elapsed == 0.0:
+    if seen.time == 0.0:
         causes.append("the layer takes no step, or all its steps are zero")
     if equal(-duration):
         causes.append("the time runs in the wrong direction")
@@ -64,7 +149,11 @@ def _cause(elapsed: float, duration: float, n_steps: int, t0: float | None) -> s
         causes.append("it integrates over a unit of time whatever the interval is")
     if equal(1.0 / n_steps) or equal(step):
         causes.append("it takes a single step")
-    if not causes:
-        whole = abs(excess - round(excess)) < _WHOLE
-        causes.append(f"about {excess:+.1f} steps of h = {size}" + ("" if whole else ", not a whole number"))
-    return ", or ".join(causes)
+    if causes:
+        return ", or ".join(causes)
+    whole = round(excess) != 0 and abs(excess - round(excess)) < _WHOLE
+    size = f"{duration:.5g}/{n_steps}"
+    in_steps = f"about {excess:+.1f} steps of h = {size}"
+    if seen.grid:
+        return f"{in_steps if whole else ''}; {seen.grid}".removeprefix("; ")
+    return in_steps if whole else _alike(seen) or f"{in_steps}, not a whole number"

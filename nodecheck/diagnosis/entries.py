@@ -20,17 +20,9 @@ def wrong_entries(case: Case, name: str) -> list[Candidate]:
     They stand out if, sorted by size, the errors have a gap of a factor of `BETTER` above the median.
     """
     errors = _errors(case, name)
-    if errors.size < _FEWEST:
+    wrong = _stand_out(case, name, errors)
+    if not wrong.size:
         return []
-    by_size = np.argsort(errors)
-    ordered = errors[by_size]
-    half = errors.size // 2
-    floor = np.finfo(np.float64).eps * float(np.abs(case.exact[0][name]).max())
-    gaps = ordered[half:] / np.maximum(ordered[half - 1 : -1], floor)
-    widest = int(np.argmax(gaps))
-    if gaps[widest] < BETTER:
-        return []
-    wrong = np.sort(by_size[half + widest :])
     fine, coarse = case.observed
     exact_fine, exact_coarse = case.exact
 
@@ -40,7 +32,30 @@ def wrong_entries(case: Case, name: str) -> list[Candidate]:
         return {name: rows}
 
     second = None if coarse is None or exact_coarse is None else replaced(coarse, exact_coarse)
-    return [Candidate(_phrase(case, name, wrong), (replaced(fine, exact_fine), second), fitted=True)]
+    return [
+        Candidate(
+            _phrase(case, name, wrong),
+            (replaced(fine, exact_fine), second),
+            freedom=errors[wrong].size * len(fine[name]),
+        )
+    ]
+
+
+def _stand_out(case: Case, name: str, errors: Float64) -> npt.NDArray[np.intp]:
+    """Return which entries are wrong: none if that is not plain, or if all are."""
+    none = np.array([], dtype=np.intp)
+    if case.exact_to is not None:  # each entry is right or it is not
+        wrong = np.flatnonzero(errors > case.exact_to * case.scales[name])
+        return wrong if wrong.size < errors.size else none
+    if errors.size < _FEWEST:
+        return none
+    by_size = np.argsort(errors)
+    ordered = errors[by_size]
+    half = errors.size // 2
+    floor = np.finfo(np.float64).eps * float(np.abs(case.exact[0][name]).max())
+    gaps = ordered[half:] / np.maximum(ordered[half - 1 : -1], floor)
+    widest = int(np.argmax(gaps))
+    return none if gaps[widest] < BETTER else np.sort(by_size[half + widest :])
 
 
 def _errors(case: Case, name: str) -> Float64:

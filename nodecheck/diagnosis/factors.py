@@ -17,6 +17,8 @@ _POWER_MARGIN = 0.2
 _NAME_MARGIN = 3.0
 # Names are up to a few per cent apart (2/3 and 1/1.4): beyond this a name would be a guess.
 _WIDEST_MARGIN = 0.05
+_TWO_DIGITS = 0.02
+_NEAR_ONE = 1e-3  # four digits of a factor nearer to one would say nothing
 ROUNDING = 1e-6  # no layer is converged further than that, and no two names are this close by design
 
 
@@ -66,7 +68,12 @@ class Factor:
 
     def describe(self, observation: Observation, residual: float, what: str) -> str:
         """Return e.g. "0.25 times the exact gradient (1/B = 1/4)"."""
+        excess = self.limit - 1.0
+        near_one = 0.0 < abs(excess) < _NEAR_ONE
         text = f"{self.limit:.4g}"
+        if near_one:  # two digits only where the two levels agree on them
+            digits = 2 if abs(self.limit - self.fine) < _TWO_DIGITS * abs(excess) else 1
+            text = f"(1 {'+' if excess > 0 else '-'} {abs(excess):.{digits}g})"
         names = [name for name in self.names(observation, residual) if name not in ("1", text)]
         remarks = ["sign flipped"] if self.limit < 0.0 else []
         remarks += [" or ".join(names)] if names else []

@@ -7,18 +7,23 @@ import dataclasses
 import numpy as np
 
 from nodecheck.diagnosis.candidates import of_all_groups, of_one_group, of_two_mistakes
-from nodecheck.diagnosis.case import LARGEST, Candidate, Case, Match, open_case
+from nodecheck.diagnosis.case import Candidate, Case, Match, open_case
+from nodecheck.diagnosis.experiments import experiment
 from nodecheck.diagnosis.hypotheses import Hypotheses, make_hypotheses
 from nodecheck.diagnosis.observation import Observation
-from nodecheck.diagnosis.phrases import cause, geometry, join, noun, number, subject, symptom
-from nodecheck.numerics import INCONSISTENT_BELOW
+from nodecheck.diagnosis.phrases import cause, join, noun, number, subject, symptom
+from nodecheck.diagnosis.unexplained import of_rounded_cotangent, of_rounding, unexplained
 
 # A hypothesis that leaves a fifth of the error or less says where to look, and no more.
 _HINT = 0.2
 
 
 def explain_gradient(
-    fine: Observation, coarse: Observation | None = None, *, order: int | None = None
+    fine: Observation,
+    coarse: Observation | None = None,
+    *,
+    order: int | None = None,
+    exact_to: float | None = None,
 ) -> str:
     """Return what is wrong with a gradient, in one to three sentences; "" if nothing is.
 
@@ -32,6 +37,9 @@ def explain_gradient(
     order
         Order the gradient should converge with, if claimed.  Given, slower convergence is a mistake; not
         given, convergence of order a half or more is right, unless a known mistake of O(h) explains it.
+    exact_to
+        Largest error, relative to a group, of a right gradient; given for fields on which every consistent
+        method is exact.
 
     Notes
     -----
@@ -40,7 +48,7 @@ def explain_gradient(
     extrapolated (see `comparison`).
     """
     with np.errstate(all="ignore"):  # a wrong equation may escape: its prediction is dropped, not reported
-        case = open_case(fine, coarse, order)
+        case = open_case(fine, coarse, order, exact_to)
         sentences = _of_absent(case, fine)
         if case.groups and not case.is_settled:
             sentences += _of_wrong(case, make_hypotheses(fine, coarse))
@@ -63,9 +71,12 @@ def _of_wrong(case: Case, hypotheses: Hypotheses) -> list[str]:
     whole = of_all_groups(case, hypotheses)
     match = case.select(whole, case.groups, hypotheses.own_error)
     if match is not None:
-        return _sentences(case, [_narrowed(case, match, whole)], ())
+        return _sentences(case, [_narrowed(case, match)], ())
     if not case.wrong:
         return []
+    rounded = of_rounding(case) or of_rounded_cotangent(case)
+    if rounded:
+        return [f"{symptom(case, case.wrong)}.", rounded]
     matches, open_groups = _group_by_group(case, hypotheses)
     if open_groups:
         compound = case.select(of_two_mistakes(case, hypotheses), case.groups, hypotheses.own_error)
@@ -73,14 +84,14 @@ def _of_wrong(case: Case, hypotheses: Hypotheses) -> list[str]:
             return _sentences(case, [compound], ())
     sentences = _sentences(case, matches, open_groups)
     if open_groups:
-        sentences.append(_nearest(case, whole, open_groups))
+        sentences += [_nearest(case, whole, open_groups), *experiment(case.fine)]
     return [each for each in sentences if each]
 
 
 def _nearest(case: Case, candidates: list[Candidate], groups: tuple[str, ...]) -> str:
     """Return a hint: the hypothesis that explains most of what is unexplained."""
     null = case.null(groups).size
-    tried = [(case.compare(each.levels, groups).size, each) for each in candidates if not each.fitted]
+    tried = [(case.compare(each.levels, groups).size, each) for each in candidates if each.freedom == 0]
     finite = [pair for pair in tried if np.isfinite(pair[0])]
     left, nearest = min(finite, key=lambda pair: pair[0])
     if left > _HINT * null:
@@ -94,22 +105,13 @@ def _sentences(case: Case, matches: list[Match], open_groups: tuple[str, ...]) -
     alone = len(matches) == 1 and not open_groups
     sentences += [cause(case, match, mentioned=alone) for match in matches]
     if open_groups:
-        sentences.append(_unexplained(case, open_groups))
+        sentences.append(unexplained(case, open_groups))
     return sentences
 
 
-def _unexplained(case: Case, groups: tuple[str, ...]) -> str:
-    """Return what is seen of groups that nothing explains."""
-    null = case.null(groups)
-    if null.order >= INCONSISTENT_BELOW and null.size <= LARGEST:  # only if a higher order is claimed
-        return f"Unexplained; a backward scheme of order {round(null.order)} would look like this."
-    return f"Unexplained: {'; '.join(geometry(case, name) for name in groups)}."
-
-
-def _narrowed(case: Case, match: Match, candidates: list[Candidate]) -> Match:
+def _narrowed(case: Case, match: Match) -> Match:
     """Return the match, and its evidence, restricted to the groups that its hypothesis says are wrong."""
-    by_phrase = {each.phrase: each for each in candidates}
-    chosen = by_phrase[match.phrases[0]]
+    chosen = match.candidates[0]
 
     def residual(candidate: Candidate, groups: tuple[str, ...]) -> float:
         found = case.compare(candidate.levels, groups, candidate.coarse_weights)
@@ -122,7 +124,7 @@ def _narrowed(case: Case, match: Match, candidates: list[Candidate]) -> Match:
         groups=groups,
         residual=residual(chosen, groups),
         null=null.limit if case.extrapolates else null.size,
-        runner_up_residual=residual(by_phrase[match.runner_up], groups) if match.runner_up else np.inf,
+        runner_up_residual=residual(match.runner_up, groups) if match.runner_up else np.inf,
     )
 
 

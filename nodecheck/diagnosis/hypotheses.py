@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
-from nodecheck.diagnosis.adjoints import steady
-from nodecheck.diagnosis.observation import Gradients, Jacobians, Observation, members, pull_back
+from nodecheck.diagnosis.adjoints import NOT_PROPAGATED, steady
+from nodecheck.diagnosis.observation import Gradients, Jacobians, Observation, pull_back
+from nodecheck.diagnosis.precision import UNIT_ROUNDOFF, rounded
 from nodecheck.diagnosis.steps import stepwise
-from nodecheck.diagnosis.world import make_world, right
+from nodecheck.diagnosis.world import World, make_world, right
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference import sensitivity
 
@@ -51,7 +54,7 @@ def make_hypotheses(fine: Observation, coarse: Observation | None) -> Hypotheses
         for name, table in stepwise(world, fine.step).items():
             second = pull_back(later[name], coarse.rows()) if coarse is not None and name in later else None
             whole[name] = (pull_back(table, fine.rows()), second)
-    whole |= _of_cotangent_and_batch(problem, jacobians, fine, coarse)
+    whole |= _of_cotangent_and_batch(problem, world, jacobians, fine, coarse)
     exact = _levels(jacobians, fine, coarse)
     return Hypotheses(exact, whole, _of_one_group(problem, exact), _distance(right(world), jacobians))
 
@@ -70,28 +73,61 @@ def _size(table: Float64) -> float:
 
 
 def _of_cotangent_and_batch(
-    problem: Problem, jacobians: Jacobians, fine: Observation, coarse: Observation | None
+    problem: Problem, world: World, jacobians: Jacobians, fine: Observation, coarse: Observation | None
 ) -> dict[str, Levels]:
     """Return predictions that use the right equation with the wrong cotangents or batch members."""
-
-    def ones(observation: Observation) -> Gradients:
-        return pull_back(jacobians, np.ones_like(observation.rows()))
-
-    def share(observation: Observation, member: int) -> Gradients:
-        each = members(jacobians, observation.rows())
-        exact = pull_back(jacobians, observation.rows())
-        return {name: exact[name] if name == "y0" else each[name][:, member] for name in each}
-
     found = {
-        "a cotangent of ones, whatever cotangent is given": (ones(fine), ones(coarse) if coarse else None)
+        f"the gradient for {words}": _for_cotangents(change, jacobians, fine, coarse)
+        for words, change in _wrong_cotangents(len(problem.y0)).items()
     }
-    if len(problem.y0) > 1 and problem.params:
-        for name, member in {"first": 0, "last": -1}.items():
-            found[f"parameter gradients of the {name} batch member alone"] = (
-                share(fine, member),
-                share(coarse, member) if coarse else None,
-            )
+    found["a cotangent of ones, whatever cotangent is given"] = _for_cotangents(
+        np.ones_like, jacobians, fine, coarse
+    )
+    if len(problem.y0) < 2 or not problem.params:
+        return found
+    stays = steady(world)[NOT_PROPAGATED]
+    for name, member in {"first": 0, "last": len(problem.y0) - 1}.items():
+        alone = np.arange(len(problem.y0))[:, None, None] == member
+        tables = {
+            f"parameter gradients of the {name} batch member alone": {
+                group: table if group == "y0" else np.where(alone, table, 0.0)
+                for group, table in jacobians.items()
+            },
+            f"an adjoint that is propagated for the {name} batch member alone": {
+                group: np.where(alone, table, stays[group]) for group, table in jacobians.items()
+            },
+        }
+        found |= {words: _levels(table, fine, coarse) for words, table in tables.items()}
     return found
+
+
+def _wrong_cotangents(batch: int) -> dict[str, Callable[[Float64], Float64]]:
+    """Return what may happen to cotangents (K, B, d) on their way into the backward pass."""
+    changes: dict[str, Callable[[Float64], Float64]] = {
+        f"a cotangent rounded to {name}": functools.partial(rounded, name=name) for name in UNIT_ROUNDOFF
+    }
+    if batch > 1:
+        changes["the cotangent averaged over the batch"] = lambda v: np.broadcast_to(
+            v.mean(axis=1, keepdims=True), v.shape
+        )
+        if batch > 2:  # of two, that is a shift
+            changes["a cotangent whose batch members are in reverse order"] = lambda v: v[:, ::-1]
+        for k in range(1, batch):
+            changes[f"a cotangent whose batch members are shifted by {k}"] = functools.partial(
+                np.roll, shift=k, axis=1
+            )
+    return changes
+
+
+def _for_cotangents(
+    change: Callable[[Float64], Float64],
+    jacobians: Jacobians,
+    fine: Observation,
+    coarse: Observation | None,
+) -> Levels:
+    """Return the exact gradients for other cotangents than those given."""
+    second = None if coarse is None else pull_back(jacobians, change(coarse.rows()))
+    return pull_back(jacobians, change(fine.rows())), second
 
 
 def _of_one_group(problem: Problem, exact: Levels) -> dict[str, dict[str, Levels]]:

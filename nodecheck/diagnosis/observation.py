@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -30,12 +30,15 @@ class Observation:
         One mapping per cotangent, group -> gradient; None where no gradient arrived.
     n_steps
         Number of steps; None for an adaptive layer, whose step is not known.
+    again
+        The pullback of the layer itself, for experiments with other cotangents; None if there is none.
     """
 
     problem: Problem
     cotangents: tuple[Array, ...]
     gradients: tuple[Mapping[str, Array | None], ...]
     n_steps: int | None
+    again: Callable[[Array], Mapping[str, Array | None]] | None = None
 
     def __post_init__(self) -> None:
         if not self.cotangents or len(self.cotangents) != len(self.gradients):

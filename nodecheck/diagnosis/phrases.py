@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from nodecheck.diagnosis.case import Case, Match
 from nodecheck.numerics import INCONSISTENT_BELOW
-from nodecheck.problems import Float64
 
 _MOST_NAMES = 3  # more alternatives than that are no diagnosis
 
@@ -66,7 +63,7 @@ def cause(case: Case, match: Match, *, mentioned: bool = False) -> str:
     text = f"{who} {join(words, 'or')}"
     evidence = f"residual {number(match.residual)} against {number(match.null)} unexplained"
     if match.runner_up:
-        evidence += f"; runner-up: {noun(match.runner_up)}, {number(match.runner_up_residual)}"
+        evidence += f"; runner-up: {noun(match.runner_up.phrase)}, {number(match.runner_up_residual)}"
     else:
         evidence += "; no other hypothesis comes near"
     if len(match.phrases) > 1:
@@ -86,19 +83,3 @@ def conjugate(phrase: str, many: bool) -> str:
 def noun(phrase: str) -> str:
     """Return the phrase without its verb, for lists of alternatives."""
     return phrase.split(" ", 1)[1]
-
-
-def geometry(case: Case, name: str) -> str:
-    """Return the magnitude and the angle of a gradient relative to the exact one."""
-    ours, exact = case.observed[0][name].ravel(), case.exact[0][name].ravel()
-    scale = float(np.linalg.norm(exact))
-    if scale == 0.0:
-        return f"∂L/∂{name} is {number(float(np.linalg.norm(ours)))} where the exact gradient is zero"
-    ratio = float(np.linalg.norm(ours)) / scale
-    return f"∂L/∂{name} has {ratio:.3g} of the exact magnitude at an angle of {_degrees(ours, exact):.1f}°"
-
-
-def _degrees(a: Float64, b: Float64) -> float:
-    """Return the angle between two vectors; Kahan's formula, exact for small angles too."""
-    u, v = a * np.linalg.norm(b), b * np.linalg.norm(a)
-    return float(np.degrees(2.0 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v))))

@@ -35,7 +35,46 @@ def stepwise(world: World, step: float) -> dict[str, Jacobians]:
         result = attempt(functools.partial(_displaced, world, end))
         if result is not None:
             found[f"a backward pass that starts at {name} and takes y1 for the state there"] = result
-    return found | _one_sided_sums(world, step)
+    for name, shift in {"one step late": step, "one step early": -step}.items():
+        found[f"an adjoint along states that are {name}"] = _shifted_states(world, shift)
+    return found | _one_sided_sums(world, step) | _incomplete_integrals(world, step)
+
+
+def _shifted_states(world: World, shift: float) -> Jacobians:
+    """Return the gradients if each Jacobian is that of the next step's state, or of the one before."""
+    problem, mesh = world.problem, world.mesh
+    first, last = sorted((problem.t0, problem.t1))
+    states = world.path(np.clip(mesh.nodes + shift, first, last))
+    return gradient(world, mesh, tabulate(problem, mesh, mesh.nodes, states))
+
+
+def _incomplete_integrals(world: World, step: float) -> dict[str, Jacobians]:
+    """Return the gradients if the right adjoint meets a parameter integral that is off by one step.
+
+    A step that is left out is an integral over it; a value that is counted twice adds h times the integrand,
+    as does a sum over the n + 1 points of a grid of n steps.
+    """
+    problem, exact = world.problem, right(world)
+    t0, t1 = problem.t0, problem.t1
+    (first, _), (last, _) = end_values(world.mesh, integrand(world.sweep, world.tables))
+    end = world.window(t1 - step, t1)
+    over_last = gradient(world, end, tabulate(problem, end, end.nodes, world.path(end.nodes)))
+    inner = world.window(t0 + step, t1)
+    without_first = gradient(world, inner, tabulate(problem, inner, inner.nodes, world.path(inner.nodes)))
+    nothing = np.zeros_like(exact["y0"])
+    at_t0 = split(problem, nothing, step * first)
+    at_t1 = split(problem, nothing, step * last)
+    names = {
+        "a parameter integral without the step at t1": {k: exact[k] - over_last[k] for k in exact},
+        "a parameter integral without the step at t0": without_first,
+        "a parameter integral that counts its value at t0 once too often": {
+            k: exact[k] + at_t0[k] for k in exact
+        },
+        "a parameter integral that counts its value at t1 once too often": {
+            k: exact[k] + at_t1[k] for k in exact
+        },
+    }
+    return {name: {**table, "y0": exact["y0"]} for name, table in names.items() if problem.params}
 
 
 def _one_sided_sums(world: World, step: float) -> dict[str, Jacobians]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from nodecheck.diagnosis import Observation
+from nodecheck.diagnosis.precision import UNIT_ROUNDOFF, rounded
 from nodecheck.problems import Problem
 
 
@@ -37,6 +39,16 @@ CLOCKS: dict[str, Callable[[Moment], float]] = {
     "reversed": lambda at: at.t0 + at.t1 - at.t,
     "one step late": lambda at: at.t + at.h,
     "one step early": lambda at: at.t - at.h,
+    "counted from t0": lambda at: at.t - at.t0,
+    "counted back from t1": lambda at: at.t1 - at.t,
+}
+COTANGENTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "right": lambda v: v,
+    "clipped": lambda v: np.clip(v, -0.5, 0.5),
+    "shifted": lambda v: np.roll(v, 1, axis=1),
+    "reversed": lambda v: v[:, ::-1].copy(),
+    "averaged": lambda v: np.broadcast_to(v.mean(axis=1, keepdims=True), v.shape).copy(),
+    **{name: functools.partial(rounded, name=name) for name in UNIT_ROUNDOFF},
 }
 
 
@@ -47,11 +59,16 @@ class Bug:
     clock: str = "right"
     clock_of_state: bool = True  # the state is reconstructed with the same wrong time
     state: str = "rebuilt"  # "frozen at y1", "frozen at y0", "wrong direction"
-    product: str = "transposed"  # "plain", "negative", "none"
+    product: str = "transposed"  # "plain", "negative", "none", "half"
     integral: str = "a"  # "a1", "left", "right"
     first: int = 0  # steps skipped at the start of the backward pass
     last: int = 0  # ... and at its end; -1 is one too many
     forward_extra: int = 0
+    cotangent: str = "right"  # one of COTANGENTS
+    idle_first: int = 0  # steps at the start of the backward pass that leave out the parameter integral
+    idle_last: int = 0  # ... and at its end
+    rounded: str = ""  # the adjoint is rounded to this format in every step
+    only: int | None = None  # the one batch member whose adjoint is propagated
 
 
 TABLEAUS = {
@@ -95,7 +112,7 @@ def observe(
     fixed = list(params.values())
     for i in range(n + bug.forward_extra):
         (y,) = advance(lambda t, s: (field(t, s[0], fixed),), problem.t0 + i * h, (y,), h, method)
-    y0, y1, a1 = torch.tensor(problem.y0).expand(v.shape), y, torch.tensor(v)
+    y0, y1, a1 = torch.tensor(problem.y0).expand(v.shape), y, torch.tensor(COTANGENTS[bug.cotangent](v))
     state = (y, a1, *(torch.zeros(count, *p.shape, dtype=torch.float64) for p in problem.params.values()))
 
     def slope(t, state):
@@ -105,7 +122,11 @@ def observe(
         if bug.integral in ("left", "right"):
             state = _riemann_step(slope, problem.t1 - i * h, state, h, method, bug.integral)
         else:
-            state = advance(slope, problem.t1 - i * h, state, -h, method)
+            new = advance(slope, problem.t1 - i * h, state, -h, method)
+            idle = 0 <= i < bug.idle_first or n - bug.idle_last <= i < n
+            state = (*new[:2], *(state[2:] if idle else new[2:]))
+        if bug.rounded:
+            state = (state[0], torch.tensor(rounded(state[1].numpy(), bug.rounded)), *state[2:])
     found = [
         {"y0": state[1][k].numpy(), **{name: state[2 + i][k].numpy() for i, name in enumerate(names)}}
         for k in range(count)
@@ -129,7 +150,9 @@ def _slope(problem, field, fixed, bug, h, ends, t, state):
             w = torch.zeros_like(a).requires_grad_()
             pulled = torch.autograd.grad(field(wrong, at, fixed), [at], w, create_graph=True)[0]
             dy = torch.autograd.grad(pulled, [w], a)[0]
-    dy = {"negative": -dy, "none": torch.zeros_like(dy)}.get(bug.product, dy)
+    dy = {"negative": -dy, "none": torch.zeros_like(dy), "half": dy / 2}.get(bug.product, dy)
+    if bug.only is not None:
+        dy = dy * (torch.arange(dy.shape[1]) == bug.only)[:, None]
     direction = -1.0 if bug.state == "wrong direction" else 1.0
     move = field(wrong if bug.clock_of_state else t, y, fixed)
     return (direction * move, -dy, *(-p[:, 0] for p in dp))

@@ -42,12 +42,22 @@ OF_ANY_ORDER = {
     "adjoint whose time is frozen at t0 (": Bug(clock="frozen at t0", clock_of_state=False),
     "adjoint whose time is frozen at t1 (": Bug(clock="frozen at t1", clock_of_state=False),
     "adjoint whose time is reversed (": Bug(clock="reversed", clock_of_state=False),
+    "adjoint and reconstructed state whose time is counted from t0, t - t0 (": Bug(clock="counted from t0"),
+    "adjoint whose time is counted from t0, t - t0 (": Bug(clock="counted from t0", clock_of_state=False),
+    "adjoint whose time is counted back from t1, t1 - t (": Bug(
+        clock="counted back from t1", clock_of_state=False
+    ),
     "a state frozen at y1 during the backward pass (": Bug(state="frozen at y1"),
     "a state that runs in the wrong direction during the backward pass (": Bug(state="wrong direction"),
     "an adjoint driven by J instead of Jᵀ (": Bug(product="plain"),
     "an adjoint equation with the wrong sign (": Bug(product="negative"),
     "an adjoint that is not propagated (": Bug(product="none"),
     "a parameter integral with a(t1) in place of a(t) (": Bug(integral="a1"),
+    "the gradient for a cotangent whose batch members are shifted by 1 (": Bug(cotangent="shifted"),
+    "the gradient for a cotangent whose batch members are in reverse order (": Bug(cotangent="reversed"),
+    "the gradient for the cotangent averaged over the batch (": Bug(cotangent="averaged"),
+    "an adjoint that is propagated for the first batch member alone (": Bug(only=0),
+    "an adjoint that is propagated for the last batch member alone (": Bug(only=3),
 }
 OF_ONE_STEP = {
     "adjoint and reconstructed state whose time is one step late (": Bug(clock="one step late"),
@@ -56,6 +66,8 @@ OF_ONE_STEP = {
     "adjoint whose time is one step early (": Bug(clock="one step early", clock_of_state=False),
     "a parameter integral summed over the left ends of the steps (": Bug(integral="left"),
     "a parameter integral summed over the right ends of the steps (": Bug(integral="right"),
+    "a parameter integral without the step at t1 (": Bug(idle_first=1),
+    "a parameter integral without the step at t0 (": Bug(idle_last=1),
     "a backward pass that starts at t1 - h and takes y1 for the state there (": Bug(first=1),
     "a backward pass without its last step (": Bug(last=1),
     "one backward step too many, beyond t0 (": Bug(last=-1),
@@ -283,9 +295,9 @@ def test_cotangents_without_gradients_are_refused():
         Observation(NEURAL, (NEURAL.y0,), (), 8)
 
 
-def test_a_diagnosis_takes_about_half_a_second():
+def test_a_diagnosis_takes_about_a_second():
     pair = [observe(NEURAL, n, Bug(product="plain")) for n in (64, 32)]
     sensitivity(NEURAL)
     start = time.process_time()
     explain_gradient(*pair)
-    assert time.process_time() - start < 1.0  # measured 0.4; a machine that others use may take twice that
+    assert time.process_time() - start < 2.0  # measured 0.9; a machine that others use may take twice that

@@ -1,0 +1,41 @@
+"""Fields on which every consistent method is exact, and what rounding leaves of that."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodecheck.layers import LayerUnderTest
+from nodecheck.numerics import TOLERANCE_FACTOR, roundoff
+from nodecheck.problems import Problem, neural, power
+from nodecheck.results import Measurement, at_most
+
+TOLERANCE = 1e-6  # at which adaptive layers are asked for an identity
+POWER_STEPS = 7  # odd: some layers treat the last step apart
+
+
+def identity_bound(layer: LayerUnderTest, problem: Problem, n_steps: int, degree: int = 0) -> float:
+    """Return what y1 of y' = c t^degree may be off by: rounding, or the tolerance of an adaptive layer.
+
+    Every step rounds the state, of size |y|, and its own length, a difference of two times: the first costs
+    eps |y|, the second eps |t| |y'|.
+    """
+    if layer.adaptive:
+        return TOLERANCE_FACTOR * TOLERANCE
+    latest = max(abs(problem.t0), abs(problem.t1), abs(problem.duration))
+    rate = (degree + 1) * float(np.max(np.abs(problem.params["c"]))) * latest**degree
+    return roundoff(n_steps, float(np.max(np.abs(problem.y0))) + rate * latest)
+
+
+def power_measurements(
+    layer: LayerUnderTest, order: int, n_steps: int = POWER_STEPS
+) -> tuple[Measurement, ...]:
+    """Return the errors of y' = c t^k for every k below the order."""
+    operations = n_steps * round(layer.evaluations_per_step(neural))
+    measurements = []
+    for k in range(order):
+        problem = power(k)
+        exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
+        error = float(np.max(np.abs(layer.solve(problem, n_steps).y1 - exact)))
+        bound = identity_bound(layer, problem, operations, k)
+        measurements.append(at_most(f"error of y1 for t^{k}", error, bound))
+    return tuple(measurements)
