@@ -24,6 +24,9 @@ class TargetError(Exception):
 def import_file(source: str, target: str) -> ModuleType:
     """Import a Python file; its folder goes on ``sys.path`` and stays there.
 
+    So does, at the end of it, the folder of the package that the file lies in, if it does: what is installed
+    comes first, and without that the package is found all the same.
+
     The module is entered into `sys.modules` under its stem and a digest of its path, so that files of the
     same name in different folders, or named like an installed library, do not take each other's place.
     """
@@ -39,6 +42,8 @@ def import_file(source: str, target: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     _put_on_path(path.parent)
+    if (folder := str(_folder_of_package(path))) not in sys.path:
+        sys.path.append(folder)
 
     def load() -> ModuleType:
         spec = importlib.util.spec_from_file_location(name, path)
@@ -83,6 +88,11 @@ def why_not_importable(source: str) -> str:
 def _put_on_path(folder: Path) -> None:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+
+
+def _folder_of_package(path: Path) -> Path:
+    """Return the first folder above a file that is no package."""
+    return next(folder for folder in path.parents if not (folder / "__init__.py").exists())
 
 
 def _guarded(load: Callable[[], ModuleType], target: str) -> ModuleType:

@@ -73,6 +73,19 @@ def test_a_module_is_found_from_the_current_directory(write):
     assert names("package_of_mine.layers:ONE") == ["in a module"]
 
 
+def test_a_file_in_a_package_may_import_it_though_it_is_not_installed(write):
+    write("", "parcel_of_mine/__init__.py")
+    write("NAME = 'found'", "parcel_of_mine/inner/__init__.py")
+    code = "from parcel_of_mine.inner import NAME\nONE = layer(NAME)"
+    assert names(write(code, "parcel_of_mine/inner/deeper.py") + ":ONE") == ["found"]
+
+
+def test_what_is_installed_goes_before_the_folder_of_the_package(write, tmp_path):
+    write("", "other_of_mine/__init__.py")
+    load_target(write("ONE = layer('one')", "other_of_mine/in_it.py") + ":ONE")
+    assert sys.path.index(str(tmp_path)) == len(sys.path) - 1
+
+
 def test_files_of_the_same_name_do_not_collide(write):
     first = write("ONE = layer('first')", "a/same.py")
     second = write("ONE = layer('second')", "b/same.py")
