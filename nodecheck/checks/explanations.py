@@ -13,7 +13,14 @@ from nodecheck.checks.onset import explain_onset, explain_which, forward_error
 from nodecheck.checks.roundings import rounded_parts, stage_times
 from nodecheck.diagnosis import Elapsed, explain_elapsed
 from nodecheck.layers import Array, LayerUnderTest
-from nodecheck.numerics import EPS_FLOAT32, INCONSISTENT_BELOW, ORDER_MARGIN, OrderFit, time_roundoff
+from nodecheck.numerics import (
+    EPS_FLOAT32,
+    INCONSISTENT_BELOW,
+    ORDER_MARGIN,
+    OrderFit,
+    relative_error,
+    time_roundoff,
+)
 from nodecheck.problems import Problem, lotka_volterra, neural, power
 
 # An error as small as some roundings of float32: no other equation, and no evidence of float32 either.
@@ -37,7 +44,7 @@ def explain_time(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     finer = elapsed_times(layer, problem, 2 * n_steps)
     spread = float(np.ptp(elapsed))
     even = spread <= max(_ALIKE * errors[worst], time_roundoff(n_steps, problem.t0, problem.t1))
-    return explain_elapsed(
+    text = explain_elapsed(
         Elapsed(
             float(elapsed[worst]),
             problem.duration,
@@ -50,6 +57,7 @@ def explain_time(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
             grid=_grid(layer, problem, n_steps),
         )
     )
+    return text if even else f"{text} {_of_state(layer, problem, n_steps)}".strip()
 
 
 def _grid(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
@@ -176,8 +184,21 @@ def _explain_plateau(layer: LayerUnderTest, problem: Problem, n_steps: int) -> s
     if outside:
         return f"The error stops shrinking: {outside}."
     if error > _SMALL:
-        return "The error stops shrinking: the layer solves another equation."
+        seen = "The error stops shrinking: the layer solves another equation."
+        return f"{seen} {_of_state(layer, problem, n_steps)}".strip()
     return (
         f"The error stops shrinking at {error:.1g}: something is that inaccurate, a step or a coefficient "
         f"perhaps; times and y1 have all bits of a float64."
     )
+
+
+def _of_state(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return what is done to the state, if it shows: members that are mixed, values that are clipped."""
+    y1 = layer.solve(problem, n_steps).y1
+    alone = layer.solve(problem.replace(y0=problem.y0[:1]), n_steps).y1
+    if relative_error(y1[:1], alone) > _SMALL:
+        return "A batch member ends elsewhere when it is alone: the members are mixed."
+    limit = np.max(np.abs(y1))
+    if np.count_nonzero(np.abs(y1) == limit) > 1:
+        return f"Several entries of y1 are ±{limit:.3g} to the last bit: the state is clipped."
+    return ""

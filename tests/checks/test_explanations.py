@@ -55,6 +55,10 @@ def capped_increment(n, f, t, h, y):
     return y + (rk4_step(f, t, h, y) - y).clamp(-0.25, 0.25)
 
 
+def clipped_state(n, f, t, h, y):
+    return rk4_step(f, t, h, y).clamp(-1.5, 1.5)
+
+
 def nearly(n, f, t, h, y):
     return y + (1 + 3e-8) * (rk4_step(f, t, h, y) - y)
 
@@ -103,6 +107,33 @@ STEP = "the step is rounded to float32"
 )
 def test_the_cause_is_named(check_id, wrong, cause):
     assert cause in diagnosis(check_id, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("mean-over-batch", "0.3333 times the exact gradient (1/B = 1/3)"),
+        ("factor-step", "(h = 0.0875)"),
+        ("one-entry-zero", "wrong in 1 of 2 entries, (0,), zero there"),
+        ("first-member-only", "matches parameter gradients of the first batch member alone"),
+        ("cotangent-clipped", "the gradient for a cotangent clipped to [-0.5, 0.5]"),
+        ("adjoint-cotangent-through-bfloat16", "the gradient for a cotangent rounded to bfloat16"),
+        ("weight-typo", "∂L/∂c is right for the time of the forward pass"),
+        ("last-backward-step-missing", "The backward pass takes 15 steps of h, the interval has 16."),
+    ],
+)
+def test_a_wrong_gradient_of_a_constant_field_is_named(name, cause):
+    assert cause in diagnosis("constant-field-gradient", MUTANT[name])
+
+
+def test_finite_differences_name_the_groups_that_fail_and_no_other():
+    text = diagnosis("finite-differences", MUTANT["one-group-zero"])
+    assert "of the forward pass: ∂L/∂b2 by 1; 5 others pass." in text
+
+
+def test_mixed_members_and_a_clipped_state_are_told_from_other_equations():
+    assert "the members are mixed" in diagnosis("forward-order", MUTANT["batch-mean"])
+    assert "the state is clipped" in diagnosis("forward-order", stepping(clipped_state))
 
 
 @pytest.mark.parametrize("check_id", ["constant-field", "time-precision", "polynomial-field"])
