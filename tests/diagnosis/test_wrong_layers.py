@@ -1,0 +1,185 @@
+"""The diagnosis of layers as the gradient checks print it: the cause by name, and no other cause."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import torch
+
+from nodecheck.checks import CHECKS
+from nodecheck.layers import LayerUnderTest
+from nodecheck.layers.mutants.families import AdjointEuler, AdjointRK4, BackpropRK4
+from nodecheck.layers.mutants.mutant import as_layer
+from nodecheck.problems import constant, lotka_volterra, neural
+from nodecheck.profiles import CI
+
+MISLEADING = ("float32", "mixed up", "mixes", "weights")
+
+
+def named(cls):
+    return as_layer(cls, claims=cls.__bases__[0])
+
+
+class TimeFromStart(AdjointRK4):
+    """The backward pass hands t - t0 to the field."""
+
+    def adjoint_time(self, t):
+        return t - self.t0
+
+
+class ShiftedMembers(AdjointRK4):
+    """The gradient of y0 is that of the batch member before."""
+
+    def pullback(self, y1, cotangent):
+        a, *pulled = super().pullback(y1, cotangent)
+        return (a.roll(1, 0), *pulled)
+
+
+class Rounded(AdjointRK4):
+    """The adjoint is rounded in every step."""
+
+    precision = torch.bfloat16
+
+    def step(self, field, t, h, state):
+        y, *others = super().step(field, t, h, state)
+        return (y, others[0].to(self.precision).double(), *others[1:]) if others else (y,)
+
+
+class StepLeftOut(AdjointRK4):
+    """The parameter integral leaves out its last step backward."""
+
+    def backward(self, state):
+        h = (self.t0 - self.t1) / self.n_steps
+        for i in range(self.n_steps):
+            new = self.step(self.augmented, self.t1 + i * h, h, state)
+            state = new if i < self.n_steps - 1 else (*new[:2], *state[2:])
+        return state
+
+
+class StopsAtFifty(AdjointRK4):
+    """The adjoint is not propagated beyond fifty steps."""
+
+    def backward(self, state):
+        h = (self.t0 - self.t1) / self.n_steps
+        for i in range(min(50, self.n_steps)):
+            state = self.step(self.augmented, self.t1 + i * h, h, state)
+        return state
+
+
+class WrongForPrimes(AdjointRK4):
+    """For a prime number of steps the gradients of the parameters are halved."""
+
+    def backward(self, state):
+        y, a, *pulled = super().backward(state)
+        prime = self.n_steps > 1 and all(self.n_steps % k for k in range(2, self.n_steps))
+        return (y, a, *(g / 2 for g in pulled)) if prime else (y, a, *pulled)
+
+
+class ClampedAdjoint(AdjointRK4):
+    """The adjoint is clamped in every step."""
+
+    def step(self, field, t, h, state):
+        y, *others = super().step(field, t, h, state)
+        return (y, others[0].clamp(-1, 1), *others[1:]) if others else (y,)
+
+
+class Decay(AdjointRK4):
+    """Weight decay is added to the gradients of the parameters."""
+
+    def backward(self, state):
+        y, a, *pulled = super().backward(state)
+        return (y, a, *(g + 1e-4 * p.detach() for g, p in zip(pulled, self.params, strict=True)))
+
+
+class Scaled(AdjointRK4):
+    """The gradients of the parameters are multiplied by the step."""
+
+    def backward(self, state):
+        y, a, *pulled = super().backward(state)
+        return (y, a, *(g * (self.t1 - self.t0) / self.n_steps for g in pulled))
+
+
+class Coupled(AdjointRK4):
+    """In every step a thousandth of the mean over the batch is taken from the adjoint."""
+
+    def step(self, field, t, h, state):
+        y, *others = super().step(field, t, h, state)
+        return (y, others[0] - 1e-3 * others[0].mean(0), *others[1:]) if others else (y,)
+
+
+class Noise(AdjointRK4):
+    """The gradients of the parameters are off by 1e-7, each entry by a share of its own."""
+
+    def backward(self, state):
+        y, a, *pulled = super().backward(state)
+        shares = (torch.sin(1.0 + torch.arange(g.numel())).reshape(g.shape) for g in pulled)
+        return (y, a, *(g * (1 + 1e-7 * share) for g, share in zip(pulled, shares, strict=True)))
+
+
+class Detached(BackpropRK4):
+    """The adjoint sees three quarters of the Jacobian: a fourth of each state is detached."""
+
+    def field(self, t, state):
+        (y,) = state
+        return (self.dynamics(t, 0.75 * y + 0.25 * y.detach()),)
+
+
+class ByEuler(AdjointRK4):
+    """The backward pass takes Euler steps."""
+
+    def backward(self, state):
+        return AdjointEuler(self.dynamics, self.t0, self.t1, self.n_steps).backward(state)
+
+
+def rounding_to(precision):
+    wrong = type("RoundedTo" + str(precision).split(".")[1], (Rounded,), {"precision": precision})
+    return as_layer(wrong, claims=AdjointRK4)
+
+
+@functools.lru_cache
+def diagnosis(wrong, check_id="gradient-order", problem=neural):
+    """Return what a failing check says of a layer."""
+    check = next(check for check in CHECKS if check.id == check_id)
+    evidence = check.measure(LayerUnderTest(wrong, CI), problem)
+    assert any(not m.holds for m in evidence.measurements)
+    return evidence.diagnosis
+
+
+NAMED = [
+    (named(TimeFromStart), "whose time is counted from t0, t - t0 ("),
+    (named(ShiftedMembers), "It is right but with its batch members in another order: 3, 0, 1, 2 ("),
+    (rounding_to(torch.bfloat16), "∂L/∂y0 consists of bfloat16 numbers: the adjoint is rounded to bfloat16."),
+    (rounding_to(torch.float16), "∂L/∂y0 consists of float16 numbers: the adjoint is rounded to float16."),
+    (named(StepLeftOut), "They match a parameter integral without the step at t0 ("),
+    (named(StopsAtFifty), "At 50 steps the error is"),
+    (named(WrongForPrimes), "Right with 15, 16, 18, 34 and 68 steps, wrong with 17 and 19"),
+    (named(ClampedAdjoint), "For 1/8192 of the cotangent the gradient is right: something is clipped"),
+    (named(Decay), "0.0001 times the parameters too large, whatever the cotangent (weight decay) ("),
+    (named(Scaled), "0.02188 times the exact gradient (h = 0.0219, it shrinks like h)"),
+    (named(Detached), "They match an adjoint driven by 0.75"),
+    (named(ByEuler), "a backward scheme of order 1 would look like this"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "cause"), NAMED, ids=[layer.name for layer, _ in NAMED])
+def test_the_cause_is_named_and_no_other(wrong, cause):
+    text = diagnosis(wrong)
+    assert cause in text
+    assert not any(other in text for other in MISLEADING)
+
+
+def test_members_that_are_mixed_are_found_by_experiment():
+    text = diagnosis(named(Coupled))
+    assert "Unexplained" in text
+    assert "A cotangent of batch member 0 alone reaches ∂L/∂y0 of members 0, 1, 2, 3" in text
+
+
+def test_an_adjoint_in_float32_is_named_where_the_method_is_more_accurate_than_that():
+    text = diagnosis(rounding_to(torch.float32), problem=lotka_volterra)
+    assert "∂L/∂y0 consists of float32 numbers: the adjoint is rounded to float32." in text
+
+
+def test_an_error_of_the_size_of_float32_is_not_called_that():
+    assert "float32" not in diagnosis(named(Noise), problem=lotka_volterra)
+    assert "float32" not in diagnosis(named(Noise), "constant-field-gradient", constant)
