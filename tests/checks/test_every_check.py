@@ -65,6 +65,12 @@ CASES = [
     ("backward-pass", "gradient is NaN", pulling_back(lambda w: w * torch.nan), "y0"),
     ("determinism", "noise", after(lambda y0, y1: y1 + 1e-15 * torch.rand_like(y1)), "random numbers"),
     ("nothing-mutated", "writes into the cotangent", pulling_back(lambda w: w.mul_(1.5)), "cotangent"),
+    (
+        "nothing-mutated",
+        "freezes",
+        SPECIMENS["frozen-between-passes"],
+        "which parameters require a gradient.",
+    ),
     ("nothing-mutated", "writes into y0", after(lambda y0, y1: y1 + 0 * y0.data.add_(1)), "y0"),
     ("interleaved-calls", "state on the class", after(lambda y0, y1: Remembers.apply(y1)), "second call"),
     ("interleaved-calls", "state on the layer", SPECIMENS["state-on-module"], "calls of one layer overlap"),

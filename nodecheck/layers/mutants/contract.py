@@ -78,6 +78,24 @@ class CotangentMutated(AdjointRK4):
         return (cotangent.copy_(a0), *pulled)
 
 
+class FrozenBetweenPasses(BackpropRK4):
+    """Until the backward pass the parameters require no gradient."""
+
+    def __call__(self, y0: Tensor) -> Tensor:
+        y1 = super().__call__(y0)
+        trained = [p for p in self.dynamics.parameters() if p.requires_grad]
+        for p in trained:
+            p.requires_grad_(False)
+
+        def thaw(_cotangent: Tensor) -> None:
+            for p in trained:
+                p.requires_grad_()
+
+        if y1.requires_grad:
+            y1.register_hook(thaw)  # type: ignore[no-untyped-call]
+        return y1
+
+
 class StateOnClass(AdjointRK4):
     """The backward pass reads y1 where the latest forward pass left it, on the class."""
 
@@ -188,6 +206,7 @@ CONTRACT: tuple[Mutant, ...] = (
     mutant(InputMutated, "input_mutated", "nothing-mutated"),
     mutant(ParameterMutated, "input_mutated", "nothing-mutated"),
     mutant(CotangentMutated, "cotangent_mutated", "nothing-mutated"),
+    mutant(FrozenBetweenPasses, "input_mutated", "nothing-mutated"),
     mutant(StateOnClass, "interleaved_calls_corrupt", "interleaved-calls"),
     mutant(StateOnModule, "interleaved_calls_corrupt", "interleaved-calls"),
     mutant(FirstCallRemembered, "stale_cache_after_first_call", "gradient-order"),
