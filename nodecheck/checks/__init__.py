@@ -4,6 +4,7 @@ from nodecheck.checks.adapter import adapter
 from nodecheck.checks.adaptive import forward_tolerance, gradient_tolerance
 from nodecheck.checks.base import Check, Inconclusive, Refusal, Skip, Unsupported, attempt, check
 from nodecheck.checks.behaviour import batch_independence, evaluation_times
+from nodecheck.checks.completion import long_interval
 from nodecheck.checks.consistency import (
     backprop_agreement,
     finite_differences,
@@ -33,8 +34,10 @@ from nodecheck.checks.other_sizes import other_sizes
 from nodecheck.checks.other_units import other_units
 from nodecheck.checks.other_uses import other_uses
 from nodecheck.checks.properties import constant_field_property, cotangent_linearity
+from nodecheck.checks.quadrature import power_tolerance
 from nodecheck.checks.reuse import interleaved_calls, repeated_use
 from nodecheck.checks.reverse import reverse_time, reverse_time_gradient
+from nodecheck.checks.sudden import sudden_change
 from nodecheck.checks.uninvolved import uninvolved_parameters
 
 CHECKS: tuple[Check, ...] = (
@@ -55,6 +58,9 @@ CHECKS: tuple[Check, ...] = (
     forward_order,
     solve_ivp_agreement,
     forward_tolerance,
+    power_tolerance,
+    sudden_change,
+    long_interval,
     reverse_time,
     other_units,
     batch_independence,

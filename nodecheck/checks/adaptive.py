@@ -18,7 +18,7 @@ from nodecheck.checks.ladders import (
     exact_gradients,
     judged_groups,
 )
-from nodecheck.checks.tolerance import affordable, one_more
+from nodecheck.checks.tolerance import affordable, one_more, order_against_claim
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
     FLOOR_FACTOR,
@@ -54,16 +54,27 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     grow like tol^(-1/2) at the worst (p = 1).  If the tolerance is ignored, or a part of the computation has
     a fixed error, it grows like tol^(-1).  One problem has members at rest beside members that move: the
     error norm must see the ones that do.
+
+    Whatever the controller does, N evaluations leave an error like N^(-p), one order less where the lower of
+    two embedded solutions is kept.  A claimed order that is missed by more says that the method is another:
+    a coefficient, a stage time, the interpolation to t1.
     """
     exact = sensitivity(problem).y1
     sweep = _sweep(layer, problem, lambda tol: {"y1": relative_error(layer.solve(problem, tol).y1, exact)})
     tolerances, errors, growth = sweep.tolerances, sweep.errors["y1"], sweep.growths["y1"]
     own = _scipy_errors(problem, tolerances)
+    claimed = order_against_claim(layer, problem, tolerances, errors)
     diagnosis = ""
     if not growth <= MAXIMUM_GROWTH:
         diagnosis = (
             f"Between tol = {tolerances[0]:g} and {tolerances[-1]:g} the error goes from {errors[0]:.2g} to "
             f"{errors[-1]:.2g}; SciPy's RK45 ends at {own[-1]:.2g}."
+        )
+    elif claimed and not claimed[0].holds:
+        diagnosis = (
+            f"The error shrinks with the evaluations N like N^(-{claimed[0].value:.1f}); order "
+            f"{layer.claims.order} is claimed: a coefficient, a stage time or the interpolation to t1 is "
+            f"wrong."
         )
     series = (
         _curve("Error against tolerance", f"y1, {problem.name}", tolerances, errors),
@@ -72,7 +83,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     facts = {"growth of error/tol": f"{growth:.2f}"} if problem is neural else {}
     measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
     metrics = (error_at_tolerance("y1", problem, tolerances, errors),)
-    return Evidence((measurement,), diagnosis, series, facts, metrics)
+    return Evidence((measurement, *claimed), diagnosis, series, facts, metrics)
 
 
 @check(

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from nodecheck.layers import LayerUnderTest
-from nodecheck.numerics import EPS, MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth
+from nodecheck.numerics import (
+    EPS,
+    HIGH_ORDER,
+    MAXIMUM_GROWTH,
+    MINIMUM_LEVELS,
+    ORDER_MARGIN,
+    TOLERANCE_FACTOR,
+    fit_growth,
+    roundoff,
+)
 from nodecheck.problems import Problem
-from nodecheck.results import Measurement, at_most
+from nodecheck.results import Measurement, at_least, at_most
 
 # The exponent of error/tol is told from that of a plateau by a quarter (see numerics): over three decades an
 # error that jumps by a factor of five does not hide it, over two decades one that jumps by three.
@@ -17,6 +28,9 @@ _ENOUGH, _ENOUGH_IF_SMOOTH = 4, 3
 # p evaluations a step; so many at the loosest tolerance keep that below three, up to order four.  Methods of
 # higher order become dear only later.
 _MANY_EVALUATIONS = 20
+# Steps are whole: an order is read off evaluations only where these become two or three times as many.
+_CLEAR_RISE = 2.5
+_ORDER_LOST = 1  # without local extrapolation, or by an interpolation of one degree less
 
 
 def affordable(layer: LayerUnderTest, problem: Problem, *, with_gradient: bool = False) -> tuple[float, ...]:
@@ -62,6 +76,37 @@ def _next_cost(before: int, last: int) -> float:
     return last**2 / max(1, before)
 
 
+def growth_above(tolerances: Sequence[float], errors: Sequence[float], floor: float) -> float:
+    """Return the growth exponent of error/tol over the whole sweep; 0 where it ends at the floor.
+
+    Where steps are long an error that does not follow the tolerance jumps by any factor: every level counts.
+    """
+    finite = [e if math.isfinite(e) else np.finfo(np.float64).max for e in errors]
+    if finite[-1] <= floor:
+        return 0.0
+    return 1.0 - float(np.polyfit(np.log(tolerances), np.log(np.maximum(finite, floor)), 1)[0])
+
+
+def order_against_claim(
+    layer: LayerUnderTest, problem: Problem, tolerances: Sequence[float], errors: Sequence[float]
+) -> tuple[Measurement, ...]:
+    """Return the order of the error against evaluations, if one is claimed and the sweep shows it.
+
+    Of the whole sweep and its tight end, whichever is higher: the one suffers from what is not yet
+    asymptotic, the other from errors that jump.  Methods of higher order end in rounding before they settle.
+    """
+    order = layer.claims.order
+    if order is None or order > HIGH_ORDER:
+        return ()
+    evaluations = [layer.solve(problem, tol).evaluations for tol in tolerances]
+    tight_end = max(0, len(evaluations) - MINIMUM_LEVELS - 1)
+    if not evaluations[-1] >= _CLEAR_RISE * max(1, evaluations[tight_end]):
+        return ()
+    log_n, log_e = np.log(np.maximum(evaluations, 1)), np.log(np.maximum(errors, roundoff(evaluations[-1])))
+    observed = max(-float(np.polyfit(log_n[s:], log_e[s:], 1)[0]) for s in (0, tight_end))
+    return (at_least("observed order against evaluations", observed, order - _ORDER_LOST - ORDER_MARGIN),)
+
+
 def follows_tolerance(
     name: str, layer: LayerUnderTest, problem: Problem, measure: Callable[[float], float]
 ) -> tuple[Measurement, ...]:
@@ -72,7 +117,7 @@ def follows_tolerance(
     """
     tolerances = affordable(layer, problem)
     errors = [measure(tol) for tol in tolerances]
-    largest = max(error / tol for error, tol in zip(errors, tolerances, strict=True))
+    largest = float(np.max(np.divide(errors, tolerances)))
     growth = fit_growth(tolerances, errors, EPS)
     if largest <= TOLERANCE_FACTOR or math.isnan(growth):
         return (at_most(f"{name}, in units of the tolerance", largest, TOLERANCE_FACTOR),)

@@ -84,6 +84,16 @@ FINDINGS: tuple[Finding, ...] = (
         {"torchdiffeq-*-implicit_adams": ("batch-independence",)},
     ),
     Finding(
+        "torchdiffeq_interpolation_beyond_end",
+        "torchdiffeq",
+        "Steps go beyond t1, and the state at t1 is interpolated: by bosh3 from a middle state of too low an "
+        "order, by dopri8 with a quartic.  Where the error estimate sees nothing (y' = t for bosh3, y' = t^4 "
+        "for dopri8) steps become as long as they can, and y(t1) is wrong however tight the tolerance, "
+        "silently; elsewhere order is lost in the last step.",
+        {"torchdiffeq-*-bosh3": ("power-tolerance",), "torchdiffeq-*-dopri8": ("power-tolerance",)},
+        "https://github.com/patrick-kidger/diffrax/issues/45",
+    ),
+    Finding(
         "torchdyn_rk4_stage_times",
         "torchdyn",
         "rk4 evaluates its stages at t, t, t + h/2 and t + h/2 in place of t, t + h/2, t + h/2 and t + h: "

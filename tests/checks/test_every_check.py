@@ -158,6 +158,9 @@ CASES = [
     ("forward-order", "another equation", with_field(scaled), "another equation"),
     ("solve-ivp-agreement", "another equation", with_field(scaled), "converges to something else"),
     ("forward-tolerance", "tolerance ignored", layer(ignores_tolerance, order=None), "SciPy's RK45 ends at"),
+    ("power-tolerance", "linear interpolation", SPECIMENS["end-interpolated"], "For y' = c t^1, t^2, t^3 the"),
+    ("sudden-change", "accepts all", SPECIMENS["accepts-everything"], "accepted whatever their error"),
+    ("long-interval", "a hundred steps", SPECIMENS["gives-up-late"], "it gives up after so many steps"),
     ("reverse-time", "the sign of the step", layer(unsigned), "converges to something else"),
     ("reverse-time", "Euler's steps", SPECIMENS["reverse-time-by-euler"], "Order 1.00 where time runs"),
     (
@@ -171,6 +174,18 @@ CASES = [
         "the state detached",
         SPECIMENS["reverse-time-detached"],
         "No gradient arrives for ∂L/∂y0",
+    ),
+    (
+        "batch-independence",
+        "inaccurate, adaptive",
+        SPECIMENS["tolerance-ignored"],
+        "the layer is inaccurate, whether or not",
+    ),
+    (
+        "batch-independence",
+        "mean over the batch, adaptive",
+        adaptive(lambda solve: lambda y: solve(y) + 1e-3 * (y - y.mean(0))),
+        "they influence each other",
     ),
     ("batch-independence", "mean over the batch", after(lambda y0, y1: y1 + 1e-9 * y1.mean(0)), "4 of 4"),
     ("gradient-completeness", "parameters detached", layer(detached_parameters), "at W1, u, b1, W2, b2."),

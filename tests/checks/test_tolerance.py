@@ -8,7 +8,7 @@ import pytest
 from wrong_layers import adaptive
 
 from nodecheck.checks.adaptive import forward_tolerance, gradient_tolerance
-from nodecheck.checks.tolerance import affordable, one_more
+from nodecheck.checks.tolerance import affordable, follows_tolerance, growth_above, one_more
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.problems import neural
 from nodecheck.profiles import CI
@@ -111,3 +111,23 @@ def test_a_gradient_with_many_components_is_asked_for_fewer_cotangents():
 
     gradient_tolerance.measure(Watched(adaptive(), CI), neural)
     assert max(counts) == 2
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_difference_that_is_not_finite_does_not_follow_the_tolerance(broken):
+    layer, _ = costing(order(5, 20))
+
+    def measure(tol):
+        return tol if tol > 1e-5 else broken
+
+    (measurement,) = follows_tolerance("difference", LayerUnderTest(layer, CI), neural, measure)
+    assert not measurement.holds
+
+
+def test_an_error_that_jumps_and_ends_at_the_floor_follows_the_tolerance():
+    assert growth_above((1e-4, 1e-6, 1e-8), (1e-2, 1e-16, 1e-16), 1e-15) == 0.0
+
+
+def test_an_error_that_jumps_about_a_plateau_does_not():
+    tolerances = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+    assert growth_above(tolerances, (0.8, 3e-3, 0.9, 0.8, 3e-3, 0.9), 1e-15) > 0.9

@@ -22,6 +22,8 @@ HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
 # These show on a parameter that is frozen or not used, or on a cotangent that is large or small.
 HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", "unused-shifts-others"}
 HIDDEN |= {"cotangent-clamped", "gradient-clipped", "small-adjoint-zeroed"}
+# These show only after many steps.
+HIDDEN |= {"gives-up-late", "backward-gives-up"}
 # These show in other uses, and in other sizes, times and magnitudes.
 HIDDEN |= {mutant.name for mutant in (*USES, *RANGES)}
 

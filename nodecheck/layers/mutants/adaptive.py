@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
-from nodecheck.layers.mutants.adaptive_families import AdaptiveAdjoint, AdaptiveBackprop
+from nodecheck.layers.mutants.adaptive_families import DORMAND_PRINCE, AdaptiveAdjoint, AdaptiveBackprop
 from nodecheck.layers.mutants.families import Field, State
 from nodecheck.layers.mutants.mutant import Mutant, mutant
 
 _LOOSE = 1e-3
+_HARDLY = 1e-9  # a step of so much of its length changes nothing
 
 
 class ToleranceIgnored(AdaptiveBackprop):
@@ -55,6 +58,86 @@ class GivesUp(AdaptiveBackprop):
         return super().stages(field, t, h, state) if self.count <= 10 else [silent] * len(self.tableau.b)
 
 
+class AcceptsEverything(AdaptiveBackprop):
+    """Steps are accepted whatever their error; only the next one is shorter."""
+
+    def accepts(self, error: float, h: float) -> bool:
+        return True
+
+
+class EstimateBlindToTime(AdaptiveBackprop):
+    """The error is estimated from the last two stages, which are at the same time."""
+
+    def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
+        *_, before, last = self.seen
+        hidden = tuple(y + h / 40 * (b - a) for y, b, a in zip(proposal, last, before, strict=True))
+        return super().error(state, proposal, hidden, h)
+
+    def stages(self, field: Field, t: float, h: float, state: State) -> list[State]:
+        self.seen = super().stages(field, t, h, state)
+        return self.seen
+
+
+class EndInterpolated(AdaptiveBackprop):
+    """The last step goes beyond t1, and the state there is interpolated linearly."""
+
+    def clip(self, t: float, h: float, end: float) -> tuple[float, float]:
+        self.share = min(1.0, abs((end - t) / h))
+        return h, end if self.share < 1.0 else t + h
+
+    def integrate(self, field: Field, start: float, end: float, state: State) -> State:
+        self.before: State = state
+        after = super().integrate(field, start, end, state)
+        return tuple(y + self.share * (z - y) for y, z in zip(self.before, after, strict=True))
+
+    def stages(self, field: Field, t: float, h: float, state: State) -> list[State]:
+        self.before = state
+        return super().stages(field, t, h, state)
+
+
+class AdaptiveStageTimesAtStart(AdaptiveBackprop):
+    """Every stage but the last is evaluated at the time at which the step begins."""
+
+    def stage_time(self, t: float, node: float, h: float) -> float:
+        return t + h if node == 1.0 else t
+
+
+class CoefficientMistyped(AdaptiveBackprop):
+    """One coefficient of the fifth stage is 64449/6561 in place of 64448/6561."""
+
+    tableau = replace(
+        DORMAND_PRINCE,
+        a=(
+            *DORMAND_PRINCE.a[:4],
+            (19372 / 6561, -25360 / 2187, 64449 / 6561, -212 / 729),
+            *DORMAND_PRINCE.a[5:],
+        ),
+    )
+
+
+class GivesUpLate(AdaptiveBackprop):
+    """After a hundred steps the state is returned as it is, without a word."""
+
+    most_steps = 100
+
+    def integrate(self, field: Field, start: float, end: float, state: State) -> State:
+        self.count = 0
+        return super().integrate(field, start, end, state)
+
+    def clip(self, t: float, h: float, end: float) -> tuple[float, float]:
+        self.count += 1
+        return super().clip(t, h, end) if self.count <= self.most_steps else (_HARDLY * h, end)
+
+
+class BackwardGivesUp(AdaptiveAdjoint):
+    """The backward pass ends after sixty steps, without a word."""
+
+    def backward(self, state: State) -> State:
+        limited = GivesUpLate(self.dynamics, self.t0, self.t1, self.tol)
+        limited.most_steps = 60
+        return limited.integrate(self.augmented, self.t1, self.t0, state)
+
+
 class EndOvershot(AdaptiveBackprop):
     """The last step is not shortened: the state returned is that behind t1."""
 
@@ -96,9 +179,16 @@ ADAPTIVE: tuple[Mutant, ...] = (
     mutant(ToleranceIgnored, "option_silently_ignored", "forward-tolerance"),
     # A blind spot: it takes more steps than it needs, and its error follows the tolerance all the same.
     mutant(EstimateWithoutStep, "error_estimate_missing_dt"),
-    mutant(EstimateWithoutRoot, "error_estimate_missing_dt", "forward-tolerance"),
+    mutant(EstimateWithoutRoot, "error_estimate_missing_dt", "sudden-change"),
     mutant(SmallStepsAccepted, "min_step_accepts_bad_steps", "forward-tolerance"),
     mutant(GivesUp, "gives_up_silently", "forward-tolerance"),
+    mutant(AcceptsEverything, "min_step_accepts_bad_steps", "sudden-change"),
+    mutant(EstimateBlindToTime, "error_estimate_missing_dt", "sudden-change", "power-tolerance"),
+    mutant(EndInterpolated, "dense_output_inconsistent", "power-tolerance", "forward-tolerance"),
+    mutant(AdaptiveStageTimesAtStart, "stage_time_wrong", "power-tolerance", "forward-tolerance"),
+    mutant(CoefficientMistyped, "tableau_coefficient_typo", "forward-tolerance"),
+    mutant(GivesUpLate, "gives_up_silently", "long-interval"),
+    mutant(BackwardGivesUp, "gives_up_silently", "long-interval"),
     mutant(EndOvershot, "last_partial_step_wrong", "forward-tolerance"),
     mutant(BackwardToleranceFixed, "backward_options_not_forwarded", "gradient-tolerance"),
     mutant(ParametersNotConverged, "backward_options_not_forwarded", "gradient-tolerance"),

@@ -1,0 +1,54 @@
+"""A sudden change of the field: steps that meet it are taken back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from right_controllers import RIGHT
+from scipy.integrate import quad
+from wrong_layers import adaptive
+
+from nodecheck.checks.sudden import sudden_change, switch
+from nodecheck.layers import LayerUnderTest
+from nodecheck.layers.mutants import MUTANTS
+from nodecheck.profiles import CI
+
+SPECIMENS = {mutant.name: mutant.layer for mutant in MUTANTS}
+
+
+def evidence(layer):
+    return sudden_change.measure(LayerUnderTest(layer, CI), switch)
+
+
+def test_the_closed_form_is_the_integral_of_the_field():
+    c = switch.params["c"]
+    zero = np.zeros((1, 2))
+    integrals = [
+        quad(lambda t, i=i: switch.vector_field(np.array(t), zero, c=c)[0, i], 0.3, 1.7, points=[0.93])[0]
+        for i in range(2)
+    ]
+    assert np.allclose(switch.flow(switch.t1, zero, c=c)[0], integrals, atol=1e-9)
+
+
+def test_the_field_is_zero_first_and_then_constant():
+    c = switch.params["c"]
+    before, after = (switch.vector_field(np.array(t), np.zeros((1, 2)), c=c) for t in (0.9, 0.96))
+    assert np.abs(before).max() < 1e-20
+    assert np.allclose(after, c)
+
+
+@pytest.mark.parametrize("layer", [*RIGHT, adaptive()], ids=lambda layer: layer.name)
+def test_right_layers_of_every_order_pass(layer):
+    found = evidence(layer)
+    assert all(m.holds for m in found.measurements)
+    assert found.diagnosis == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["accepts-everything", "small-steps-accepted", "estimate-blind-to-time", "estimate-without-root"],
+)
+def test_a_controller_that_steps_over_it_fails(name):
+    found = evidence(SPECIMENS[name])
+    assert not found.measurements[0].holds
+    assert "evaluations at the tightest are near the change at t = 0.93" in found.diagnosis
