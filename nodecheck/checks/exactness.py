@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from nodecheck.checks.base import Skip, check
-from nodecheck.checks.explanations import elapsed_times, explain_powers, explain_time
+from nodecheck.checks.explanations import elapsed_times, explain_powers, explain_time, explain_times
 from nodecheck.checks.identities import TOLERANCE, identity_bound, power_measurements
 from nodecheck.checks.ladders import forward_ladder, order_of
 from nodecheck.diagnosis import Elapsed, Observation, explain_elapsed, explain_gradient
@@ -28,6 +28,7 @@ _TIGHTER = (1e-6, 1e-8, 1e-10)  # float32 rounding stays at 1e-8; as many as an 
 # A decimal interval: none of its interior points i/10 + 0.1 but 0.5 is a short binary fraction.
 _DECIMAL = constant.replace(name="constant_decimal").with_interval(0.1, 0.8)
 _DECIMAL_STEPS = 7
+_ROUNDINGS = 16.0  # coefficients that are rounded to float32 err by so many units of it at most
 
 
 @check(
@@ -52,7 +53,7 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if not error <= bound:
         worst = float(elapsed.flat[np.argmax(np.abs(elapsed - problem.duration))])
         diagnosis = (
-            explain_elapsed(Elapsed(worst, problem.duration, _N_STEPS, problem.t0))
+            explain_elapsed(Elapsed(worst, problem.duration, None, problem.t0))
             if layer.adaptive
             else explain_time(layer, problem, _N_STEPS)
         )
@@ -88,19 +89,30 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
     elapsed = _elapsed_at_any_tolerance if layer.adaptive else _elapsed_in_float64
     measurements.append(elapsed(layer, problem))
     diagnosis = ""
-    if layer.adaptive and all(m.holds for m in measurements[:-1]) and not measurements[-1].holds:
-        diagnosis = (
-            f"The elapsed time is off by {_error_of_elapsed(layer, problem, _TIGHTER[-1]):.1g} however tight "
-            f"the tolerance, although the times are float64: coefficients of the method may be float32."
-        )
-    elif not layer.adaptive and all(m.holds for m in measurements[:-1]) and not measurements[-1].holds:
-        diagnosis = explain_time(layer, problem, _DECIMAL_STEPS)
-    elif not all(m.holds for m in measurements):
-        diagnosis = (
+    if not all(m.holds for m in measurements[:-1]):
+        seen = explain_times(calls, problem)
+        diagnosis = seen or (
             f"{sum(rounded)} of {len(calls)} times are float32 numbers and {lower} arrive in lower precision "
             f"than the state: the time grid is probably made without dtype=y0.dtype."
         )
+    elif not measurements[-1].holds:
+        diagnosis = (
+            _explain_tightest(layer, problem)
+            if layer.adaptive
+            else explain_time(layer, problem, _DECIMAL_STEPS)
+        )
     return Evidence(tuple(measurements), diagnosis)
+
+
+def _explain_tightest(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return what is known of an elapsed time that no tolerance mends."""
+    error = _error_of_elapsed(layer, problem, _TIGHTER[-1])
+    seen = (
+        f"The elapsed time is off by {error:.1g} however tight the tolerance, although the times are float64"
+    )
+    if EPS_FLOAT32 / _ROUNDINGS <= error <= _ROUNDINGS * EPS_FLOAT32:
+        return f"{seen}: coefficients of the method may be float32, or wrong in the eighth digit."
+    return f"{seen}: coefficients that do not add up, or a last step that does not end at t1."
 
 
 def _elapsed_in_float64(layer: LayerUnderTest, problem: Problem) -> Measurement:

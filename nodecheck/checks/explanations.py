@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from nodecheck.checks.ladders import forward_ladder
 from nodecheck.checks.onset import explain_onset, explain_which, forward_error
 from nodecheck.checks.roundings import rounded_parts, stage_times
 from nodecheck.diagnosis import Elapsed, explain_elapsed
+from nodecheck.instruments import Call
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.numerics import (
     EPS_FLOAT32,
@@ -58,6 +59,18 @@ def explain_time(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
         )
     )
     return text if even else f"{text} {_of_state(layer, problem, n_steps)}".strip()
+
+
+def explain_times(calls: Sequence[Call], problem: Problem) -> str:
+    """Return what else than rounding makes all times short numbers: one time only, or no times at all."""
+    times = np.unique([call.t for call in calls])
+    if len(times) == 1:
+        return f"The field is evaluated at t = {times[0]:.4g} only."
+    largest = max(abs(problem.t0), abs(problem.t1))
+    first, last = sorted((problem.t0, problem.t1))
+    if times[0] < first - _SMALL * largest or times[-1] > last + _SMALL * largest:
+        return f"The field is evaluated on [{times[0]:.4g}, {times[-1]:.4g}], not on [{first}, {last}]."
+    return ""
 
 
 def _grid(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:

@@ -31,7 +31,7 @@ class Elapsed:
     duration
         t1 - t0, signed.
     n_steps
-        Number of steps the layer was asked to take.
+        Number of steps the layer was asked to take; None for an adaptive layer, which chooses its own.
     t0
         Start of the interval, if known: a layer that takes t1 for the duration is then named.
     rate
@@ -48,7 +48,7 @@ class Elapsed:
 
     time: float
     duration: float
-    n_steps: int
+    n_steps: int | None
     t0: float | None = None
     rate: float = 1.0
     finer: float | None = None
@@ -65,7 +65,7 @@ class Elapsed:
     def rounding(self) -> float:
         """What a right layer may be off by."""
         start = self.t0 or 0.0
-        return time_roundoff(self.n_steps, start, start + self.duration)
+        return time_roundoff(self.n_steps or 1, start, start + self.duration)
 
     def equals(self, value: float) -> bool:
         """Tell whether the time is a value, to rounding, and the right time is not."""
@@ -97,6 +97,8 @@ def _uneven(seen: Elapsed) -> str:
 
 def _rounded_steps(seen: Elapsed) -> Iterator[str]:
     """Yield what is rounded, where the time is that of rounded numbers to the last bit."""
+    if seen.n_steps is None:
+        return
     h, n = seen.duration / seen.n_steps, seen.n_steps
     for name in UNIT_ROUNDOFF:
         if seen.t0 is not None:
@@ -115,7 +117,7 @@ def _rounded_steps(seen: Elapsed) -> Iterator[str]:
 
 def _alike(seen: Elapsed) -> str:
     """Return what two numbers of steps have in common, if they have: a factor."""
-    if seen.finer is None or abs(seen.finer - seen.time) > _ALIKE * abs(seen.error):
+    if seen.finer is None or seen.n_steps is None or abs(seen.finer - seen.time) > _ALIKE * abs(seen.error):
         return ""
     factor = seen.time / seen.duration
     shown = (
@@ -136,8 +138,6 @@ def _cause(seen: Elapsed) -> str:
     def equal(value: float) -> bool:
         return math.isclose(seen.time, value, rel_tol=_FLOAT32_ROUNDINGS * EPS_FLOAT32)
 
-    step = duration / n_steps
-    excess = seen.error / step
     causes = []
     if seen.time == 0.0:
         causes.append("the layer takes no step, or all its steps are zero")
@@ -147,13 +147,18 @@ def _cause(seen: Elapsed) -> str:
         causes.append("that is t1, so t0 is ignored")
     if equal(1.0):
         causes.append("it integrates over a unit of time whatever the interval is")
-    if equal(1.0 / n_steps) or equal(step):
+    if n_steps is not None and (equal(1.0 / n_steps) or equal(duration / n_steps)):
         causes.append("it takes a single step")
     if causes:
         return ", or ".join(causes)
+    return _in_steps(seen, n_steps) if n_steps is not None else f"off by {seen.error:+.2g}"
+
+
+def _in_steps(seen: Elapsed, n_steps: int) -> str:
+    """Return the excess in steps, and what else is known where it is no whole number."""
+    excess = seen.error / (seen.duration / n_steps)
     whole = round(excess) != 0 and abs(excess - round(excess)) < _WHOLE
-    size = f"{duration:.5g}/{n_steps}"
-    in_steps = f"about {excess:+.1f} steps of h = {size}"
+    in_steps = f"about {excess:+.1f} steps of h = {seen.duration:.5g}/{n_steps}"
     if seen.grid:
         return f"{in_steps if whole else ''}; {seen.grid}".removeprefix("; ")
     return in_steps if whole else _alike(seen) or f"{in_steps}, not a whole number"

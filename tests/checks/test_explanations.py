@@ -59,6 +59,14 @@ def clipped_state(n, f, t, h, y):
     return rk4_step(f, t, h, y).clamp(-1.5, 1.5)
 
 
+def at_zero(n, f, t, h, y):
+    return rk4_step(lambda _, x: f(0.0, x), t, h, y)
+
+
+def index_for_time(n, f, t, h, y):
+    return rk4_step(lambda _, x: f(round((t - 0.1) / h), x), t, h, y)
+
+
 def nearly(n, f, t, h, y):
     return y + (1 + 3e-8) * (rk4_step(f, t, h, y) - y)
 
@@ -139,6 +147,11 @@ def test_mixed_members_and_a_clipped_state_are_told_from_other_equations():
 @pytest.mark.parametrize("check_id", ["constant-field", "time-precision", "polynomial-field"])
 def test_a_small_error_of_another_cause_is_not_called_float32(check_id):
     assert "float32" not in diagnosis(check_id, stepping(nearly))
+
+
+def test_times_that_are_no_times_are_not_called_float32():
+    assert "at t = 0 only" in diagnosis("time-precision", stepping(at_zero))
+    assert "evaluated on [0, 6]" in diagnosis("time-precision", stepping(index_for_time))
 
 
 @pytest.mark.parametrize(

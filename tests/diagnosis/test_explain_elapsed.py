@@ -114,3 +114,8 @@ def test_weights_are_not_named_where_the_grid_ends_too_soon():
 def test_a_time_that_differs_between_components_is_not_put_down_to_the_grid():
     text = explain_elapsed(1.3991, 1.4, 16, others=(1.3991, 1.3995))
     assert "off by -0.0009 to -0.0005, so it is not the grid" in text
+
+
+def test_an_adaptive_layer_is_not_measured_in_steps_it_does_not_take():
+    assert explain_elapsed(1.41, 1.4, None, t0=0.3) == "Integrates over 1.41, not 1.4: off by +0.01."
+    assert "t0 is ignored" in explain_elapsed(1.7, 1.4, None, t0=0.3)
