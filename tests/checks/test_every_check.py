@@ -158,7 +158,12 @@ CASES = [
     ("forward-order", "another equation", with_field(scaled), "another equation"),
     ("solve-ivp-agreement", "another equation", with_field(scaled), "converges to something else"),
     ("forward-tolerance", "tolerance ignored", layer(ignores_tolerance, order=None), "SciPy's RK45 ends at"),
-    ("power-tolerance", "linear interpolation", SPECIMENS["end-interpolated"], "For y' = c t^1, t^2, t^3 the"),
+    (
+        "power-tolerance",
+        "linear interpolation",
+        SPECIMENS["end-interpolated"],
+        "For y' = c t^1, t^2, t^3 the",
+    ),
     ("sudden-change", "accepts all", SPECIMENS["accepts-everything"], "accepted whatever their error"),
     ("long-interval", "a hundred steps", SPECIMENS["gives-up-late"], "it gives up after so many steps"),
     ("reverse-time", "the sign of the step", layer(unsigned), "converges to something else"),
