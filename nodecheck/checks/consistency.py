@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nodecheck.checks.base import Skip, check
+from nodecheck.checks.controls import control, own_layer
 from nodecheck.checks.gradient import consistency, explain, observe
-from nodecheck.checks.ladders import Ladder, control, fit, gradient_ladders, order_of, own_layer
+from nodecheck.checks.ladders import Ladder, fit, gradient_ladders, order_of
 from nodecheck.checks.own_forward import (
     TAYLOR_THRESHOLD,
     Distance,

@@ -8,10 +8,9 @@ import math
 import numpy as np
 
 from nodecheck.checks.base import Inconclusive, check
+from nodecheck.checks.controls import asymptotic, control
 from nodecheck.checks.explanations import explain_order
 from nodecheck.checks.ladders import (
-    asymptotic,
-    control,
     floor_of,
     forward_ladder,
     order_of,

@@ -6,10 +6,9 @@ import functools
 import math
 
 from nodecheck.checks.base import Inconclusive, check
+from nodecheck.checks.controls import asymptotic, control
 from nodecheck.checks.ladders import (
     Ladder,
-    asymptotic,
-    control,
     drawn,
     enough_cotangents,
     exact_gradients,

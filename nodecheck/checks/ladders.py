@@ -1,30 +1,27 @@
-"""Errors over a refinement ladder, and our own solver on the same ladder as the control."""
+"""Errors over a refinement ladder, and the order that they show."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from nodecheck.checks.base import Inconclusive
-from nodecheck.layers import Adjoint, Array, LayerUnderTest, TorchLayer
-from nodecheck.neural_ode import TABLEAUS, ButcherTableau, ODELayer
+from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.numerics import (
     FLOOR_FACTOR,
     INCONSISTENT_BELOW,
     OrderFit,
-    control_margin,
     fit_order,
     group_errors,
     relative_error,
     roundoff,
 )
 from nodecheck.problems import Problem, neural
-from nodecheck.profiles import SMOKE, Profile
+from nodecheck.profiles import SMOKE
 from nodecheck.reference import group_weights, sensitivity
 from nodecheck.reference.adequacy import SMALLEST_WEIGHT
 from nodecheck.results import Measurement, Metric, Series, at_most
@@ -33,7 +30,6 @@ _T = TypeVar("_T")
 _MOST_EXTRA_LEVELS = 2
 _COARSE_LADDER = (2, 4, 8, 16)  # shows an order so high that the usual ladder is at rounding
 _COMMON_TOLERANCES = 3  # a sweep may end early, but has at least so many
-_SOLVER_OF_ORDER = {1: "euler", 2: "heun", 3: "ralston3", 4: "rk4", 5: "dopri5"}
 
 
 @dataclass(frozen=True)
@@ -163,52 +159,6 @@ def require_refinable(layer: LayerUnderTest, problem: Problem) -> None:
             f"{coarse.evaluations} evaluations and return the same state"
         )
         raise Inconclusive(message)
-
-
-@functools.lru_cache
-def own_layer(solver: str | ButcherTableau, adjoint: Adjoint, profile: Profile, seed: int) -> LayerUnderTest:
-    """Return our own layer with this solver, examined once for all the layers it is the control of."""
-    tableau = TABLEAUS[solver] if isinstance(solver, str) else solver
-    layer = TorchLayer(
-        f"own-{tableau.name}-{adjoint}",
-        lambda dynamics, t0, t1, n_steps: ODELayer(
-            dynamics, t0, t1, n_steps, solver=tableau, adjoint=adjoint
-        ),
-        order=tableau.order,
-        adjoint=adjoint,
-    )
-    return LayerUnderTest(layer, profile, seed)
-
-
-def control(layer: LayerUnderTest, order: int, adjoint: Adjoint | None = None) -> LayerUnderTest | None:
-    """Return our own layer of the same order, or None above order five."""
-    if order not in _SOLVER_OF_ORDER:
-        return None
-    kind = adjoint or layer.claims.adjoint or "discrete"
-    return own_layer(_SOLVER_OF_ORDER[order], kind, layer.profile, layer.seed)
-
-
-def shows(ladder: Ladder, order: int) -> bool:
-    """Return whether a ladder of our own solver of this order shows it, and so can judge a layer."""
-    return ladder.fit.exact or abs(ladder.fit.slope - order) <= control_margin(order)
-
-
-def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> tuple[str, ...]:
-    """Return the names of our own solver's ladders that show its order: only those can judge a layer.
-
-    Raises
-    ------
-    Inconclusive
-        If there are none.
-    """
-    clear = tuple(name for name, ladder in ladders.items() if shows(ladder, order))
-    if not clear:
-        slopes = ", ".join(f"{ladder.fit.slope:.2f} for {name}" for name, ladder in ladders.items())
-        message = (
-            f"{problem.name} decides nothing on this ladder: our own solver of order {order} shows {slopes}"
-        )
-        raise Inconclusive(message)
-    return clear
 
 
 def order_of(layer: LayerUnderTest) -> int:

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.differentiate import derivative
 
 from nodecheck.checks.base import Inconclusive
-from nodecheck.checks.ladders import control, exact_gradients, judged_groups
+from nodecheck.checks.controls import control
+from nodecheck.checks.ladders import exact_gradients, judged_groups
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.numerics import EPS, REPORTED_ERROR_FACTOR, SEPARATION, rms, roundoff
 from nodecheck.problems import Problem

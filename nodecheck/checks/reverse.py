@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nodecheck.checks.adaptive import gradient_tolerance
 from nodecheck.checks.base import Refusal, Unsupported, attempt, check
+from nodecheck.checks.controls import control, shows
 from nodecheck.checks.forward import agreement
 from nodecheck.checks.gradient import gradient_order
-from nodecheck.checks.ladders import control, forward_ladder, order_of, shows
+from nodecheck.checks.ladders import forward_ladder, order_of
 from nodecheck.checks.tolerance import affordable, follows_tolerance
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import ORDER_MARGIN, relative_error

@@ -8,6 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 
+# What torch and the fields import at their first pass, half a second for each child.
+import array_api_compat.numpy as _numpy_fields  # noqa: F401
+import array_api_compat.torch as _torch_fields  # noqa: F401
+import torch.fx.experimental.symbolic_shapes as _first_backward  # noqa: F401
+
 from nodecheck.forkserver import TARGETS_VARIABLE
 from nodecheck.layers.registry import registered_layers, registered_names
 from nodecheck.runner import child as child
