@@ -19,7 +19,7 @@ from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.layers.wide import WIDTHS, WideUse
 from nodecheck.results import Evidence, at_most
 
-_ITERATIONS, _WARM_UP = 20, 5
+_ITERATIONS, _WARM_UP = 10, 5
 # Without a backward pass, with one, and those in which arrays are counted.
 _PASSES = 2 * (_WARM_UP + _ITERATIONS) + 2 * _WARM_UP
 
@@ -59,13 +59,13 @@ class Growth:
     cite="PyTorch documentation, Extending PyTorch: saving an output on ctx directly is a reference cycle",
 )
 def memory_leak(layer: LayerUnderTest) -> Evidence:
-    """Use one layer twenty times, and fit the slope of what is held after each use.
+    """Use one layer ten times, and fit the slope of what is held after each use.
 
     With and without a backward pass, because graphs that are never walked must go too; with the garbage
     collector off, and after it has run, which tells a reference cycle (an output kept as an attribute of ctx)
     from memory that is kept for good (a list that remembers outputs).  Only the latter is a leak.  A cycle is
     freed, if late, since the collector knows nothing of the megabytes behind it: it is named on the identity
-    card.  A slope may be one state in twenty uses; the same loop around the bare field must have none.
+    card.  A slope may be one state in ten uses; the same loop around the bare field must have none.
     """
     bound = FLOOR_IN_STATES / _ITERATIONS
     noise = max(max(growth.uncollected, growth.kept) for growth in _growths(_CONTROL))

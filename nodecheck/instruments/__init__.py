@@ -4,7 +4,7 @@ from nodecheck.instruments.arrays import numpy_bytes
 from nodecheck.instruments.live import LiveBytes, live_bytes
 from nodecheck.instruments.products import Products
 from nodecheck.instruments.saved import SavedBytes, hooks_refused
-from nodecheck.instruments.trace import Call, CallError, Dynamics, Trace
+from nodecheck.instruments.trace import Call, CallError, Dynamics, RunawayError, Trace
 
 __all__ = [
     "Call",
@@ -12,6 +12,7 @@ __all__ = [
     "Dynamics",
     "LiveBytes",
     "Products",
+    "RunawayError",
     "SavedBytes",
     "Trace",
     "hooks_refused",

@@ -22,6 +22,10 @@ from nodecheck.problems import Problem
 Phase = Literal["forward", "backward"]
 
 
+class RunawayError(RuntimeError):
+    """The dynamics was called more often than the limit of its trace allows."""
+
+
 class CallError(TypeError):
     """The dynamics was called in another way than ``dynamics(t, y)``; says how, and what to do."""
 
@@ -43,10 +47,15 @@ class Call:
 
 @dataclass(eq=False)
 class Trace:
-    """The calls of the dynamics, in the order in which they happened."""
+    """The calls of the dynamics, in the order in which they happened.
+
+    A call beyond `limit` raises `RunawayError` in the layer: an iteration that does not converge may go on
+    until memory is full.
+    """
 
     calls: list[Call] = field(default_factory=list)
     phase: Phase = "forward"
+    limit: float = math.inf
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return the trace itself: what a copied dynamics does is recorded in the same place."""
@@ -107,6 +116,9 @@ class Dynamics(nn.Module):
         return result  # type: ignore[no-any-return]
 
     def _record(self, t: Any, y: Tensor) -> None:
+        if len(self.trace.calls) >= self.trace.limit:
+            message = f"stopped after {len(self.trace.calls)} evaluations of the field"
+            raise RunawayError(message)
         dtype = t.dtype if isinstance(t, Tensor) else None
         self.trace.calls.append(Call(_number(t), dtype, y.dtype, tuple(y.shape), self.trace.phase))
 

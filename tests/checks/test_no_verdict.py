@@ -118,6 +118,30 @@ def test_a_clear_refusal_of_what_was_never_promised_is_unsupported(name, conditi
         measure(name, refuses(condition))
 
 
+def test_a_backward_pass_that_runs_away_where_time_runs_backwards_is_stopped():
+    class Hurried(torch.autograd.Function):
+        """Identity, whose backward pass iterates for ever where time runs backwards."""
+
+        @staticmethod
+        def forward(ctx, y, dynamics, t0, t1):
+            ctx.again = lambda: dynamics(t1, y)
+            ctx.forever = t1 < t0
+            return y.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            while ctx.forever:
+                ctx.again()
+            return gradient, None, None, None
+
+    def build(dynamics, t0, t1, n_steps):
+        solve = marching(rk4_step)(dynamics, t0, t1, n_steps)
+        return lambda y: Hurried.apply(solve(y), dynamics, t0, t1)
+
+    with pytest.raises(Unsupported, match=r"stopped after \d+ evaluations of the field, 20 times"):
+        measure("reverse-time-gradient", layer(build))
+
+
 def test_the_rate_of_the_taylor_remainder_is_asked_of_discrete_adjoints_only():
     with pytest.raises(Skip, match="asked only of layers that claim adjoint='discrete'"):
         measure("taylor-remainder", rk4(adjoint=None))
