@@ -6,8 +6,9 @@ import itertools
 import math
 
 from nodecheck.checks.base import Inconclusive, Refusal, attempt, check
-from nodecheck.checks.footprints import Footprints, Pass, footprints
+from nodecheck.checks.footprints import Footprints, footprints
 from nodecheck.checks.own_forward import own_derivative_distances
+from nodecheck.checks.passes import Pass
 from nodecheck.checks.seconds import seconds_beside_plain_backprop
 from nodecheck.growth import FASTEST_COST, LAWS, cost_exponent
 from nodecheck.layers import LayerUnderTest

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nodecheck.checks.base import Inconclusive, Refusal, attempt
 from nodecheck.checks.budget import budget, seconds_ahead, timed, unless_out_of_memory
+from nodecheck.checks.foreseen import with_foreseen
 from nodecheck.checks.levels import LADDER, SHORT_LADDER, abscissa, at_level, cost_of_an_evaluation, work
+from nodecheck.checks.passes import Pass, measure
 from nodecheck.growth import FEWEST_LEVELS, FLOOR_IN_STATES, GrowthFit, fit_law, states_held
-from nodecheck.instruments import SavedBytes, hooks_refused, live_bytes, numpy_bytes
+from nodecheck.instruments import numpy_bytes
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.layers.wide import WIDTHS, WideUse
 from nodecheck.problems import Problem
@@ -22,21 +22,6 @@ from nodecheck.profiles import Profile
 # Whether there are NumPy arrays at all shows between the first level and this one: where only one is kept for
 # √n steps, the rise is three.
 _SCREENED = 4
-
-
-@dataclass(frozen=True)
-class Pass:
-    """Bytes and counts of one forward and one backward pass; None: not measured."""
-
-    saved: int | None
-    held: int | None
-    forward: int | None
-    backward: int | None
-    evaluations: tuple[int, int]
-    products: int
-    forward_times: tuple[float, ...]
-    backward_times: tuple[float, ...]
-    state_bytes: int
 
 
 @dataclass(frozen=True)
@@ -116,54 +101,49 @@ def footprints(layer: LayerUnderTest, *, live: bool, device: str = "cpu") -> Foo
 
 def _footprints(layer: TorchLayer, profile: Profile, live: bool, device: str) -> Footprints:
     ladder = SHORT_LADDER if profile.name == "smoke" else LADDER
-    levels = measured_levels(
-        layer,
-        profile.memory_evaluations,
-        seconds=budget(profile),
-        live=live,
-        device=device,
-        ladder=ladder,
-    )
-    return unless_out_of_memory(lambda: summarise(layer, list(levels)), WIDTHS[-1])
+
+    def at(level: int, width: int) -> Pass:
+        return measure(layer, *at_level(layer, level, width), live=live, device=device)
+
+    def measured() -> Footprints:
+        wide = dict(measured_levels(layer, at, profile.memory_evaluations, budget(profile) / 2, ladder))
+        prints = summarise(layer, with_foreseen(wide, lambda level: at(level, WIDTHS[0])))
+        fit = prints.fit(prints.states)
+        if fit.decided and not (layer.memory and fit.may_exceed(layer.memory)):
+            return prints
+        return summarise(layer, [(level, (at(level, WIDTHS[0]), found)) for level, found in wide.items()])
+
+    return unless_out_of_memory(measured, WIDTHS[-1])
 
 
 def measured_levels(
     layer: TorchLayer,
+    at: Callable[[int, int], Pass],
     evaluations: int,
-    *,
     seconds: float = math.inf,
-    live: bool,
-    device: str = "cpu",
     ladder: tuple[int, ...] = LADDER,
-    widths: tuple[int, int] = WIDTHS,
-) -> Iterator[tuple[int, tuple[Pass, ...]]]:
-    """Yield (level, one pass for each state size) until a level costs more than `evaluations`.
+) -> Iterator[tuple[int, Pass]]:
+    """Yield (level, a pass with the wider state) until a level costs more than `evaluations`.
 
     Raises
     ------
     Inconclusive
         If the levels that a growth law needs take more than `seconds`.
     """
-
-    def measured(level: int, widths: tuple[int, ...]) -> tuple[Pass, ...]:
-        return tuple(
-            measure(layer, *at_level(layer, level, width), live=live, device=device) for width in widths
-        )
-
-    _, warm_up = timed(measured, ladder[0], widths[:1])
+    _, warm_up = timed(at, ladder[0], WIDTHS[0])
     if warm_up > seconds:
         raise Inconclusive(_too_slow(ladder[0], warm_up, seconds))
     done: list[tuple[float, float]] = []
     for k, level in enumerate(ladder):
-        passes, taken = timed(measured, level, widths)
-        yield level, passes
+        found, taken = timed(at, level, WIDTHS[-1])
+        yield level, found
         done.append((work(layer, level), taken))
         enough = k + 1 >= FEWEST_LEVELS
         ahead = [work(layer, n) for n in ladder[k + 1 : max(k + 2, FEWEST_LEVELS)]]
         too_slow = sum(s for _, s in done) + seconds_ahead(done, ahead) > seconds
         if too_slow and not enough:
-            raise Inconclusive(_too_slow(level, taken / len(widths), seconds))
-        following = passes[0].evaluations[0] * (ladder[k + 1] / level if k + 1 < len(ladder) else 1.0)
+            raise Inconclusive(_too_slow(level, taken, seconds))
+        following = found.evaluations[0] * (ladder[k + 1] / level if k + 1 < len(ladder) else 1.0)
         if enough and (too_slow or following * cost_of_an_evaluation(layer) > evaluations):
             return
 
@@ -176,7 +156,7 @@ def _too_slow(level: int, taken: float, seconds: float) -> str:
 
 
 def summarise(
-    layer: TorchLayer, levels: list[tuple[int, tuple[Pass, ...]]], widths: tuple[int, int] = WIDTHS
+    layer: TorchLayer, levels: Sequence[tuple[int, tuple[Pass, ...]]], widths: tuple[int, int] = WIDTHS
 ) -> Footprints:
     """Return the footprints that measured levels amount to."""
     ladder = [level for level, _ in levels]
@@ -199,59 +179,6 @@ def summarise(
         _array_states(layer, ladder, widths),
         wider,
     )
-
-
-def measure(
-    layer: TorchLayer, problem: Problem, resolution: float, *, live: bool, device: str = "cpu"
-) -> Pass:
-    """Return what one forward pass, and with `live` one backward pass, holds at most and in between."""
-    use = WideUse(layer, problem, resolution, device)
-    outcome = attempt(lambda: _measure(use, live=live, hooks=True))
-    if isinstance(outcome, Refusal):
-        if not hooks_refused(outcome.error):
-            raise outcome.error
-        use = WideUse(layer, problem, resolution, device)
-        return _measure(use, live=True, hooks=False)
-    return outcome
-
-
-def _measure(use: WideUse, *, live: bool, hooks: bool) -> Pass:
-    saved, held, forward, backward = None, None, None, None
-    with ExitStack() as stack:
-        stack.enter_context(garbage_kept())
-        alive = stack.enter_context(live_bytes(use.y0.device)) if live else None
-        if hooks:
-            with SavedBytes() as seen:
-                y1 = use.forward()
-            saved = seen.held()
-        else:
-            y1 = use.forward()
-        if alive is not None:
-            held, forward = alive.live, alive.peak
-            alive.restart()
-            use.backward(y1)
-            backward = alive.peak
-    trace = use.dynamics.trace
-    ahead, back = tuple(trace.times("forward")), tuple(trace.times("backward"))
-    counts = (len(ahead), len(back))
-    return Pass(saved, held, forward, backward, counts, use.products, ahead, back, use.state_bytes)
-
-
-@contextmanager
-def garbage_kept() -> Iterator[None]:
-    """Switch the garbage collector off, so that counts do not depend on when it runs.
-
-    What is there already is frozen: collecting inside looks at new objects only, and takes milliseconds.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if enabled:
-            gc.enable()
 
 
 def _array_states(layer: TorchLayer, ladder: list[int], widths: tuple[int, int]) -> tuple[float, ...]:

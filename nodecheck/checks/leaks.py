@@ -11,8 +11,8 @@ from torch import Tensor
 
 from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.budget import budget, timed, unless_out_of_memory
-from nodecheck.checks.footprints import garbage_kept
 from nodecheck.checks.levels import few_steps
+from nodecheck.checks.passes import garbage_kept
 from nodecheck.growth import FLOOR_IN_STATES
 from nodecheck.instruments import live_bytes, numpy_bytes
 from nodecheck.layers import LayerUnderTest, TorchLayer

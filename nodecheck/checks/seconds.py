@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.checks.budget import timed
-from nodecheck.checks.footprints import garbage_kept
 from nodecheck.checks.levels import LADDER, at_level
+from nodecheck.checks.passes import garbage_kept
 from nodecheck.layers import TorchLayer
 from nodecheck.layers.wide import WIDTHS, WideUse
 

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from nodecheck.checks import Inconclusive
-from nodecheck.checks.footprints import Footprints, Pass, summarise
-from nodecheck.checks.footprints import measure as measure_pass
+from nodecheck.checks.footprints import Footprints, summarise
 from nodecheck.checks.levels import at_level
 from nodecheck.checks.memory import judge_law, memory_law
+from nodecheck.checks.passes import Pass
+from nodecheck.checks.passes import measure as measure_pass
 from nodecheck.checks.resident import process_curve, use_once
 from nodecheck.checks.witness import hear_witness
 from nodecheck.growth import FEWEST_LEVELS

@@ -9,7 +9,9 @@ from nodecheck.checks import Inconclusive, Skip
 from nodecheck.checks.cost import falls_throughout, gradient_cost
 from nodecheck.checks.footprints import footprints, measured_levels
 from nodecheck.checks.leaks import memory_leak
+from nodecheck.checks.levels import at_level
 from nodecheck.checks.memory import hidden_memory, memory_law
+from nodecheck.checks.passes import measure
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.layers.mutants import MUTANTS
 from nodecheck.layers.odelayer import LAYERS
@@ -114,7 +116,11 @@ def test_smoke_counts_what_is_saved_and_no_more():
 
 def test_the_counts_of_a_repeated_run_are_equal():
     layer = OWN["odelayer-heun-continuous"]
-    first, second = (list(measured_levels(layer, 20, live=True, ladder=(4, 9))) for _ in range(2))
+
+    def at(level, width):
+        return measure(layer, *at_level(layer, level, width), live=True)
+
+    first, second = (list(measured_levels(layer, at, 20, ladder=(4, 9))) for _ in range(2))
     assert first == second
 
 
