@@ -163,7 +163,7 @@ def summarise(
     wider = tuple(passes[-1] for _, passes in levels)
     n, unit = abscissa(layer, ladder, [p.evaluations[0] for p in wider], [p.forward_times for p in wider])
 
-    def states(pick: Callable[[Pass], int | None]) -> tuple[float, ...] | None:
+    def states(pick: Callable[[Pass], float | None]) -> tuple[float, ...] | None:
         found = [([p.state_bytes for p in passes], [pick(p) for p in passes]) for _, passes in levels]
         if any(value is None for _, values in found for value in values):
             return None

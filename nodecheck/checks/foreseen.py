@@ -83,5 +83,5 @@ def _foreseen(lines: Mapping[str, _Line], wide: Pass, size: int) -> Pass:
     for count, line in lines.items():
         if line.base is not None:
             besides = line.at(wide.evaluations[0])
-            counts[count] = round(besides + (getattr(wide, count) - besides) * size / wide.state_bytes)
+            counts[count] = besides + (getattr(wide, count) - besides) * size / wide.state_bytes
     return replace(wide, state_bytes=size, **counts)

