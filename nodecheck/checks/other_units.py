@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from nodecheck.checks.base import check
 from nodecheck.checks.same import compare, plain_answer, resolution_of
 from nodecheck.layers import Answer, LayerUnderTest
@@ -58,14 +56,10 @@ class _Units:
 
     @property
     def roundings(self) -> float:
-        """How many times more may be rounded away because times are large, and slopes are.
-
-        A time is rounded by eps |t|, which changes the slope by |∂f/∂t|, and the step by |f|, as much.
-        """
-        latest = (abs(self.shift) + abs(_USUAL.t1)) / self.time if self.shift else _USUAL.t1
-        inner, outer = (float(np.max(np.abs(_USUAL.params[name]))) for name in ("u", "b2"))
-        weights = float(np.max(np.sum(np.abs(_USUAL.params["W2"]), axis=1)))
-        return 1 + latest * (weights * inner + weights + outer)
+        """How many times more may be rounded away: late times are, and small differences of large states."""
+        latest = max(abs(self.shift + _USUAL.t0), abs(self.shift + _USUAL.t1))
+        scales = (self.time, self.state)
+        return max(latest, *scales, *(1 / scale for scale in scales))
 
 
 _SHIFTED = tuple(

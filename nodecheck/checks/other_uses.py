@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodecheck.checks.base import Refusal, attempt, check
-from nodecheck.checks.same import change, plain_answer, raised, resolution_of, sentence, unchanged
+from nodecheck.checks.contract import resolution_of
+from nodecheck.checks.same import change, plain_answer, raised, sentence, unchanged
 from nodecheck.layers import USES, Answer, Array, LayerUnderTest, Use
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, Measurement, at_most
@@ -49,7 +50,7 @@ def other_uses(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """
     row = layer.cotangents(problem, 1)[0][:1]
     cotangent = np.tile(row, (len(problem.y0), 1))
-    plain = plain_answer(layer, problem, cotangent)
+    plain = plain_answer(layer, problem, cotangent, resolution_of(layer))
     found = {use.words: _try(layer, problem, use, cotangent, plain) for use in USES}
     refused = ", ".join(words for words, one in found.items() if one.refused)
     return Evidence(
@@ -66,7 +67,7 @@ def _try(layer: LayerUnderTest, problem: Problem, use: Use, cotangent: Array, pl
             return _Found()
         measurement, what = raised(use.words, answer)
         return _Found((measurement,), what)
-    found = change(layer, problem, answer, plain)
+    found = change(layer, problem, answer, plain, tolerance=resolution_of(layer))
     if found.missing and answer.warnings - plain.warnings:
         return _Found()
     measurements = [unchanged(use.words, found)]

@@ -16,6 +16,7 @@ from nodecheck.problems import Problem
 from nodecheck.results import Measurement, at_most
 
 _N_STEPS, _TOLERANCE = 4, 1e-4
+_HALF_OF_THE_DIGITS = math.sqrt(EPS)
 _SWEEP = (1e-3, 1e-4, 1e-5)
 
 
@@ -75,12 +76,18 @@ def plain_answer(
 
 
 def change(
-    layer: LayerUnderTest, problem: Problem, answer: Answer, expected: Answer, roundings: float = 1.0
+    layer: LayerUnderTest,
+    problem: Problem,
+    answer: Answer,
+    expected: Answer,
+    roundings: float = 1.0,
+    tolerance: float = _TOLERANCE,
 ) -> Change:
     """Return how an answer differs from the expected one, in the groups that both should have.
 
-    Sums over the parameters or over the state may be taken in another order; `roundings` says how many times
-    more may be rounded away than in an ordinary pass.
+    Sums over the parameters or over the state may be taken in another order, and where a layer takes
+    derivatives by differences, what is rounded then shows in half of the digits.  `roundings` says how many
+    times more may be rounded away than in an ordinary pass, `tolerance` is what an adaptive layer was given.
     """
     pairs: dict[str, tuple[Array | None, Array]] = {"y1": (answer.y1, expected.y1)}
     for name, gradient in answer.gradients.items():
@@ -88,9 +95,9 @@ def change(
         if exact is not None:  # else it is missing always, which is another check
             pairs[f"∂L/∂{name}"] = (gradient, exact)
     widest = max(problem.y0.size, *(value.size for value in problem.params.values()))
-    bound = roundings * roundoff(max(1, expected.evaluations) * widest)
+    bound = roundings * max(_HALF_OF_THE_DIGITS, roundoff(max(1, expected.evaluations) * widest))
     if layer.adaptive:
-        bound = max(bound, TOLERANCE_FACTOR * _TOLERANCE)
+        bound = max(bound, TOLERANCE_FACTOR * tolerance)
     scales = {"y1": largest_entry(expected.y1)}
     largest = max(map(largest_entry, expected.gradients.values()))
     changes = {name: _distance(*pair) for name, pair in pairs.items()}

@@ -59,13 +59,13 @@ def test_the_same_answer_is_within_bounds():
     assert change(FIXED, neural, USUAL, USUAL).worst == 0
 
 
-@pytest.mark.parametrize("factor", [1 + 1e-10, 1 - 1e-10, np.nan, np.inf])
+@pytest.mark.parametrize("factor", [1 + 1e-7, 1 - 1e-7, np.nan, np.inf])
 def test_a_gradient_that_differs_beyond_rounding_is_not(factor):
     assert not change(FIXED, neural, changed(W2=factor), USUAL).worst <= 1
 
 
-def test_rounding_is_within_bounds():
-    assert change(FIXED, neural, changed(W2=1 + 1e-15, y1=1 - 1e-15), USUAL).worst <= 1
+def test_rounding_is_within_bounds_of_differences_too():
+    assert change(FIXED, neural, changed(W2=1 + 1e-9, y1=1 - 1e-9), USUAL).worst <= 1
 
 
 def test_a_gradient_that_is_always_missing_is_not_compared():
