@@ -7,7 +7,13 @@ import math
 import numpy as np
 
 from nodecheck.checks.base import Skip, check
-from nodecheck.checks.explanations import elapsed_times, explain_powers, explain_time, explain_times
+from nodecheck.checks.explanations import (
+    elapsed_times,
+    explain_backward_times,
+    explain_powers,
+    explain_time,
+    explain_times,
+)
 from nodecheck.checks.identities import TOLERANCE, identity_bound, power_measurements
 from nodecheck.checks.ladders import forward_ladder, order_of
 from nodecheck.diagnosis import Elapsed, Observation, explain_elapsed, explain_gradient
@@ -237,7 +243,8 @@ def _explain_constant(layer: LayerUnderTest, problem: Problem, bound: float) -> 
         return layer.fresh(problem, resolution).pullback(cotangent)
 
     observation = Observation(problem, cotangents, gradients, n_steps, again)
-    return f"{seen} {explain_gradient(observation, exact_to=exact_to)}".strip()
+    times = "" if layer.adaptive else explain_backward_times(layer, problem, _N_STEPS)
+    return f"{seen} {explain_gradient(observation, exact_to=exact_to)} {times}".strip()
 
 
 def _explain_steps(value: np.ndarray, exact: np.ndarray) -> str:

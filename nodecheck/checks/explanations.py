@@ -12,6 +12,7 @@ from nodecheck.checks.ladders import forward_ladder
 from nodecheck.checks.onset import explain_onset, explain_which, forward_error
 from nodecheck.checks.roundings import rounded_parts, stage_times
 from nodecheck.diagnosis import Elapsed, explain_elapsed
+from nodecheck.diagnosis.precision import format_of
 from nodecheck.instruments import Call
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.numerics import (
@@ -61,21 +62,34 @@ def explain_time(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     return text if even else f"{text} {_of_state(layer, problem, n_steps)}".strip()
 
 
-def explain_times(calls: Sequence[Call], problem: Problem) -> str:
-    """Return what else than rounding makes all times short numbers: one time only, or no times at all."""
+def explain_times(calls: Sequence[Call], problem: Problem, who: str = "The field") -> str:
+    """Return at which times the field is evaluated, if at one only, or outside the interval."""
     times = np.unique([call.t for call in calls])
     if len(times) == 1:
-        return f"The field is evaluated at t = {times[0]:.4g} only."
+        return f"{who} is evaluated at t = {times[0]:.4g} only."
     largest = max(abs(problem.t0), abs(problem.t1))
     first, last = sorted((problem.t0, problem.t1))
     if times[0] < first - _SMALL * largest or times[-1] > last + _SMALL * largest:
-        return f"The field is evaluated on [{times[0]:.4g}, {times[-1]:.4g}], not on [{first}, {last}]."
+        return f"{who} is evaluated on [{times[0]:.4g}, {times[-1]:.4g}], not on [{first}, {last}]."
     return ""
+
+
+def explain_backward_times(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return what is wrong with the times of the backward pass, as far as they show it by themselves.
+
+    Nothing is known of a layer that evaluates the field in its forward pass only.
+    """
+    calls = layer.gradients(problem, n_steps, 1)[0].calls
+    if not calls:
+        return ""
+    precisions = {format_of(row[1:]) for row in stage_times(calls, n_steps)} - {""}
+    seen = explain_times(calls, problem, "In the backward pass the field")
+    return seen or "".join(f"The times of the backward pass are {name} numbers." for name in precisions)
 
 
 def _grid(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     """Return where the last step begins, if not where it should; "" if that is not seen."""
-    starts = stage_times(layer.solve(problem, n_steps), n_steps)[0]
+    starts = stage_times(layer.solve(problem, n_steps).calls, n_steps)[0]
     expected = problem.t1 - problem.duration / n_steps
     if len(starts) != n_steps or abs(starts[-1] - expected) <= time_roundoff(n_steps, problem.t0, problem.t1):
         return ""

@@ -7,6 +7,7 @@ import math
 
 from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.controls import asymptotic, control
+from nodecheck.checks.explanations import explain_backward_times
 from nodecheck.checks.ladders import (
     Ladder,
     drawn,
@@ -39,7 +40,7 @@ from nodecheck.problems import (
     time_linear,
     van_der_pol,
 )
-from nodecheck.reference import Feature
+from nodecheck.reference import Feature, features
 from nodecheck.results import Evidence, Measurement, at_least, at_most
 
 _SINGLE_TOLERANCE = 1e-3  # whether a gradient arrives does not depend on it
@@ -199,7 +200,9 @@ def explain(layer: LayerUnderTest, problem: Problem) -> str:
     if onset:
         return onset
     observations = (observe(layer, problem, n, n) for n in (fine, coarse))
-    return explain_gradient(*observations, order=order_of(layer))
+    found = explain_gradient(*observations, order=order_of(layer))
+    timed = Feature.TIME_DEPENDENT in features(problem)
+    return f"{found} {explain_backward_times(layer, problem, fine) if timed else ''}".strip()
 
 
 def _repeats(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool:

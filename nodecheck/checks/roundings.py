@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nodecheck.diagnosis.precision import UNIT_ROUNDOFF, format_of
+from nodecheck.instruments import Call
 from nodecheck.layers import Array, LayerUnderTest
-from nodecheck.layers.under_test import ForwardRun
 from nodecheck.problems import Problem
 
 
-def stage_times(run: ForwardRun, n_steps: int) -> Array:
+def stage_times(calls: Sequence[Call], n_steps: int) -> Array:
     """Return the times of the calls, one row per stage; one row in all if the steps do not call alike."""
-    times = np.array([call.t for call in run.calls], dtype=np.float64)
+    times = np.array([call.t for call in calls], dtype=np.float64)
     return times.reshape(n_steps, -1).T if times.size and times.size % n_steps == 0 else times[None]
 
 
@@ -24,7 +26,7 @@ def rounded_parts(layer: LayerUnderTest, problem: Problem, n_steps: int, error: 
     they are: the times of the steps between decide.
     """
     run = layer.solve(problem, n_steps)
-    found = [("the times are {} numbers", format_of(row[1:])) for row in stage_times(run, n_steps)]
+    found = [("the times are {} numbers", format_of(row[1:])) for row in stage_times(run.calls, n_steps)]
     found.append(("y1 consists of {} numbers", format_of(run.y1)))
     sentences = [
         words.format(precision)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodecheck.diagnosis.observation import Jacobians
-from nodecheck.diagnosis.sweep import Sweep, integrand, integrate, tabulate
+from nodecheck.diagnosis.sweep import Sweep, Tables, integrand, integrate, tabulate
 from nodecheck.diagnosis.world import Path, World, attempt, gradient, right, solve_path
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference import solution
@@ -45,7 +45,19 @@ def steady(world: World) -> dict[str, Jacobians]:
     }
     for name, clock in _clocks(problem).items():
         found |= wrong_clock(world, name, clock)
-    return found | _wrong_state(world)
+    return found | _wrong_state(world) | _mixed_members(world)
+
+
+def _mixed_members(world: World) -> dict[str, Jacobians]:
+    """Return the gradients if the adjoint of one batch member meets the field of another in the integral."""
+    problem, sweep = world.problem, world.sweep
+    found = {}
+    for k in range(1, len(problem.y0) if problem.params else 1):
+        others = Tables(world.mesh, world.tables.state, np.roll(world.tables.params, -k, axis=2))
+        found[f"a parameter integral with the adjoint of the batch member {k} before"] = integrate(
+            problem, sweep.start, world.mesh, integrand(sweep, others)
+        )
+    return found
 
 
 def _clocks(problem: Problem) -> dict[str, Callable[[Float64], Any]]:

@@ -133,6 +133,10 @@ def _for_cotangents(
 def _of_one_group(problem: Problem, exact: Levels) -> dict[str, dict[str, Levels]]:
     """Return what a group would be if it were transposed, or exchanged with another of its shape."""
     found: dict[str, dict[str, Levels]] = {name: {} for name in problem.groups}
+    batch = len(problem.y0)
+    if batch > 1:
+        found["y0"]["the mean of its rows in every row"] = _in_every_row(exact, batch, 1.0 / batch)
+        found["y0"]["the sum of its rows in every row"] = _in_every_row(exact, batch, 1.0)
     for name, value in problem.params.items():
         shape = value.shape
         if value.ndim == 2 and 1 not in shape:
@@ -148,6 +152,18 @@ def _of_one_group(problem: Problem, exact: Levels) -> dict[str, dict[str, Levels
                     None if exact[1] is None else {name: exact[1][other]},
                 )
     return found
+
+
+def _in_every_row(exact: Levels, batch: int, weight: float) -> Levels:
+    """Return the gradients of y0 if each member gets the same multiple of the sum over the batch."""
+
+    def summed(gradients: Gradients) -> Gradients:
+        rows = gradients["y0"].reshape(len(gradients["y0"]), batch, -1)
+        same = np.broadcast_to(weight * rows.sum(axis=1, keepdims=True), rows.shape)
+        return {"y0": same.reshape(len(rows), -1)}
+
+    fine, coarse = exact
+    return summed(fine), None if coarse is None else summed(coarse)
 
 
 def _transposed(rows: Float64, shape: tuple[int, ...]) -> Float64:

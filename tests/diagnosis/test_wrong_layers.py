@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import pytest
 import torch
@@ -26,6 +27,38 @@ class TimeFromStart(AdjointRK4):
 
     def adjoint_time(self, t):
         return t - self.t0
+
+
+class TimeNegated(AdjointRK4):
+    """The backward pass hands -t to the field."""
+
+    def adjoint_time(self, t):
+        return -t
+
+
+class MixedMembers(AdjointRK4):
+    """The parameter integral takes the adjoint of the batch member before."""
+
+    def vjp(self, t, y, a):
+        return (*super().vjp(t, y, a)[:2], *super().vjp(t, y, a.roll(1, 0))[2:])
+
+
+class SummedMembers(AdjointRK4):
+    """The gradient of y0 is summed over the batch."""
+
+    def pullback(self, y1, cotangent):
+        a, *pulled = super().pullback(y1, cotangent)
+        return (a.sum(0).expand_as(a).clone(), *pulled)
+
+
+class Float32Times(AdjointRK4):
+    """The times of the backward pass are rounded to float32."""
+
+    def backward(self, state):
+        times = torch.linspace(self.t1, self.t0, self.n_steps + 1, dtype=torch.float32).tolist()
+        for t, following in itertools.pairwise(times):
+            state = self.step(self.augmented, t, following - t, state)
+        return state
 
 
 class ShiftedMembers(AdjointRK4):
@@ -148,6 +181,9 @@ def diagnosis(wrong, check_id="gradient-order", problem=neural):
 
 NAMED = [
     (named(TimeFromStart), "whose time is counted from t0, t - t0 ("),
+    (named(TimeNegated), "In the backward pass the field is evaluated on [-1.7, -0.3], not on [0.3, 1.7]."),
+    (named(MixedMembers), "match a parameter integral with the adjoint of the batch member 1 before ("),
+    (named(SummedMembers), "It matches the sum of its rows in every row ("),
     (named(ShiftedMembers), "It is right but with its batch members in another order: 3, 0, 1, 2 ("),
     (rounding_to(torch.bfloat16), "∂L/∂y0 consists of bfloat16 numbers: the adjoint is rounded to bfloat16."),
     (rounding_to(torch.float16), "∂L/∂y0 consists of float16 numbers: the adjoint is rounded to float16."),
@@ -183,3 +219,8 @@ def test_an_adjoint_in_float32_is_named_where_the_method_is_more_accurate_than_t
 def test_an_error_of_the_size_of_float32_is_not_called_that():
     assert "float32" not in diagnosis(named(Noise), problem=lotka_volterra)
     assert "float32" not in diagnosis(named(Noise), "constant-field-gradient", constant)
+
+
+def test_times_in_float32_of_the_backward_pass_are_named():
+    text = diagnosis(named(Float32Times), "constant-field-gradient", constant)
+    assert text.endswith("The times of the backward pass are float32 numbers.")
