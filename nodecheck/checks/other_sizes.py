@@ -75,7 +75,8 @@ def other_sizes(layer: LayerUnderTest) -> Evidence:
     the gradient of a parameter.  Nor does it matter whether parameters are vectors, scalars, or one array of
     three axes.  A special case, a threshold, a sum over the wrong axis show here.
 
-    A fixed-step layer does so to rounding, an adaptive one to its tolerance.
+    A fixed-step layer does so to half of the digits, since it may take derivatives by differences; an
+    adaptive one to its tolerance.
     """
     (cotangent,) = layer.cotangents(_USUAL, 1)
     found = [

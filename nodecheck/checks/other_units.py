@@ -89,7 +89,8 @@ def other_units(layer: LayerUnderTest) -> Evidence:
     Times that are clamped, taken by their absolute value, or kept in lower precision give another answer,
     forward or backward.  A fixed-step layer has to be indifferent to units, too: f(t/8, y)/8 on an interval
     eight times as long, and 1024 f(t, y/1024) for a state 1024 times as large, are the same equation.  Powers
-    of two scale exactly; clamped steps, clipped states and thresholds do not scale.
+    of two scale exactly, and half of the digits are enough, for layers that take derivatives by differences;
+    clamped steps, clipped states and thresholds do not scale.
 
     Not so where the number of evaluations follows a tolerance, of the step or of an iteration: such layers
     are asked for shifts alone, adaptive ones to their tolerance.
