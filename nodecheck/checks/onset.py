@@ -36,6 +36,8 @@ def explain_onset(error: Callable[[int], float], levels: Sequence[int]) -> str:
     for k in range(1, len(levels)):
         if errors[k] > _JUMP * errors[k - 1]:
             right, wrong = _bisect(error, (levels[k - 1], levels[k]), (errors[k - 1] * errors[k]) ** 0.5)
+            if not error(wrong) > _JUMP * error(right):  # it grows, and begins nowhere
+                return ""
             return (
                 f"At {right} steps the error is {error(right):.2g}, at {wrong} steps {error(wrong):.2g}, "
                 f"at {levels[k]} steps {errors[k]:.2g}: what is wrong depends on the number of steps."

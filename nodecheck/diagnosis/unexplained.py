@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -69,7 +70,7 @@ def _roundoff(name: str) -> float:
 def unexplained(case: Case, groups: Sequence[str]) -> str:
     """Return what is seen of groups that nothing explains."""
     null = case.null(groups)
-    if _looks_like_a_scheme(case, null):  # only if a higher order is claimed
+    if _looks_like_a_scheme(case, groups):  # only if a higher order is claimed
         return f"Unexplained; a backward scheme of order {round(null.order)} would look like this."
     worst = sorted(groups, key=lambda name: -case.null([name]).size)
     if case.null(worst[:1]).size < _SMALLEST_SHOWN:
@@ -79,16 +80,15 @@ def unexplained(case: Case, groups: Sequence[str]) -> str:
     return f"Unexplained: {described}" + (f"; {rest} other gradients are wrong too." if rest > 0 else ".")
 
 
-def _looks_like_a_scheme(case: Case, null: Comparison) -> bool:
-    """Tell whether the error is one of discretisation: of a whole order, and large enough for it."""
-    order = round(null.order) if np.isfinite(null.order) else 0
-    n = case.fine.n_steps
-    return (
-        n is not None
-        and null.order >= INCONSISTENT_BELOW
-        and abs(null.order - order) < ORDER_MARGIN / 2
-        and _SMALLEST_CONSTANT / n**order <= null.size <= LARGEST
-    )
+def _looks_like_a_scheme(case: Case, groups: Sequence[str]) -> bool:
+    """Tell whether the error is one of discretisation: of one whole order, and large enough for it."""
+    null, n = case.null(groups), case.fine.n_steps
+    if n is None or not INCONSISTENT_BELOW <= null.order < math.inf:
+        return False
+    order = round(null.order)
+    alike = all(abs(case.null([name]).order - order) < ORDER_MARGIN for name in groups)
+    whole = abs(null.order - order) < ORDER_MARGIN / 2
+    return whole and alike and _SMALLEST_CONSTANT / n**order <= null.size <= LARGEST
 
 
 def _small(case: Case, null: Comparison) -> str:

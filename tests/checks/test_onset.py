@@ -15,6 +15,10 @@ def test_an_error_that_stays_never_jumps():
     assert explain_onset({8: 0.3, 16: 0.31, 32: 0.3, 64: 0.3}.__getitem__, LEVELS) == ""
 
 
+def test_an_error_that_grows_step_by_step_begins_nowhere():
+    assert explain_onset(lambda n: 1.1**n, LEVELS) == ""
+
+
 def test_the_first_wrong_number_of_steps_is_found_between_two_levels():
     text = explain_onset(lambda n: n**-4.0 if n <= 50 else 0.1, LEVELS)
     assert text.startswith("At 50 steps the error is 1.6e-07, at 51 steps 0.1, at 64 steps 0.1:")
