@@ -228,12 +228,13 @@ def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tu
 
 def observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps: int | None) -> Observation:
     """Return the gradients for all cotangents, and the means to ask for others."""
-    gradients = tuple(run.gradients for run in layer.gradients(problem, resolution))
+    runs = layer.gradients(problem, resolution)
 
     def again(cotangent: Array) -> Gradients:
         return layer.fresh(problem, resolution).pullback(cotangent)
 
-    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again)
+    gradients, evaluates = tuple(run.gradients for run in runs), bool(runs[0].calls)
+    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again, evaluates)
 
 
 def consistency(ladders: dict[str, Ladder]) -> str:

@@ -32,6 +32,8 @@ class Observation:
         Number of steps; None for an adaptive layer, whose step is not known.
     again
         The pullback of the layer itself, for experiments with other cotangents; None if there is none.
+    evaluates
+        Whether the backward pass evaluates the field; backpropagation through recorded steps does not.
     """
 
     problem: Problem
@@ -39,6 +41,7 @@ class Observation:
     gradients: tuple[Mapping[str, Array | None], ...]
     n_steps: int | None
     again: Callable[[Array], Mapping[str, Array | None]] | None = None
+    evaluates: bool = True
 
     def __post_init__(self) -> None:
         if not self.cotangents or len(self.cotangents) != len(self.gradients):

@@ -71,6 +71,11 @@ def unexplained(case: Case, groups: Sequence[str]) -> str:
     """Return what is seen of groups that nothing explains."""
     null = case.null(groups)
     if _looks_like_a_scheme(case, groups):  # only if a higher order is claimed
+        if not case.fine.evaluates:
+            return (
+                "Unexplained; steps that are recorded and differentiated, as the backward pass does not "
+                "evaluate the field, look like this if a part of each is detached."
+            )
         return f"Unexplained; a backward scheme of order {round(null.order)} would look like this."
     worst = sorted(groups, key=lambda name: -case.null([name]).size)
     if case.null(worst[:1]).size < _SMALLEST_SHOWN:

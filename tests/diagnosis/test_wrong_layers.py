@@ -158,6 +158,17 @@ class Detached(BackpropRK4):
         return (self.dynamics(t, 0.75 * y + 0.25 * y.detach()),)
 
 
+class DetachedStage(BackpropRK4):
+    """The second stage is detached where the third starts from it."""
+
+    def stages(self, field, t, h, state):
+        (y,) = state
+        k1 = field(t, state)
+        k2 = field(t + h / 2, (y + h / 2 * k1[0],))
+        k3 = field(t + h / 2, (y + h / 2 * k2[0].detach(),))
+        return [k1, k2, k3, field(t + h, (y + h * k3[0],))]
+
+
 class ByEuler(AdjointRK4):
     """The backward pass takes Euler steps."""
 
@@ -194,6 +205,7 @@ NAMED = [
     (named(Decay), "0.0001 times the parameters too large, whatever the cotangent (weight decay) ("),
     (named(Scaled), "0.02188 times the exact gradient (h = 0.0219, it shrinks like h)"),
     (named(Detached), "They match an adjoint driven by 0.75"),
+    (named(DetachedStage), "look like this if a part of each is detached."),
     (named(ByEuler), "a backward scheme of order 1 would look like this"),
 ]
 
