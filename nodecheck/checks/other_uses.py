@@ -46,7 +46,8 @@ def other_uses(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     A layer may refuse, with an error, what can be written otherwise: a y0 that is not contiguous,
     `torch.autograd.grad`, a second backward pass, `torch.inference_mode`.  So it may if it warns that a
-    gradient will be missing, as checkpoints do.  That is information.
+    gradient will be missing, as checkpoints do.  That is information, and so is another answer in inference
+    mode, where a layer that takes derivatives of the field on its way cannot have them.
     """
     row = layer.cotangents(problem, 1)[0][:1]
     cotangent = np.tile(row, (len(problem.y0), 1))
@@ -72,6 +73,8 @@ def _try(layer: LayerUnderTest, problem: Problem, use: Use, cotangent: Array, pl
         return _Found()
     measurements = [unchanged(use.words, found)]
     sentences = [] if measurements[0].holds else [sentence(found, use.words)]
+    if sentences and not use.judged:
+        return _Found()
     if answer.stray:
         measurements.append(at_most(f"tensors that require a gradient {use.words}", len(answer.stray), 0))
         sentences.append(f"{' and '.join(answer.stray)} is made to require a gradient {use.words}.")

@@ -134,6 +134,9 @@ class Use:
         ``prepare(dynamics, layer)``, before the forward pass.
     refusable
         Whether a layer may say that it cannot do this: what asks for it can be written otherwise.
+    judged
+        Whether another answer is a failure.  Not in inference mode: there torch records nothing, whoever asks
+        for it, so a layer that takes derivatives of the field on its way gets none.
     """
 
     words: str
@@ -142,6 +145,7 @@ class Use:
     mode: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     prepare: Callable[[nn.Module, object], None] | None = None
     refusable: bool = False
+    judged: bool = True
 
     def answer(self, layer: TorchLayer, problem: Problem, resolution: float, cotangent: Array) -> Answer:
         """Build the layer anew and use it in this way."""
@@ -180,5 +184,11 @@ USES: tuple[Use, ...] = (
     Use("in a second backward pass", backward=_by_second_backward, refusable=True),
     Use("in eval mode", prepare=_evaluated),
     Use("under torch.no_grad", backward=None, mode=torch.no_grad),
-    Use("under torch.inference_mode", backward=None, mode=torch.inference_mode, refusable=True),
+    Use(
+        "under torch.inference_mode",
+        backward=None,
+        mode=torch.inference_mode,
+        refusable=True,
+        judged=False,
+    ),
 )

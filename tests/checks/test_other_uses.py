@@ -124,6 +124,15 @@ def test_what_is_always_missing_is_not_missed_here():
 
 
 def test_every_use_that_is_wrong_is_told():
-    wrong = after(lambda y0, y1: y1 if torch.is_grad_enabled() else 2 * y1)
-    off = "y1 is off by 1 of its size under"
-    assert measure(wrong).diagnosis == f"{off} torch.no_grad. {off} torch.inference_mode."
+    wrong = after(lambda y0, y1: y1 if torch.is_grad_enabled() and y0.requires_grad else 2 * y1)
+    first, second = measure(wrong).diagnosis.removesuffix(".").split(". ")
+    assert first.startswith("y1 and all parameter gradients are off by 1")
+    assert first.endswith("when y0 needs no gradient")
+    assert second == "y1 is off by 1 of its size under torch.no_grad"
+
+
+def test_another_answer_in_inference_mode_is_information():
+    wrong = after(lambda y0, y1: 2 * y1 if torch.is_inference_mode_enabled() else y1)
+    evidence = measure(wrong)
+    assert violated(evidence) == []
+    assert evidence.facts == {"cannot be used": "under torch.inference_mode"}
