@@ -118,7 +118,7 @@ def cotangent_linearity(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if layer.adaptive:
         return Evidence((drawn,), diagnosis)
     scaled, of_scaling = _scaled(layer, problem)
-    return Evidence((drawn, *scaled), diagnosis or of_scaling)
+    return Evidence((drawn, *scaled), f"{diagnosis} {of_scaling}".strip())
 
 
 def _combined(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, str]:
@@ -160,7 +160,7 @@ def _scaled(layer: LayerUnderTest, problem: Problem) -> tuple[tuple[Measurement,
     (cotangent,) = layer.cotangents(problem, 1)
     plain = layer.fresh(problem, _N_STEPS).pullback(cotangent)
     bound = _SCALE * _linearity_bound(layer, problem, _N_STEPS)
-    measurements, diagnosis = [], ""
+    measurements, seen = [], []
     for factor, words in ((_SCALE, "8192 times"), (1 / _SCALE, "1/8192 of")):
         scaled = layer.fresh(problem, _N_STEPS).pullback(factor * cotangent)
         deviations = {
@@ -171,11 +171,23 @@ def _scaled(layer: LayerUnderTest, problem: Problem) -> tuple[tuple[Measurement,
         worst = max(deviations, key=lambda group: np.nan_to_num(deviations[group], nan=np.inf))
         measurements.append(at_most(f"deviation at {words} the cotangent", deviations[worst], bound))
         if not measurements[-1].holds:
-            diagnosis = diagnosis or (
-                f"For {words} the cotangent, ∂L/∂{worst} is not {words} the gradient: "
-                f"clipped, normalised, or cut off below a threshold."
-            )
-    return tuple(measurements), diagnosis
+            seen.append((words, worst))
+    return tuple(measurements), _explain_scaling(layer, problem, seen) if seen else ""
+
+
+def _explain_scaling(layer: LayerUnderTest, problem: Problem, seen: list[tuple[str, str]]) -> str:
+    """Return what keeps a gradient from being proportional: the end it shows at, and what is left at zero."""
+    words, worst = seen[0]
+    text = f"For {words} the cotangent, ∂L/∂{worst} is not {words} the gradient"
+    zero = layer.fresh(problem, _N_STEPS).pullback(np.zeros(problem.y0.shape))
+    left = [group for group, value in zero.items() if np.any(_or_zero(value))]
+    if left:
+        return f"{text}: something is added to ∂L/∂{left[0]} that is there for a cotangent of zero, too."
+    if len(seen) > 1:
+        return f"{text}, nor is it for {seen[1][0]} it: normalised, or of another form than linear."
+    if words == "8192 times":
+        return f"{text}, and for 1/8192 of it it is: clipped where it is large."
+    return f"{text}, and for 8192 times it it is: cut off, or rounded, where it is small."
 
 
 def _relative(value: Array, expected: Array) -> float:

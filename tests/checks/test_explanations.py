@@ -6,7 +6,7 @@ import functools
 
 import pytest
 import torch
-from wrong_layers import after, euler_step, layer, marching, rk4, rk4_step
+from wrong_layers import after, euler_step, layer, marching, pulling_back, rk4, rk4_step
 
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
@@ -173,3 +173,15 @@ def test_an_order_above_the_claim_is_called_that():
 
 def test_a_layer_that_takes_no_step_is_told():
     assert "takes no step" in diagnosis("constant-field", after(lambda y0, _: y0 * 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda w: w.clamp(-8, 8), "clipped where it is large"),
+        (lambda w: torch.where(w.abs() < 1e-3, 0.0, w), "cut off, or rounded, where it is small"),
+        (lambda w: w + 1e-3, "something is added to ∂L/∂y0 that is there for a cotangent of zero"),
+    ],
+)
+def test_a_gradient_that_is_not_proportional_is_told_by_the_end_at_which_it_is_not(change, cause):
+    assert cause in diagnosis("cotangent-linearity", pulling_back(change))
