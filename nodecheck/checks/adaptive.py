@@ -183,7 +183,12 @@ def _measured(
 
 
 def _growth(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:
-    """Return the growth exponent; 0 where every error is at the floor, which no tolerance asks for."""
+    """Return the growth exponent; 0 where every error is at the floor, which no tolerance asks for.
+
+    No tolerance excuses a value that is not finite: beside one the others would seem to shrink.
+    """
+    if not np.isfinite(errors).all():
+        return math.inf
     floor = FLOOR_FACTOR * max(sensitivity(problem).rtol, roundoff(1))
     if all(error <= floor for error in errors):
         return 0.0

@@ -80,11 +80,13 @@ def growth_above(tolerances: Sequence[float], errors: Sequence[float], floor: fl
     """Return the growth exponent of error/tol over the whole sweep; 0 where it ends at the floor.
 
     Where steps are long an error that does not follow the tolerance jumps by any factor: every level counts.
+    No tolerance excuses a state that is not finite.
     """
-    finite = [e if math.isfinite(e) else np.finfo(np.float64).max for e in errors]
-    if finite[-1] <= floor:
+    if not np.isfinite(errors).all():
+        return math.inf
+    if errors[-1] <= floor:
         return 0.0
-    return 1.0 - float(np.polyfit(np.log(tolerances), np.log(np.maximum(finite, floor)), 1)[0])
+    return 1.0 - float(np.polyfit(np.log(tolerances), np.log(np.maximum(errors, floor)), 1)[0])
 
 
 def order_against_claim(
@@ -96,7 +98,7 @@ def order_against_claim(
     asymptotic, the other from errors that jump.  Methods of higher order end in rounding before they settle.
     """
     order = layer.claims.order
-    if order is None or order > HIGH_ORDER:
+    if order is None or order > HIGH_ORDER or not np.isfinite(errors).all():
         return ()
     evaluations = [layer.solve(problem, tol).evaluations for tol in tolerances]
     tight_end = max(0, len(evaluations) - MINIMUM_LEVELS - 1)
@@ -119,6 +121,6 @@ def follows_tolerance(
     errors = [measure(tol) for tol in tolerances]
     largest = float(np.max(np.divide(errors, tolerances)))
     growth = fit_growth(tolerances, errors, EPS)
-    if largest <= TOLERANCE_FACTOR or math.isnan(growth):
+    if largest <= TOLERANCE_FACTOR or math.isnan(growth) or not math.isfinite(largest):
         return (at_most(f"{name}, in units of the tolerance", largest, TOLERANCE_FACTOR),)
     return (at_most(f"growth exponent of {name} over the tolerance", growth, MAXIMUM_GROWTH),)

@@ -118,7 +118,7 @@ def test_a_difference_that_is_not_finite_does_not_follow_the_tolerance(broken):
     layer, _ = costing(order(5, 20))
 
     def measure(tol):
-        return tol if tol > 1e-5 else broken
+        return broken if tol > 3e-4 else tol
 
     (measurement,) = follows_tolerance("difference", LayerUnderTest(layer, CI), neural, measure)
     assert not measurement.holds
@@ -131,3 +131,15 @@ def test_an_error_that_jumps_and_ends_at_the_floor_follows_the_tolerance():
 def test_an_error_that_jumps_about_a_plateau_does_not():
     tolerances = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
     assert growth_above(tolerances, (0.8, 3e-3, 0.9, 0.8, 3e-3, 0.9), 1e-15) > 0.9
+
+
+def test_a_state_that_is_infinite_at_a_loose_tolerance_does_not_make_the_others_shrink():
+    build = adaptive().build
+
+    def wild(tol):
+        return float("inf") if tol > 3e-4 else 1e-3
+
+    wrong = TorchLayer(
+        "wild", lambda dynamics, t0, t1, tol: lambda y0: build(dynamics, t0, t1, tol)(y0) * (1 + wild(tol))
+    )
+    assert not forward_tolerance.measure(LayerUnderTest(wrong, CI), neural).measurements[0].holds
