@@ -8,7 +8,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodecheck.results import (
@@ -231,6 +231,7 @@ def test_values_of_a_series_that_are_not_finite_are_strings():
     assert (curve["x"], curve["y"]) == ([1.0, "NaN"], ["-Infinity", "Infinity"])
 
 
+@settings(deadline=None)  # the first example compiles the schema
 @given(value=st.floats(), bound=st.floats())
 def test_every_float_survives_json(value, bound):
     run = Run((result(measurements=(Measurement("x", value, bound),)),))
