@@ -205,7 +205,7 @@ def ladder_of(steps: str) -> tuple[int, ...]:
     ladder = tuple(sorted({first, *(n for n in squares if first < n < last), last}))
     if len(ladder) < FEWEST_LEVELS or not first:
         message = (
-            f"--steps must be FIRST:LAST, two whole numbers with room for {FEWEST_LEVELS} levels, "
+            f"--steps must be FIRST:LAST, from 1 step or more up, with room for {FEWEST_LEVELS} levels, "
             f"got {steps!r}; 10:1000 is the usual ladder"
         )
         raise ValueError(message)

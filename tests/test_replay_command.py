@@ -180,6 +180,13 @@ def test_a_check_or_profile_that_does_not_exist_is_a_usage_error(layer, replayed
     assert "cannot be repeated" in result.output
 
 
+@pytest.mark.parametrize("seed", [-1, 10**30])
+def test_a_seed_that_is_none_is_a_usage_error(layer, replayed, seed):
+    result = replayed(dataclasses.replace(run_of(layer()), seed=seed))
+    assert result.exit_code == 2
+    assert f"got {seed}; 0 is the usual one" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b"[" * 9999, b"\xff"], ids=range(4))
 def test_a_file_that_holds_no_run_is_a_usage_error(replayed, data):
     assert replayed(data).exit_code == 2

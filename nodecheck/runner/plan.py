@@ -13,6 +13,8 @@ from nodecheck.problems import Problem
 from nodecheck.profiles import PROFILES, Profile
 from nodecheck.results import LayerCard
 
+_LARGEST_SEED = 2**63 - 1  # of torch, the pickiest
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -63,9 +65,12 @@ def make_plan(cards: Sequence[LayerCard], *, profile: str, select: str, seed: in
     Raises
     ------
     ValueError
-        If the profile does not exist, nothing is selected, two layers share a name, or a layer expects a
-        check to fail that does not exist.
+        If the profile does not exist, nothing is selected, two layers share a name, a layer expects a check
+        to fail that does not exist, or no generator of random numbers takes the seed.
     """
+    if not 0 <= seed <= _LARGEST_SEED:
+        message = f"seed must be a whole number from 0 to {_LARGEST_SEED}, got {seed}; 0 is the usual one"
+        raise ValueError(message)
     _require_different_names(cards)
     _require_known_expectations(cards)
     if profile not in PROFILES:
