@@ -12,7 +12,7 @@ from nodecheck.checks.ladders import forward_ladder
 from nodecheck.checks.onset import explain_onset, explain_which, forward_error
 from nodecheck.checks.roundings import rounded_parts, stage_times
 from nodecheck.diagnosis import Elapsed, explain_elapsed
-from nodecheck.diagnosis.precision import format_of
+from nodecheck.diagnosis.precision import UNIT_ROUNDOFF, format_of
 from nodecheck.instruments import Call
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.numerics import (
@@ -67,9 +67,10 @@ def explain_times(calls: Sequence[Call], problem: Problem, who: str = "The field
     times = np.unique([call.t for call in calls])
     if len(times) == 1:
         return f"{who} is evaluated at t = {times[0]:.4g} only."
-    largest = max(abs(problem.t0), abs(problem.t1))
+    # Rounded times may lie a little outside, those of the coarsest format furthest.
+    rounding = max(UNIT_ROUNDOFF.values()) * max(abs(problem.t0), abs(problem.t1))
     first, last = sorted((problem.t0, problem.t1))
-    if times[0] < first - _SMALL * largest or times[-1] > last + _SMALL * largest:
+    if times[0] < first - rounding or times[-1] > last + rounding:
         return f"{who} is evaluated on [{times[0]:.4g}, {times[-1]:.4g}], not on [{first}, {last}]."
     return ""
 
