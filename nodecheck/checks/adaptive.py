@@ -28,7 +28,7 @@ from nodecheck.numerics import (
     relative_error,
     roundoff,
 )
-from nodecheck.problems import Problem, cubic, linear, lotka_volterra, neural, time_linear
+from nodecheck.problems import Problem, cubic, linear, lotka_volterra, neural, spiral, time_linear
 from nodecheck.reference import Feature, sensitivity, solve_adaptive
 from nodecheck.results import Evidence, Series, at_most
 
@@ -92,7 +92,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     theme="Gradient",
     kind="order",
     applies_to="adaptive",
-    problems=(neural, lotka_volterra, linear, time_linear),
+    problems=(neural, spiral, linear, lotka_volterra, time_linear),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
     needs="backward-pass",
     cite="Chen et al. (2018), sec. 2; SciMLSensitivity issue 1094: judge by the tolerance sweep",

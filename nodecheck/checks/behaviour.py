@@ -15,7 +15,7 @@ from nodecheck.problems import Problem, neural, time_linear
 from nodecheck.reference import sensitivity
 from nodecheck.results import Evidence, Metric, at_most
 
-_SINGLE_TOLERANCE = 1e-6
+_SINGLE_TOLERANCE = 1e-4
 
 
 @check(

@@ -78,9 +78,13 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
 def _levels(layer: LayerUnderTest) -> tuple[int, ...]:
     """Return three levels on which two right gradients approach each other.
 
-    At order one the coarsest grids are not asymptotic yet, and finer ones are cheap.
+    At order one the coarsest grids are not asymptotic yet, and finer ones are cheap.  Else the coarsest is
+    the one at which all has been measured already.
     """
-    return layer.ladder(4)[1:] if (layer.claims.order or 1) == 1 else layer.ladder(3)
+    if (layer.claims.order or 1) == 1:
+        return layer.ladder(4)[1:]
+    coarsest, *finer = layer.ladder(3)
+    return (min(coarsest, _N_STEPS), *finer)
 
 
 def _approach(group: str, goal: str, ladder: Ladder) -> Measurement:

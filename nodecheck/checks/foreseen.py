@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from nodecheck.checks.passes import Pass
 from nodecheck.growth import FLOOR_IN_STATES
 
-# Three of the coarse levels: two make a line, the third shows whether it is one.  There they cost little.
-_MEASURED = (0, 2, 4)
+# Two levels make a line, a third shows whether it is one, and the first three cost the least.
+_MEASURED = 3
 _COUNTS = ("saved", "held", "forward", "backward")
 
 
@@ -31,7 +31,7 @@ def with_foreseen(
         Runs a pass with the narrower state at a level.
     """
     levels = list(wide)
-    found = {level: narrow(level) for level in (levels[k] for k in _MEASURED)}
+    found = {level: narrow(level) for level in levels[:_MEASURED]}
     lines = {count: _line(count, found, wide) for count in _COUNTS}
     if not all(line.straight for line in lines.values()):
         return [(level, (found.get(level) or narrow(level), one)) for level, one in wide.items()]

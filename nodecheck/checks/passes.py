@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -65,18 +66,27 @@ def _measure(use: WideUse, *, live: bool, hooks: bool) -> Pass:
     return Pass(saved, held, forward, backward, counts, use.products, ahead, back, use.state_bytes)
 
 
+@functools.cache  # counting them takes twenty milliseconds
+def _frozen_from_the_start() -> bool:
+    """Whether this process has told the garbage collector to leave alone what was there when it began."""
+    return gc.get_freeze_count() > 0
+
+
 @contextmanager
 def garbage_kept() -> Iterator[None]:
     """Switch the garbage collector off, so that counts do not depend on when it runs.
 
-    What is there already is frozen: collecting inside looks at new objects only, and takes milliseconds.
+    What is there already is frozen, unless somebody has done so before: collecting inside looks at new
+    objects only, and takes milliseconds.
     """
-    enabled = gc.isenabled()
+    enabled, frozen = gc.isenabled(), _frozen_from_the_start()
     gc.disable()
-    gc.freeze()
+    if not frozen:
+        gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not frozen:
+            gc.unfreeze()
         if enabled:
             gc.enable()
