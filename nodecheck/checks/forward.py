@@ -37,7 +37,7 @@ from nodecheck.problems import (
     spiral,
     time_linear,
 )
-from nodecheck.reference import Feature, sensitivity
+from nodecheck.reference import Feature, features, sensitivity
 from nodecheck.results import Evidence, Measurement, at_least, at_most
 
 _OTHERS = tuple(p for p in (*ORDER_PROBLEMS, cubic(1.0)) if p not in (spiral, neural, time_linear, logistic))
@@ -80,7 +80,7 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         return Evidence((finest,), series=series, metrics=metrics)
     fitted = ladder.fit
     facts = {"order": f"{fitted.slope:.2f}"} if problem is neural else {}
-    measurements = _order_measurements(fitted, claimed)
+    measurements = _order_measurements(fitted, claimed, problem)
     if claimed is None and problem is neural and fitted.asymptotic:
         measurements += _order_lost_to_time(layer, fitted)
     wrong = any(not m.holds for m in measurements)
@@ -88,8 +88,12 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
 
-def _order_measurements(fitted: OrderFit, claimed: int | None) -> tuple[Measurement, ...]:
-    """Return the observed order against the claim, from below and, where it has settled, from above."""
+def _order_measurements(fitted: OrderFit, claimed: int | None, problem: Problem) -> tuple[Measurement, ...]:
+    """Return the observed order against the claim, from below and, where it has settled, from above.
+
+    Not from above on a field without time: linearly implicit and exponential methods that leave ∂f/∂t out are
+    of order two there, and of order one elsewhere.
+    """
     if claimed is None:
         return (at_least("observed order", fitted.slope, INCONSISTENT_BELOW),)
     if fitted.rises_towards(claimed):
@@ -98,7 +102,8 @@ def _order_measurements(fitted: OrderFit, claimed: int | None) -> tuple[Measurem
         raise Inconclusive(message)
     lower = at_least("observed order", fitted.slope, claimed - ORDER_MARGIN)
     upper = at_most("observed order, from above", fitted.slope, claimed + ORDER_MARGIN)
-    judged_from_above = fitted.asymptotic and not fitted.falls_towards(claimed)
+    settled = fitted.asymptotic and not fitted.falls_towards(claimed)
+    judged_from_above = settled and Feature.TIME_DEPENDENT in features(problem)
     return (lower, upper) if judged_from_above else (lower,)
 
 

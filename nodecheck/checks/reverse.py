@@ -49,8 +49,8 @@ def reverse_time(layer: LayerUnderTest, problem: Problem) -> Evidence:
     measurements = (*agreed.measurements, *_order(layer, problem))
     diagnosis = agreed.diagnosis
     if not diagnosis and not all(m.holds for m in measurements):
-        slope = forward_ladder(layer, problem).fit.slope
-        diagnosis = f"Order {slope:.2f} where time runs backwards, order {order_of(layer)} where it does not."
+        slope, forwards = (forward_ladder(layer, p).fit.slope for p in (problem, neural))
+        diagnosis = f"Order {slope:.2f} where time runs backwards, {forwards:.2f} where it runs forwards."
     return Evidence(measurements, diagnosis)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from array_api_compat import array_namespace
 
-from nodecheck.checks.base import check
+from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.tolerance import growth_above
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import EPS, FLOOR_FACTOR, MAXIMUM_GROWTH, TOLERANCE_FACTOR, relative_error
@@ -58,6 +60,9 @@ def sudden_change(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Steps are as long as they can be when they meet it, so they must be rejected until they are short enough.
     A controller that accepts every step, that does not go below a smallest step, or whose estimate does not
     see time, leaves an error that has nothing to do with the tolerance.
+
+    A method that never looks at the end of a step, as midpoint rules do not, cannot see a change behind its
+    last look, however short the step: then nothing is decided.
     """
     exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
     errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in _TOLERANCES]
@@ -79,8 +84,22 @@ def sudden_change(layer: LayerUnderTest, problem: Problem) -> Evidence:
         return Evidence((measurement,), series=series)
     growth = growth_above(_TOLERANCES, errors, FLOOR_FACTOR * EPS)
     measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
+    if not measurement.holds:
+        _require_looks_at_ends(layer, problem)
     diagnosis = "" if measurement.holds else _explain(layer, problem, errors)
     return Evidence((measurement,), diagnosis, series)
+
+
+def _require_looks_at_ends(layer: LayerUnderTest, problem: Problem) -> None:
+    """Raise `Inconclusive` if the last step, and so probably no step, has a node at its end."""
+    calls = layer.solve(problem, _TOLERANCES[-1]).calls
+    latest = max((call.t for call in calls if not math.isnan(call.t)), default=problem.t1)
+    if latest < problem.t1 - _HOW_LONG:
+        message = (
+            f"the layer does not look at the end of its steps (the last time is {latest:.6g}, t1 is "
+            f"{problem.t1:g}), and cannot see what changes behind its last look"
+        )
+        raise Inconclusive(message)
 
 
 def _explain(layer: LayerUnderTest, problem: Problem, errors: list[float]) -> str:

@@ -13,6 +13,7 @@ import torch
 from nodecheck.checks import Inconclusive
 from nodecheck.checks.footprints import footprints
 from nodecheck.checks.levels import abscissa, at_level, few_steps, kept_evaluations
+from nodecheck.growth import FLOOR_IN_STATES
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.layers.odelayer import LAYERS as OWN
 from nodecheck.profiles import CI
@@ -43,7 +44,8 @@ def test_an_adaptive_layer_saves_the_same_for_each_evaluation_that_is_kept(metho
     prints = measured(adaptive_odeint(method))
     fit = prints.fit(prints.saved)
     assert fit.laws == ("linear",)
-    assert fit.rate == pytest.approx(6.0, rel=1e-5)  # narrow passes that are foreseen may miss a few bytes
+    # Narrow passes that are foreseen miss one state at the end of the ladder at most.
+    assert fit.rate == pytest.approx(6.0, abs=FLOOR_IN_STATES / (prints.n[-1] - prints.n[0]))
 
 
 def test_the_peak_of_adaptive_backprop_is_linear_too():

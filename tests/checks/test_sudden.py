@@ -8,8 +8,9 @@ from right_controllers import RIGHT
 from scipy.integrate import quad
 from wrong_layers import adaptive
 
+from nodecheck.checks import Inconclusive
 from nodecheck.checks.sudden import sudden_change, switch
-from nodecheck.layers import LayerUnderTest
+from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.layers.mutants import MUTANTS
 from nodecheck.profiles import CI
 
@@ -42,6 +43,32 @@ def test_right_layers_of_every_order_pass(layer):
     found = evidence(layer)
     assert all(m.holds for m in found.measurements)
     assert found.diagnosis == ""
+
+
+def test_a_right_layer_that_never_looks_at_the_end_of_a_step_is_not_judged():
+    """From 0.8 to 1.7 midpoint rules of one step and of two look at 1.025, 1.25 and 1.475, and accept."""
+
+    def midpoint(dynamics, t, y, h):
+        return y + h * dynamics(t + h / 2, y + h / 2 * dynamics(t, y))
+
+    def build(dynamics, t0, t1, tol):
+        def solve(y):
+            t, h = t0, 0.1
+            while t < t1:
+                h = min(h, t1 - t)
+                once = midpoint(dynamics, t, y, h)
+                twice = midpoint(dynamics, t + h / 2, midpoint(dynamics, t, y, h / 2), h / 2)
+                error = max(float((twice - once).detach().abs().max()) / tol, 1e-8)
+                if error <= 1:
+                    t, y = (t1 if h == t1 - t else t + h), twice
+                h *= min(4.0, max(0.1, 0.9 * error ** (-1 / 3)))
+            return y
+
+        return solve
+
+    layer = TorchLayer("step-doubling", build)
+    with pytest.raises(Inconclusive, match="does not look at the end of its steps"):
+        evidence(layer)
 
 
 @pytest.mark.parametrize(
