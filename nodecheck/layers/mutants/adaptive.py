@@ -66,6 +66,14 @@ class FirstMemberDecides(AdaptiveBackprop):
         return super().error(*first, h)
 
 
+class FirstComponentDecides(AdaptiveBackprop):
+    """The error norm looks at the first component of the state only."""
+
+    def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
+        first = ((state[0][..., :1],), (proposal[0][..., :1],), (embedded[0][..., :1],))
+        return super().error(*first, h)
+
+
 class AcceptsEverything(AdaptiveBackprop):
     """Steps are accepted whatever their error; only the next one is shorter."""
 
@@ -191,6 +199,7 @@ ADAPTIVE: tuple[Mutant, ...] = (
     mutant(SmallStepsAccepted, "min_step_accepts_bad_steps", "forward-tolerance"),
     mutant(GivesUp, "gives_up_silently", "forward-tolerance"),
     mutant(FirstMemberDecides, "error_norm_dilution", "forward-tolerance"),
+    mutant(FirstComponentDecides, "error_norm_dilution", "forward-tolerance"),
     mutant(AcceptsEverything, "min_step_accepts_bad_steps", "sudden-change"),
     mutant(EstimateBlindToTime, "error_estimate_missing_dt", "sudden-change", "power-tolerance"),
     mutant(EndInterpolated, "dense_output_inconsistent", "power-tolerance", "forward-tolerance"),
