@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -105,13 +106,17 @@ def _footprints(layer: TorchLayer, profile: Profile, live: bool, device: str) ->
     def at(level: int, width: int) -> Pass:
         return measure(layer, *at_level(layer, level, width), live=live, device=device)
 
+    @functools.cache
+    def narrow(level: int) -> Pass:
+        return at(level, WIDTHS[0])
+
     def measured() -> Footprints:
         wide = dict(measured_levels(layer, at, profile.memory_evaluations, budget(profile) / 2, ladder))
-        prints = summarise(layer, with_foreseen(wide, lambda level: at(level, WIDTHS[0])))
+        prints = summarise(layer, with_foreseen(wide, narrow))
         fit = prints.fit(prints.states)
         if fit.decided and not (layer.memory and fit.may_exceed(layer.memory)):
             return prints
-        return summarise(layer, [(level, (at(level, WIDTHS[0]), found)) for level, found in wide.items()])
+        return summarise(layer, [(level, (narrow(level), found)) for level, found in wide.items()])
 
     return unless_out_of_memory(measured, WIDTHS[-1])
 

@@ -133,20 +133,19 @@ class _Crew:
     def work(self) -> None:
         """Take layers until there are none; what happens goes to `results`, and None at the end."""
         try:
-            while not self.stopped.is_set():
-                self._examine(self._cards.get_nowait())
-        except queue.Empty:
-            self._guarded(self._finish)
+            while (card := self._next()) is not None:
+                self._examine(card)
+            self._finish()
         except BaseException as error:
             self.results.put(error)
         finally:
             self.results.put(None)
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def _next(self) -> LayerCard | None:
         try:
-            step()
-        except BaseException as error:
-            self.results.put(error)
+            return self._cards.get_nowait()
+        except queue.Empty:
+            return None
 
     def _examine(self, card: LayerCard) -> None:
         layer = self._begin(card)
