@@ -9,6 +9,7 @@ from nodecheck.checks.ladders import Ladder, fit, gradient_ladders, order_of
 from nodecheck.checks.own_forward import (
     TAYLOR_THRESHOLD,
     Distance,
+    own_derivative_distance,
     own_derivative_distances,
     require_separation,
     taylor_rate,
@@ -55,14 +56,14 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
     it does not shrink; this is a bug.  No single tolerance can tell these apart.  A layer that claims
     "continuous" and is discrete is better than it says, and passes.
     """
-    distances = own_derivative_distances(layer, problem, _N_STEPS)
-    discrete = all(d.at_rounding for d in distances.values())
+    distance = own_derivative_distance(layer, problem, _N_STEPS)
+    discrete = distance.at_rounding
     ladders = {} if discrete else gradient_ladders(layer, problem)
     found = "discretely consistent" if discrete else consistency(ladders)
     if discrete and layer.claims.adjoint == "discrete":
-        require_separation(layer, problem, _N_STEPS, order_of(layer), distances)
+        require_separation(layer, problem, _N_STEPS, order_of(layer), distance.bound)
     if discrete or layer.claims.adjoint == "discrete":
-        measurements = _against_own_forward(distances)
+        measurements = _against_own_forward(layer, problem)
     else:
         measurements = tuple(
             ladder.at_floor(f"error of ∂L/∂{g} on the finest grid")
@@ -71,7 +72,7 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
             for g, ladder in ladders.items()
         )
     facts = {"gradient class": found, "Taylor rate": f"{taylor_rate(layer, problem, _N_STEPS):.2f}"}
-    diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, found, distances)
+    diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, found)
     return Evidence(measurements, diagnosis, facts=facts)
 
 
@@ -87,24 +88,30 @@ def _levels(layer: LayerUnderTest) -> tuple[int, ...]:
     return (min(coarsest, _N_STEPS), *finer)
 
 
-def _approach(group: str, goal: str, ladder: Ladder) -> Measurement:
+def _approach(gradient: str, goal: str, ladder: Ladder) -> Measurement:
     """Return the rate at which a gradient approaches another one, or that it has arrived at rounding."""
     if ladder.fit.exact:
-        return ladder.at_floor(f"distance of ∂L/∂{group} to {goal} on the finest grid")
-    return at_least(f"rate at which ∂L/∂{group} approaches {goal}", ladder.fit.slope, INCONSISTENT_BELOW)
+        return ladder.at_floor(f"distance of {gradient} to {goal} on the finest grid")
+    return at_least(f"rate at which {gradient} approaches {goal}", ladder.fit.slope, INCONSISTENT_BELOW)
 
 
-def _against_own_forward(distances: dict[str, Distance]) -> tuple[Measurement, ...]:
+def _against_own_forward(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    """Return the distance to finite differences: of all groups together, or of each if that is too large."""
+    together = own_derivative_distance(layer, problem, _N_STEPS)
+    if together.at_rounding:
+        return (at_most("the gradient against finite differences", together.value, together.bound),)
+    distances = own_derivative_distances(layer, problem, _N_STEPS)
     return tuple(
         at_most(f"∂L/∂{group} against finite differences", d.value, d.bound) for group, d in distances.items()
     )
 
 
-def _explain(layer: LayerUnderTest, problem: Problem, found: str, distances: dict[str, Distance]) -> str:
+def _explain(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     """Return why a gradient is not the derivative of the forward pass: only what the distances leave open."""
     if found == "inconsistent":
         return explain(layer, problem)
     seen = f"The gradient is {found}, but not the derivative of the layer's own forward pass"
+    distances = own_derivative_distances(layer, problem, _N_STEPS)
     largest = max(d.value for d in distances.values())
     precision = format_of_cotangent(observe(layer, problem, _N_STEPS, _N_STEPS))
     if precision and largest <= _N_STEPS * UNIT_ROUNDOFF[precision]:
@@ -140,26 +147,38 @@ def _explain(layer: LayerUnderTest, problem: Problem, found: str, distances: dic
 def finite_differences(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Compare the gradient with finite differences of the layer's own forward map.
 
-    The gradient of a layer that claims "discrete" must agree to ten times the reported error of the
+    All groups are moved at once, and each by itself only if that does not agree.  The gradient of a layer that claims "discrete" must agree to ten times the reported error of the
     differences, or rounding.  A continuous adjoint differs by its discretisation error: there the distance
     must shrink as the steps do.
     """
-    distances = own_derivative_distances(layer, problem, _N_STEPS)
-    if layer.claims.adjoint == "discrete" or all(d.at_rounding for d in distances.values()):
-        measurements = _against_own_forward(distances)
+    together = own_derivative_distance(layer, problem, _N_STEPS)
+    if layer.claims.adjoint == "discrete" or together.at_rounding:
+        measurements = _against_own_forward(layer, problem)
     else:
-        levels = _levels(layer)
-        by_level = [own_derivative_distances(layer, problem, n) for n in levels]
-        # Below its bound a distance says nothing: that is the floor that a ladder must stand clear of.
-        ladders = {
-            g: fit(levels, [d[g].value for d in by_level], max(d[g].bound for d in by_level) / FLOOR_FACTOR)
-            for g in distances
-        }
-        measurements = tuple(_approach(g, "finite differences", ladder) for g, ladder in ladders.items())
+        measurements = _approaching_own_forward(layer, problem)
     diagnosis = ""
     if any(not m.holds for m in measurements):
-        diagnosis = _explain_distances(distances, measurements)
+        diagnosis = _explain_distances(own_derivative_distances(layer, problem, _N_STEPS), measurements)
     return Evidence(measurements, diagnosis)
+
+
+def _approaching_own_forward(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    """Return the rate at which finite differences are approached: by all groups together, or if not, by each.
+
+    Together they take one difference quotient a level, where each group would take its own.
+    """
+    levels = _levels(layer)
+
+    def approach(gradient: str, distances: list[Distance]) -> Measurement:
+        # Below its bound a distance says nothing: that is the floor that a ladder must stand clear of.
+        floor = max(d.bound for d in distances) / FLOOR_FACTOR
+        return _approach(gradient, "finite differences", fit(levels, [d.value for d in distances], floor))
+
+    together = approach("the gradient", [own_derivative_distance(layer, problem, n) for n in levels])
+    if together.holds:
+        return (together,)
+    by_level = [own_derivative_distances(layer, problem, n) for n in levels]
+    return tuple(approach(f"∂L/∂{g}", [d[g] for d in by_level]) for g in by_level[0])
 
 
 def _explain_distances(distances: dict[str, Distance], measurements: tuple[Measurement, ...]) -> str:
@@ -228,7 +247,7 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
         by_level = [_backprop_errors(layer, problem, tableau, n) for n in levels]
         for g in errors:
             ladder = fit(levels, [e[g] for e in by_level], rounding)
-            measurements.append(_approach(g, "backprop", ladder))
+            measurements.append(_approach(f"∂L/∂{g}", "backprop", ladder))
     diagnosis = ""
     if any(not m.holds for m in measurements):
         worst = max(errors, key=lambda g: errors[g])

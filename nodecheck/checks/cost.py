@@ -7,7 +7,7 @@ import math
 
 from nodecheck.checks.base import Inconclusive, Refusal, attempt, check
 from nodecheck.checks.footprints import Footprints, footprints
-from nodecheck.checks.own_forward import own_derivative_distances
+from nodecheck.checks.own_forward import own_derivative_distance
 from nodecheck.checks.passes import Pass
 from nodecheck.checks.seconds import seconds_beside_plain_backprop
 from nodecheck.growth import FASTEST_COST, LAWS, cost_exponent
@@ -17,7 +17,7 @@ from nodecheck.results import Evidence, Metric, at_most
 
 # Of the time limit, for a fact that is not judged.
 _SHARE_OF_SECONDS = 1 / 24
-_N_STEPS = 4  # as in the check of the gradient's class, whose runs are used again
+_N_STEPS = 7  # as in the check of the gradient's class, whose runs are used again
 
 
 @check(
@@ -101,10 +101,8 @@ def _is_discrete(layer: LayerUnderTest) -> bool | None:
     """
     if layer.adaptive:
         return None
-    distances = attempt(lambda: own_derivative_distances(layer, neural, _N_STEPS))
-    if isinstance(distances, Refusal):
-        return None
-    return all(d.at_rounding for d in distances.values())
+    distance = attempt(lambda: own_derivative_distance(layer, neural, _N_STEPS))
+    return None if isinstance(distance, Refusal) else distance.at_rounding
 
 
 def behaviour(prints: Footprints, *, discrete: bool | None) -> str:

@@ -19,7 +19,7 @@ from nodecheck.checks.ladders import (
     settled,
 )
 from nodecheck.checks.onset import explain_onset, explain_which, gradient_error
-from nodecheck.checks.own_forward import own_derivative_distances
+from nodecheck.checks.own_forward import own_derivative_distance
 from nodecheck.checks.portraits import backward_trajectory
 from nodecheck.diagnosis import Observation, explain_gradient
 from nodecheck.layers import Array, Gradients, LayerUnderTest
@@ -176,8 +176,7 @@ def _require_own_error(
     """Raise `Inconclusive` if the gradient is right and the forward pass is what does not converge."""
     if not forward_ladder(layer, problem).fit.slope < order - ORDER_MARGIN:
         return
-    distances = own_derivative_distances(layer, problem, _FEW_STEPS)
-    if all(distance.at_rounding for distance in distances.values()):
+    if own_derivative_distance(layer, problem, _FEW_STEPS).at_rounding:
         slowest = min(ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact)
         message = (
             f"the gradient is the derivative of the layer's own forward pass, to rounding; that derivative "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,11 +40,25 @@ class Distance:
         return self.value <= self.bound
 
 
+def own_derivative_distance(layer: LayerUnderTest, problem: Problem, n_steps: int) -> Distance:
+    """Return the distance to finite differences of the forward map, all judged groups moved at once.
+
+    One difference quotient tells whether there is anything to look for; `own_derivative_distances` takes one
+    for each group, and tells where.
+
+    Raises
+    ------
+    Inconclusive
+        If SciPy's difference quotient does not converge: the forward map is not smooth.
+    """
+    groups = _directions(layer, problem)
+    together = {g: v / math.sqrt(len(groups)) for g, v in groups.items()}  # as far as one of them moves
+    key = ("own_derivative_distance", problem, n_steps)
+    return layer.once(key, lambda: _distance(layer, problem, n_steps, together))
+
+
 def own_derivative_distances(layer: LayerUnderTest, problem: Problem, n_steps: int) -> dict[str, Distance]:
     """Return for every judged group the distance to finite differences of the forward map.
-
-    Each group is moved along one random direction; the extrapolated difference quotient of y1 serves all
-    cotangents (RMS).
 
     Raises
     ------
@@ -51,29 +66,30 @@ def own_derivative_distances(layer: LayerUnderTest, problem: Problem, n_steps: i
         If SciPy's difference quotient does not converge: the forward map is not smooth.
     """
     key = ("own_derivative_distances", problem, n_steps)
-    return layer.once(key, lambda: _distances(layer, problem, n_steps))
+    directions = _directions(layer, problem)
+    return layer.once(
+        key, lambda: {g: _distance(layer, problem, n_steps, {g: v}) for g, v in directions.items()}
+    )
 
 
-def _distances(layer: LayerUnderTest, problem: Problem, n_steps: int) -> dict[str, Distance]:
+def _directions(layer: LayerUnderTest, problem: Problem) -> dict[str, Array]:
+    return {g: random_direction(layer, problem, g, k) for k, g in enumerate(judged_groups(problem))}
+
+
+def _distance(
+    layer: LayerUnderTest, problem: Problem, n_steps: int, directions: dict[str, Array]
+) -> Distance:
+    """Return the distance along one direction: the extrapolated quotient serves all cotangents (RMS)."""
     cotangents = layer.cotangents(problem)
-    gradients = [run.gradients for run in layer.gradients(problem, n_steps)]
-    exact = exact_gradients(layer, problem)
-    distances = {}
-    for k, group in enumerate(judged_groups(problem)):
-        direction = random_direction(layer, problem, group, k)
-        slope, error = _difference_quotient(layer, problem, n_steps, {group: direction})
-        quotients = [float(np.vdot(w, slope)) for w in cotangents]
-        unknown = [float(np.vdot(np.abs(w), error)) for w in cotangents]
-        claimed = [_inner(g[group], direction) for g in gradients]
-        scale = rms(np.array([_inner(e[group], direction) for e in exact])) or 1.0
-        value = rms(np.array(claimed) - np.array(quotients)) / scale
-        evaluations = max(1, layer.solve(problem, n_steps).evaluations)
-        bound = max(
-            REPORTED_ERROR_FACTOR * rms(np.array(unknown)) / scale,
-            roundoff(evaluations * direction.size) / _INITIAL_STEP,
-        )
-        distances[group] = Distance(value, bound)
-    return distances
+    slope, error = _difference_quotient(layer, problem, n_steps, directions)
+    quotients = np.array([np.vdot(w, slope) for w in cotangents])
+    unknown = np.array([np.vdot(np.abs(w), error) for w in cotangents])
+    claimed = np.array([_along(run.gradients, directions) for run in layer.gradients(problem, n_steps)])
+    scale = rms(np.array([_along(e, directions) for e in exact_gradients(layer, problem)])) or 1.0
+    evaluations = max(1, layer.solve(problem, n_steps).evaluations)
+    size = sum(direction.size for direction in directions.values())
+    bound = max(REPORTED_ERROR_FACTOR * rms(unknown) / scale, roundoff(evaluations * size) / _INITIAL_STEP)
+    return Distance(rms(claimed - quotients) / scale, bound)
 
 
 def random_direction(layer: LayerUnderTest, problem: Problem, group: str, salt: int) -> Array:
@@ -129,10 +145,7 @@ def taylor_rate(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
     """
     cotangents = layer.cotangents(problem)
     directions = {g: random_direction(layer, problem, g, k) for k, g in enumerate(problem.groups)}
-    slopes = [
-        sum(_inner(run.gradients[g], v) for g, v in directions.items())
-        for run in layer.gradients(problem, n_steps)
-    ]
+    slopes = [_along(run.gradients, directions) for run in layer.gradients(problem, n_steps)]
     y1 = layer.solve(problem, n_steps).y1
     remainders = []
     for s in _TAYLOR_STEPS:
@@ -146,20 +159,20 @@ def taylor_rate(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
 
 
 def require_separation(
-    layer: LayerUnderTest, problem: Problem, n_steps: int, order: int, distances: dict[str, Distance]
+    layer: LayerUnderTest, problem: Problem, n_steps: int, order: int, bound: float
 ) -> None:
-    """Raise `Inconclusive` if a continuous adjoint of this order would be within reach of the bounds."""
+    """Raise `Inconclusive` if a continuous adjoint of this order would be within reach of the bound."""
     continuous, discrete = control(layer, order, "continuous"), control(layer, order, "discrete")
     if continuous is None or discrete is None:
         return
     pairs = zip(continuous.gradients(problem, n_steps), discrete.gradients(problem, n_steps), strict=True)
-    gaps = dict.fromkeys(distances, 0.0)
+    gaps = dict.fromkeys(judged_groups(problem), 0.0)
     for a, b in pairs:
         for group in gaps:
             x, y = a.gradients[group], b.gradients[group]
             if x is not None and y is not None:
                 gaps[group] = max(gaps[group], rms(x - y) / rms(y))
-    close = [group for group, gap in gaps.items() if gap < SEPARATION * distances[group].bound]
+    close = [group for group, gap in gaps.items() if gap < SEPARATION * bound]
     if close:
         message = (
             f"a continuous adjoint of order {order} is too close to the discrete one at {n_steps} steps "
@@ -168,5 +181,7 @@ def require_separation(
         raise Inconclusive(message)
 
 
-def _inner(value: Array | None, direction: Array) -> float:
-    return 0.0 if value is None else float(np.vdot(value, direction))
+def _along(gradients: Mapping[str, Array | None], directions: Mapping[str, Array]) -> float:
+    """Return the derivative along the directions; a gradient that did not arrive counts as zero."""
+    pairs = ((gradients[group], direction) for group, direction in directions.items())
+    return sum(float(np.vdot(value, direction)) for value, direction in pairs if value is not None)

@@ -14,8 +14,8 @@ from nodecheck.reference import sensitivity, trajectory
 from nodecheck.results import Series, finite_or_nan
 
 _MEMBERS = 3  # trajectories drawn: more are a tangle
-_POINTS = 16
-_FINE = 61
+_STEPS, _BACKWARD_STEPS = 16, 8  # the layer takes half as many steps squared: dear where it goes back, too
+_FINE, _BACKWARD_FINE = 61, 16
 _ARROWS = 13
 _DIGITS = 4  # finer than a pen; the page carries every number
 
@@ -24,7 +24,7 @@ def phase_portrait(layer: LayerUnderTest, problem: Problem) -> tuple[Series, ...
     """Return the field, the exact trajectories and the layer's, in the plane of a 2-D state."""
     members = range(min(_MEMBERS, len(problem.y0)))
     fine = trajectory(problem, np.linspace(problem.t0, problem.t1, _FINE))
-    coarse = _layer_trajectory(layer, problem)
+    coarse = _layer_trajectory(layer, problem, _STEPS)
 
     def curve(label: str, path: Array, style: str) -> tuple[Series, ...]:
         return tuple(
@@ -43,15 +43,15 @@ def phase_portrait(layer: LayerUnderTest, problem: Problem) -> tuple[Series, ...
     return (
         _field(problem, fine[:, list(members)]),
         *curve("exact", fine, "line"),
-        *curve(f"{layer.name}, {_POINTS} steps", coarse, "points"),
+        *curve(f"{layer.name}, {_STEPS} steps", coarse, "points"),
     )
 
 
-def _layer_trajectory(layer: LayerUnderTest, problem: Problem) -> Array:
+def _layer_trajectory(layer: LayerUnderTest, problem: Problem, n_steps: int) -> Array:
     """Return the layer's states on its own grid, by asking it for each end time in turn."""
-    h = problem.duration / _POINTS
+    h = problem.duration / n_steps
     states: list[Array] = [problem.y0]
-    for k in range(1, _POINTS + 1):
+    for k in range(1, n_steps + 1):
         part = problem.with_interval(problem.t0, problem.t0 + k * h)
         states.append(layer.fresh(part, k).y1)
     return np.stack(states)
@@ -82,9 +82,9 @@ def _field(problem: Problem, path: Array) -> Series:
 
 
 @functools.lru_cache
-def _remaining(problem: Problem) -> tuple[Problem, ...]:
+def remaining(problem: Problem) -> tuple[Problem, ...]:
     """Return the problem on [t, t1] from the exact state at t, for t back from t1; made once."""
-    times = problem.t1 - problem.duration * np.arange(1, _POINTS + 1) / _POINTS
+    times = problem.t1 - problem.duration * np.arange(1, _BACKWARD_FINE + 1) / _BACKWARD_FINE
     times[-1] = problem.t0
     states = trajectory(problem, times)
     return tuple(
@@ -99,21 +99,22 @@ def backward_trajectory(layer: LayerUnderTest, problem: Problem, cotangent: Arra
     dL/dθ is the parameter gradient accumulated on the way back from t1 to t.
     """
     name = max(problem.params, key=lambda key: problem.params[key].size)
-    rests = _remaining(problem)
+    rests = remaining(problem)
     exact = [_first_entries(sensitivity(rest).pullback(cotangent), name) for rest in rests]
+    every = _BACKWARD_FINE // _BACKWARD_STEPS
     seen = [
         _first_entries(layer.fresh(rest, k).pullback(cotangent), name)
-        for k, rest in enumerate(rests, start=1)
+        for k, rest in enumerate(rests[every - 1 :: every], start=1)
     ]
     times = tuple(rest.t0 for rest in rests)
-    forward = _layer_trajectory(layer, problem)[::-1][1:, 0, 0]
     states = [rest.y0[0, 0] for rest in rests]
+    forward = _layer_trajectory(layer, problem, _BACKWARD_STEPS)[::-1][1:, 0, 0]
 
     def pair(plot: str, symbol: str, truth: Iterable[float], layers: Iterable[float]) -> tuple[Series, ...]:
-        label = f"{layer.name}, {_POINTS} steps"
+        label = f"{layer.name}, {_BACKWARD_STEPS} steps"
         return (
             Series(plot, "exact", times, finite_or_nan(truth), "t", symbol, "line"),
-            Series(plot, label, times, finite_or_nan(layers), "t", symbol, "points"),
+            Series(plot, label, times[every - 1 :: every], finite_or_nan(layers), "t", symbol, "points"),
         )
 
     return (

@@ -18,7 +18,7 @@ from nodecheck.runner.plan import Plan
 
 # Checks that need the machine for themselves wait until as many layers are through with all others: the wait
 # for what still runs beside is paid once for all of them.  Each layer keeps a process until then.
-_MOST_WAITING = 4
+_MOST_WAITING = 8
 
 
 class Measuring(Protocol):

@@ -15,9 +15,11 @@ import torch.fx.experimental.symbolic_shapes as _first_backward  # noqa: F401
 
 from nodecheck.checks import CHECKS
 from nodecheck.checks.drawn import falsify
+from nodecheck.checks.portraits import remaining
 from nodecheck.checks.properties import constant_fields
 from nodecheck.forkserver import TARGETS_VARIABLE
 from nodecheck.layers.registry import registered_layers, registered_names
+from nodecheck.problems import spiral
 from nodecheck.profiles import CI
 from nodecheck.reference import ReferenceFailure, sensitivity
 from nodecheck.runner import child as child
@@ -43,7 +45,8 @@ def _import_registered() -> None:
 
 def _compute_what_all_need() -> None:
     """Solve the usual problems, and let Hypothesis get ready: half a second for each child otherwise."""
-    for problem in {problem for check in CHECKS for problem in problems_of(check, CI) if problem is not None}:
+    usual = {problem for check in CHECKS for problem in problems_of(check, CI) if problem is not None}
+    for problem in (*usual, *remaining(spiral)):
         with contextlib.suppress(ReferenceFailure):  # the check that needs it will say so
             sensitivity(problem)
     falsify(constant_fields(), lambda _drawn: True, examples=1, random_seed=0)
