@@ -147,9 +147,9 @@ def _explain(layer: LayerUnderTest, problem: Problem, found: str) -> str:
 def finite_differences(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Compare the gradient with finite differences of the layer's own forward map.
 
-    All groups are moved at once, and each by itself only if that does not agree.  The gradient of a layer that claims "discrete" must agree to ten times the reported error of the
-    differences, or rounding.  A continuous adjoint differs by its discretisation error: there the distance
-    must shrink as the steps do.
+    All groups are moved at once, and each by itself only if that does not agree.  The gradient of a layer
+    that claims "discrete" must agree to ten times the reported error of the differences, or rounding.  A
+    continuous adjoint differs by its discretisation error: there the distance must shrink as the steps do.
     """
     together = own_derivative_distance(layer, problem, _N_STEPS)
     if layer.claims.adjoint == "discrete" or together.at_rounding:
