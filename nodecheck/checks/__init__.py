@@ -30,6 +30,7 @@ from nodecheck.checks.forward import forward_order, solve_ivp_agreement
 from nodecheck.checks.gradient import gradient_completeness, gradient_order
 from nodecheck.checks.leaks import memory_leak
 from nodecheck.checks.memory import hidden_memory, memory_law
+from nodecheck.checks.other_modules import other_modules
 from nodecheck.checks.other_sizes import other_sizes
 from nodecheck.checks.other_units import other_units
 from nodecheck.checks.other_uses import other_uses
@@ -75,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     cotangent_linearity,
     zero_cotangent,
     other_uses,
+    other_modules,
     other_sizes,
     other_units,
     memory_law,

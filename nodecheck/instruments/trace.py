@@ -102,8 +102,7 @@ class Dynamics(nn.Module):
         self._record(t, y)
         # The dtype is named at once: a Python float would pass through the default dtype, float32.
         time = torch.as_tensor(t, dtype=y.dtype, device=y.device)
-        # Read by name: layers that work on detached copies swap the attributes, in one way or another.
-        params = {name: getattr(self, name) for name in self._names}
+        params = {name: self.parameter_at(name, time) for name in self._names}
         if time.numel() == 1:
             result = self.vector_field(time.reshape(()), y, **params)
         else:  # one time per batch member
@@ -114,6 +113,14 @@ class Dynamics(nn.Module):
                 ]
             )
         return result  # type: ignore[no-any-return]
+
+    def parameter_at(self, name: str, _time: Tensor) -> Tensor:
+        """Return the value of a parameter of the problem at a time, or at one for each member of the batch.
+
+        It is read by name: layers that work on detached copies swap the attributes, in one way or another.
+        """
+        value: Tensor = getattr(self, name)
+        return value
 
     def _record(self, t: Any, y: Tensor) -> None:
         if len(self.trace.calls) >= self.trace.limit:

@@ -1,5 +1,6 @@
 """Layers under test."""
 
+from nodecheck.layers.arrangements import ARRANGEMENTS, Arrangement
 from nodecheck.layers.base import (
     Adjoint,
     Array,
@@ -13,10 +14,12 @@ from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
 from nodecheck.layers.uses import PLAIN, USES, Answer, Use
 
 __all__ = [
+    "ARRANGEMENTS",
     "PLAIN",
     "USES",
     "Adjoint",
     "Answer",
+    "Arrangement",
     "Array",
     "ForwardRun",
     "GradientRun",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nodecheck.instruments import Dynamics, Trace
 from nodecheck.neural_ode import ButcherTableau
@@ -133,7 +133,7 @@ class TorchLayer:
         return Solution(as_numpy(pass_.y1), pass_.pullback, pass_.dynamics.trace, pass_.changed)
 
 
-def built(layer: TorchLayer, dynamics: Dynamics, problem: Problem, resolution: float) -> Any:
+def built(layer: TorchLayer, dynamics: nn.Module, problem: Problem, resolution: float) -> Any:
     """Return the layer built for a problem."""
     return layer.build(dynamics, problem.t0, problem.t1, **{layer.resolution: resolution})
 

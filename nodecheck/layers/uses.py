@@ -44,6 +44,8 @@ class Answer:
         What the layer warned of meanwhile.
     stray
         Names of tensors that require a gradient although nobody asked for one.
+    mode_changed
+        Whether the dynamics was left in another mode, of training and evaluation.
     """
 
     y1: Array
@@ -51,6 +53,7 @@ class Answer:
     evaluations: int
     warnings: frozenset[str] = frozenset()
     stray: tuple[str, ...] = ()
+    mode_changed: bool = False
 
 
 def _variable(y0: Array) -> tuple[Tensor, Tensor]:
@@ -153,6 +156,7 @@ class Use:
         solve = built(layer, dynamics, problem, resolution)
         if self.prepare is not None:
             self.prepare(dynamics, solve)
+        training = dynamics.training
         leaf, y0 = self.state(problem.y0)
         leaves = {"y0": leaf} if leaf.requires_grad else {}
         with warnings.catch_warnings(record=True) as caught:
@@ -163,7 +167,8 @@ class Use:
             leaves.update(dynamics.named_parameters())
             gradients = {} if self.backward is None else self.backward(y1, leaves, cotangent)
         said = frozenset(str(warning.message) for warning in caught)
-        return Answer(as_numpy(y1), gradients, len(dynamics.trace.calls), said, stray)
+        turned = dynamics.training != training
+        return Answer(as_numpy(y1), gradients, len(dynamics.trace.calls), said, stray, turned)
 
     def _stray(self, leaves: _Leaves, y0: Tensor, y1: Tensor) -> dict[str, bool]:
         return {

@@ -101,6 +101,21 @@ CASES = [
     ("other-uses", "no grad", SPECIMENS["no-grad-by-euler"], "under torch.no_grad."),
     ("other-uses", "a graph", SPECIMENS["no-grad-ignored"], "y1 is made to require a gradient"),
     (
+        "other-uses",
+        "train mode",
+        SPECIMENS["train-mode-in-backward"],
+        "in another mode afterwards in eval mode",
+    ),
+    (
+        "other-modules",
+        "nested",
+        SPECIMENS["nested-parameters-overlooked"],
+        "All parameter gradients are missing when parameters are two modules deep.",
+    ),
+    ("other-modules", "tied", SPECIMENS["tied-parameters-twice"], "when every parameter has two names."),
+    ("other-modules", "in turns", SPECIMENS["use-decided-at-the-end"], "used in half of the interval."),
+    ("other-modules", "none", SPECIMENS["parameters-presumed"], "∂L/∂y0 is missing when there are no"),
+    (
         "other-units",
         "clamped",
         SPECIMENS["negative-times-at-zero"],

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nodecheck.layers.mutants import MUTANTS, ORIGINALS
+from nodecheck.layers.mutants.modules import MODULES
 from nodecheck.layers.mutants.ranges import RANGES
 from nodecheck.layers.mutants.uses import USES
 from nodecheck.problems import neural, spiral
@@ -24,8 +25,8 @@ HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", 
 HIDDEN |= {"cotangent-clamped", "gradient-clipped", "small-adjoint-zeroed"}
 # These show only after many steps.
 HIDDEN |= {"gives-up-late", "backward-gives-up"}
-# These show in other uses, and in other sizes, times and magnitudes.
-HIDDEN |= {mutant.name for mutant in (*USES, *RANGES)}
+# These show in other uses and modules, and in other sizes, times and magnitudes.
+HIDDEN |= {mutant.name for mutant in (*USES, *MODULES, *RANGES)}
 
 
 def outcome(layer, problem=neural):

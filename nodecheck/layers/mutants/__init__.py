@@ -18,6 +18,7 @@ from nodecheck.layers.mutants.families import (
 from nodecheck.layers.mutants.forward import FORWARD
 from nodecheck.layers.mutants.gradient import GRADIENT
 from nodecheck.layers.mutants.memory import MEMORY
+from nodecheck.layers.mutants.modules import MODULES
 from nodecheck.layers.mutants.mutant import Mutant, as_layer
 from nodecheck.layers.mutants.ranges import RANGES
 from nodecheck.layers.mutants.uninvolved import UNINVOLVED
@@ -30,6 +31,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *CONTRACT,
     *UNINVOLVED,
     *USES,
+    *MODULES,
     *RANGES,
     *ADAPTIVE,
     *MEMORY,

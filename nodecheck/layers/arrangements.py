@@ -1,0 +1,170 @@
+"""Modules of other shapes that are the same field: nested, with tied or parametrised weights, in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from nodecheck.instruments import Dynamics, Trace
+from nodecheck.layers.base import Array, TorchLayer, as_numpy, built, checked, run_backward
+from nodecheck.layers.uses import Answer
+from nodecheck.problems import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class _Arranged:
+    """A module, where its calls are recorded, and what its parameters are to those of the problem.
+
+    The gradient of a parameter of the problem is `sign` times the sum over its `leaves`.
+    """
+
+    module: nn.Module
+    trace: Trace
+    leaves: Mapping[str, Sequence[Tensor]]
+    sign: int = 1
+
+
+class _Within(nn.Module):
+    """A module that has no parameters but those of the module in it."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, t: object, y: Tensor) -> Tensor:
+        """Return f(t, y)."""
+        value: Tensor = self.inner(t, y)
+        return value
+
+
+class _Negated(nn.Module):
+    """The weight is the negative of what is stored; no other simple map is exact and not the identity."""
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """Return the weight."""
+        return -stored
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """Return what to store."""
+        return -weight
+
+
+class _Tied(Dynamics):
+    """Every parameter has a second name, and is used under both."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        for name in problem.params:
+            self.register_parameter(f"{name}_too", getattr(self, name))
+
+    def parameter_at(self, name: str, _time: Tensor) -> Tensor:
+        """Return the mean of a parameter and itself."""
+        value: Tensor = (getattr(self, name) + getattr(self, f"{name}_too")) / 2
+        return value
+
+
+class _InTurns(Dynamics):
+    """Every parameter has a twin of the same value that is used instead of it in the second half."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.middle = (problem.t0 + problem.t1) / 2
+        for name in problem.params:
+            self.register_parameter(f"{name}_late", nn.Parameter(getattr(self, name).detach().clone()))
+
+    def parameter_at(self, name: str, time: Tensor) -> Tensor:
+        """Return the parameter or its twin, whichever it is the turn of."""
+        late = bool(time.reshape(-1)[0] >= self.middle)
+        value: Tensor = getattr(self, f"{name}_late" if late else name)
+        return value
+
+
+class _Without(Dynamics):
+    """What are parameters elsewhere are buffers: nothing of it is trained."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        for name, parameter in dict(self.named_parameters()).items():
+            delattr(self, name)
+            self.register_buffer(name, parameter.detach())
+
+
+def _without(problem: Problem) -> _Arranged:
+    dynamics = _Without(problem)
+    return _Arranged(dynamics, dynamics.trace, {})
+
+
+def _nested(problem: Problem) -> _Arranged:
+    dynamics = Dynamics(problem)
+    leaves = {name: [parameter] for name, parameter in dynamics.named_parameters()}
+    return _Arranged(_Within(_Within(dynamics)), dynamics.trace, leaves)
+
+
+def _tied(problem: Problem) -> _Arranged:
+    dynamics = _Tied(problem)
+    return _Arranged(dynamics, dynamics.trace, {name: [getattr(dynamics, name)] for name in problem.params})
+
+
+def _parametrised(problem: Problem) -> _Arranged:
+    dynamics = Dynamics(problem)
+    for name in problem.params:
+        parametrize.register_parametrization(dynamics, name, _Negated())
+    stored = dict(dynamics.named_parameters())
+    leaves = {name: [stored[f"parametrizations.{name}.original"]] for name in problem.params}
+    return _Arranged(dynamics, dynamics.trace, leaves, sign=-1)
+
+
+def _in_turns(problem: Problem) -> _Arranged:
+    dynamics = _InTurns(problem)
+    pairs = {name: [getattr(dynamics, name), getattr(dynamics, f"{name}_late")] for name in problem.params}
+    return _Arranged(dynamics, dynamics.trace, pairs)
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """A way to write the dynamics.
+
+    Attributes
+    ----------
+    words
+        When it is: "when weights are tied".
+    arrange
+        Makes the module of a problem.
+    refusable
+        Whether a layer may say that it cannot do this.
+    judged
+        Whether another answer is a failure: always.
+    """
+
+    words: str
+    arrange: Callable[[Problem], _Arranged]
+    refusable: bool = False
+    judged: bool = True
+
+    def answer(self, layer: TorchLayer, problem: Problem, resolution: float, cotangent: Array) -> Answer:
+        """Build the layer with dynamics arranged so, and use it; the gradients are those of the problem."""
+        arranged = self.arrange(problem)
+        y0 = torch.tensor(problem.y0, requires_grad=True)
+        y1 = checked(built(layer, arranged.module, problem, resolution)(y0), y0)
+        run_backward(y1, torch.tensor(cotangent))
+        gradients = {name: _sum(leaves, arranged.sign) for name, leaves in arranged.leaves.items()}
+        return Answer(as_numpy(y1), {"y0": _sum([y0]), **gradients}, len(arranged.trace.calls))
+
+
+def _sum(leaves: Sequence[Tensor], sign: int = 1) -> Array | None:
+    """Return the sum of the gradients that arrived; None if none did."""
+    arrived = [as_numpy(leaf.grad) for leaf in leaves if leaf.grad is not None]
+    return sign * sum(arrived[1:], start=arrived[0]) if arrived else None
+
+
+ARRANGEMENTS: tuple[Arrangement, ...] = (
+    Arrangement("when there are no parameters", _without),
+    Arrangement("when parameters are two modules deep", _nested),
+    Arrangement("when every parameter has two names", _tied),
+    Arrangement("when parameters are parametrised", _parametrised, refusable=True),
+    Arrangement("when half of the parameters are used in half of the interval", _in_turns, refusable=True),
+)
