@@ -448,3 +448,21 @@ def test_a_layer_of_which_everything_was_skipped_is_not_verified():
 def test_results_of_a_layer_keep_their_order():
     run = Run((result(check="b"), result(layer="theirs"), result(check="a")))
     assert [r.check for r in run.of_layer("mine")] == ["b", "a"]
+
+
+def with_profile(resolution="n_steps"):
+    checks = {"c0": "all", "of all": "all", "of fixed": "fixed-step", "of adaptive": "adaptive"}
+    return Run((result(check="c0"),), layers=(LayerCard("mine", "t", resolution),), checks=checks)
+
+
+@pytest.mark.parametrize(("resolution", "kind"), [("n_steps", "of fixed"), ("tol", "of adaptive")])
+def test_what_was_left_out_is_what_is_asked_of_such_a_layer_and_has_no_result(resolution, kind):
+    assert with_profile(resolution).left_out("mine") == ("of all", kind)
+
+
+def test_nothing_is_left_out_of_a_layer_that_was_never_loaded():
+    assert with_profile().left_out("another") == ()
+
+
+def test_what_was_left_out_survives_json():
+    assert from_json(to_json(with_profile())).left_out("mine") == ("of all", "of fixed")

@@ -12,6 +12,7 @@ from nodecheck import ODELayer, TorchLayer
 from nodecheck.checks import CHECKS
 from nodecheck.profiles import PROFILES
 from nodecheck.results import Outcome, Status
+from nodecheck.runner import assemble, complete
 from nodecheck.runner.plan import card_of, make_plan, problems_of, selected
 
 
@@ -342,3 +343,15 @@ def test_adaptive_checks_are_not_asked_of_a_fixed_step_layer():
 def test_checks_of_a_larger_profile_are_skipped_with_that_reason():
     run = nodecheck.run(right(), profile="smoke", select="taylor-remainder")
     assert run.results[-1].reason == "part of the ci profile"
+
+
+def test_a_run_of_selected_checks_names_those_of_the_profile_that_were_left_out():
+    run = nodecheck.run(right(), profile="smoke", select="forward-order")
+    left = run.left_out("right")
+    assert "constant-field" in left
+    assert not {"forward-order", "forward-tolerance", "taylor-remainder"} & set(left)
+
+
+def test_nothing_is_left_out_of_a_plan_of_all_checks():
+    plan = make_plan([card_of(right())], profile="smoke", select="*", seed=0)
+    assert assemble(plan, complete(plan, ())).left_out("right") == ()

@@ -54,6 +54,11 @@ def test_a_run_is_valid():
     jsonschema.validate(real(), published("run"))
 
 
+def test_a_run_of_an_older_version_is_valid():
+    old = {key: value for key, value in real().items() if key != "checks"}
+    jsonschema.validate(old, published("run"))
+
+
 def test_a_run_with_numbers_that_are_not_finite_is_valid():
     wild = Result(
         "l", "c", "p", Outcome.MEASURED, "t", seconds=math.inf,

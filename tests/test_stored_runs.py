@@ -9,7 +9,7 @@ import math
 import pytest
 
 from nodecheck import __version__
-from nodecheck.results import Metric, Outcome, Result, Run, at_most, from_json, to_json
+from nodecheck.results import LayerCard, Metric, Outcome, Result, Run, at_most, from_json, to_json
 
 RUN = Run(
     (Result("l", "c", "p", Outcome.MEASURED, "A statement", measurements=(at_most("e", 1.0, 2.0),)),),
@@ -42,6 +42,12 @@ def test_metrics_survive_json():
 @pytest.mark.parametrize("key", ["metrics", "facts", "series", "reproducer", "seed", "seconds", "cite"])
 def test_a_field_that_an_older_version_did_not_write_has_its_default(key):
     assert from_json(without(key)) == RUN
+
+
+def test_of_a_run_that_names_no_checks_nothing_is_known_to_be_left_out():
+    data = json.loads(to_json(dataclasses.replace(RUN, layers=(LayerCard("l", "t", "n_steps"),))))
+    del data["checks"]
+    assert from_json(json.dumps(data)).left_out("l") == ()
 
 
 @pytest.mark.parametrize("value", [1, "text", [1, 2], {"deep": [{}]}, None], ids=repr)

@@ -81,8 +81,8 @@ class Recorder:
         terminalreporter.section("nodecheck")
         verdicts = [words.verdict(run, name) for name in words.layer_names(run)]
         for verdict in verdicts[:_MOST_VERDICTS]:
-            is_ = "is" if verdict.word is not words.Word.OUTDATED else "has"
-            terminalreporter.line(f"{verdict.symbol} {shorten(verdict.layer)} {is_} {verdict.text}")
+            said = f"{shorten(verdict.layer)} {verdict.verb} {verdict.text}"
+            terminalreporter.line(f"{verdict.symbol} {said}")
         if len(verdicts) > _MOST_VERDICTS:
             terminalreporter.line(f"and {len(verdicts) - _MOST_VERDICTS} more layers")
         for sentence in (*run.warnings, *self._trouble):

@@ -57,7 +57,8 @@ def _drawn(run: Run, layers: tuple[str, ...]) -> tuple[str, ...]:
     """Return the layers whose own curves are drawn: of many, those about which there is more to say."""
     if len(layers) <= _MOST_DRAWN:
         return layers
-    return tuple(name for name in layers if words.verdict(run, name).word is not words.Word.RIGHT)
+    settled = (words.Word.RIGHT, words.Word.PARTIAL)
+    return tuple(name for name in layers if words.verdict(run, name).word not in settled)
 
 
 def _open_and_passed(run: Run, name: str) -> tuple[list[Result], list[Result]]:

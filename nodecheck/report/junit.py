@@ -28,7 +28,8 @@ def render(run: Run) -> str:
     """Return the run as an XML document; equal runs give equal documents."""
     root = ElementTree.Element("testsuites", name="nodecheck")
     for name in dict.fromkeys(r.layer for r in run.results):
-        _suite(root, name, run.started, [(_case(r), r.status) for r in run.of_layer(name)])
+        cases = [(_case(r), r.status) for r in run.of_layer(name)]
+        _suite(root, name, run.started, cases, left_out=len(run.left_out(name)))
     if run.load_errors:
         cases = [(_unloaded(target, text), Status.ERROR) for target, text in run.load_errors.items()]
         _suite(root, _LOADING, run.started, cases)
@@ -44,8 +45,10 @@ def _suite(
     name: str,
     started: str,
     cases: Sequence[tuple[ElementTree.Element, Status]],
+    *,
+    left_out: int = 0,
 ) -> None:
-    """Add a suite with its counts."""
+    """Add a suite with its counts; a property says that checks of the profile were left out."""
     statuses = [status for _, status in cases]
     attributes = {
         "name": _label(name),
@@ -57,6 +60,9 @@ def _suite(
     }
     moment = _moment(started)
     suite = ElementTree.SubElement(root, "testsuite", attributes | ({"timestamp": moment} if moment else {}))
+    if left_out:
+        properties = ElementTree.SubElement(suite, "properties")
+        ElementTree.SubElement(properties, "property", name="checks not run", value=str(left_out))
     suite.extend(case for case, _ in cases)
 
 

@@ -16,6 +16,7 @@ from nodecheck.results import Run, Status
 
 _VERDICT_STYLES = {
     words.Word.RIGHT: "bold green",
+    words.Word.PARTIAL: "green",
     words.Word.APART: "bold green",
     words.Word.OUTDATED: "bold cyan",
     words.Word.UNVERIFIED: "bold yellow",
@@ -145,14 +146,7 @@ def _verdicts(run: Run, layers: Sequence[str], console: Console) -> None:
     for name in layers:
         verdict = words.verdict(run, name)
         mark = (f"{verdict.symbol} ", _VERDICT_STYLES[verdict.word])
-        say(
-            console,
-            Text.assemble(mark, (shorten(name, 40), "bold"), " is " if _is(verdict) else ": ", verdict.text),
-            hang=2,
-        )
+        said = f" {verdict.verb} {verdict.text}"
+        say(console, Text.assemble(mark, (shorten(name, 40), "bold"), said), hang=2)
     summary = f"{words.run_verdict(run)}. {plural(len(run.results), 'result')}: {words.totals(run)}."
     say(console, Text(summary if run.results else f"{words.run_verdict(run)}."))
-
-
-def _is(verdict: words.Verdict) -> bool:
-    return verdict.word not in (words.Word.OUTDATED, words.Word.APART)

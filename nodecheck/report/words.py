@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from nodecheck.report.numbers import number, plural, sentence, shorten, span
@@ -34,6 +34,7 @@ class Word(StrEnum):
     """The verdict on a layer, in one word."""
 
     RIGHT = "right"
+    PARTIAL = "partly checked"
     APART = "known faults"
     OUTDATED = "expectations out of date"
     UNVERIFIED = "NOT VERIFIED"
@@ -43,6 +44,7 @@ class Word(StrEnum):
 
 WORD_SYMBOLS = {
     Word.RIGHT: "✓",
+    Word.PARTIAL: "✓",
     Word.APART: "~",
     Word.OUTDATED: "↑",
     Word.UNVERIFIED: "?",
@@ -65,6 +67,11 @@ class Verdict:
         """The mark that stands beside the word, so that colour never stands alone."""
         return WORD_SYMBOLS[self.word]
 
+    @property
+    def verb(self) -> str:
+        """What joins the layer and the sentence."""
+        return "has" if self.word in (Word.OUTDATED, Word.APART) else "is"
+
 
 def status_word(status: Status) -> str:
     """Return a status as a reader sees it."""
@@ -86,7 +93,16 @@ def facts_of(results: Iterable[Result]) -> dict[str, str]:
 
 
 def verdict(run: Run, name: str) -> Verdict:
-    """Return the verdict on one layer."""
+    """Return the verdict on one layer; where checks were left out, it says how many."""
+    found = _verdict(run, name)
+    if not run.left_out(name) or found.word is Word.PARTIAL:
+        return found
+    left = plural(len(run.left_out(name)), "other check")
+    return replace(found, text=f"{found.text}; {left} not run")
+
+
+def _verdict(run: Run, name: str) -> Verdict:
+    """Return the verdict that the results give."""
     results = run.of_layer(name)
     wrong = [r for r in results if r.status in WRONG]
     expected = [r for r in results if r.status is Status.XFAILED]
@@ -99,8 +115,12 @@ def verdict(run: Run, name: str) -> Verdict:
         text = f"{_checks(outdated)} passed that had been expected to fail: remove the expectation"
         return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
     if expected and _share(results) >= VERIFIED_SHARE:
-        apart = f"known faults: {_checks(expected)} failed as expected, the rest is verified"
+        rest = "passed" if run.left_out(name) else "is verified"
+        apart = f"known faults: {_checks(expected)} failed as expected, the rest {rest}"
         return Verdict(name, Word.APART, ", ".join([apart, *_properties(run, name)]))
+    if run.is_verified(name) and run.left_out(name):
+        text = f"partly checked: {_passed(results)}, {plural(len(run.left_out(name)), 'other')} not run"
+        return Verdict(name, Word.PARTIAL, ", ".join([text, *_properties(run, name)]))
     if run.is_verified(name):
         return Verdict(name, Word.RIGHT, f"right: {', '.join(['verified', *_properties(run, name)])}")
     return Verdict(name, Word.UNVERIFIED, f"NOT VERIFIED: {_undecided(results)}")
@@ -123,6 +143,14 @@ def _undecided(results: tuple[Result, ...]) -> str:
         f"{len(open_)} of {plural(len(applicable), 'result')} inconclusive; "
         f"{100 * passed / len(applicable):.0f} % passed, {100 * VERIFIED_SHARE:.0f} % needed"
     )
+
+
+def _passed(results: tuple[Result, ...]) -> str:
+    """Return how many checks passed and, of those, that some results are inconclusive."""
+    passed = [r for r in results if r.status is Status.PASSED]
+    open_ = sum(r.status is Status.INCONCLUSIVE for r in results)
+    undecided = f" ({plural(open_, 'result')} inconclusive)" if open_ else ""
+    return f"{_checks(passed)} passed{undecided}"
 
 
 def _failures(wrong: list[Result]) -> str:
@@ -172,15 +200,17 @@ def run_verdict(run: Run) -> str:
     if len(found) == 1:
         alone = {Word.OUTDATED: "An expectation is out of date", Word.APART: "The layer has known faults"}
         return alone.get(found[0], f"The layer is {found[0].value}")
-    right, total = found.count(Word.RIGHT), len(found)
+    right, partial, total = found.count(Word.RIGHT), found.count(Word.PARTIAL), len(found)
     others = (
+        (partial if right else 0, "is partly checked", "are partly checked"),
         (found.count(Word.APART), "has known faults", "have known faults"),
         (found.count(Word.WRONG), "is wrong", "are wrong"),
         (found.count(Word.OUTDATED), "has outdated expectations", "have outdated expectations"),
         (found.count(Word.UNVERIFIED), "is not verified", "are not verified"),
         (found.count(Word.UNREACHED), "is not judged", "are not judged"),
     )
-    parts = [f"{_number_of(right, total)} layers are right"]
+    best = (partial, Word.PARTIAL) if partial and not right else (right, Word.RIGHT)
+    parts = [f"{_number_of(best[0], total)} layers are {best[1].value}"]
     return ", ".join(parts + [f"{n} {one if n == 1 else many}" for n, one, many in others if n])
 
 

@@ -207,7 +207,11 @@ class LayerCard:
 
 @dataclass(frozen=True)
 class Run:
-    """All results of one run, with what is needed to repeat it."""
+    """All results of one run, with what is needed to repeat it.
+
+    `checks` are those of the profile by id, each with the layers it is asked of: "all", "fixed-step" or
+    "adaptive".  What has no result among them was left out.  Older versions did not write it.
+    """
 
     results: tuple[Result, ...]
     layers: tuple[LayerCard, ...] = ()
@@ -222,6 +226,7 @@ class Run:
     warnings: tuple[str, ...] = ()
     nodecheck_version: str = ""
     schema_version: int = SCHEMA_VERSION
+    checks: Mapping[str, str] = field(default_factory=dict)
 
     __pydantic_config__ = _NON_FINITE_AS_STRINGS
 
@@ -243,8 +248,17 @@ class Run:
         """Return the results of one layer, in the order in which they were made."""
         return tuple(r for r in self.results if r.layer == name)
 
+    def left_out(self, name: str) -> tuple[str, ...]:
+        """Return the checks of the profile that are asked of such a layer, and have no result here."""
+        card = next((card for card in self.layers if card.name == name), None)
+        if card is None:  # it was never loaded: no check could be asked
+            return ()
+        kinds = ("all", "adaptive" if card.resolution == "tol" else "fixed-step")
+        found = {r.check for r in self.of_layer(name)}
+        return tuple(check for check, kind in self.checks.items() if kind in kinds and check not in found)
+
     def is_verified(self, name: str) -> bool:
-        """Whether enough of what applies to the layer was decided, and nothing is wrong with it."""
+        """Whether enough of what was run and applies was decided, and nothing is wrong with the layer."""
         found = Counter(r.status for r in self.of_layer(name))
         applicable = found.total() - found[Status.SKIPPED] - found[Status.UNSUPPORTED]
         wrong = any(found[status] for status in _WRONG)

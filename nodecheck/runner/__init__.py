@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from nodecheck import __version__
+from nodecheck.checks import CHECKS
 from nodecheck.layers import TorchLayer
 from nodecheck.results import Outcome, Result, Run
-from nodecheck.runner.examine import Examination, Measure, complete, examine
+from nodecheck.runner.examine import Examination, Measure, complete, examine, within
 from nodecheck.runner.measure import InProcess
 from nodecheck.runner.plan import Plan, card_of, make_plan
 
@@ -80,6 +81,7 @@ def assemble(plan: Plan, results: Iterable[Result], **details: Any) -> Run:
         seconds=(datetime.now(UTC) - plan.started).total_seconds(),
         layers=plan.cards,
         profile=plan.profile.name,
+        checks={check.id: check.applies_to for check in CHECKS if within(check, plan.profile)},
         seed=plan.seed,
         started=plan.started.isoformat(timespec="seconds"),
         environment=environment(),

@@ -386,7 +386,7 @@ def test_on_a_page_of_many_layers_only_those_with_more_to_say_are_drawn_one_by_o
     curves = right_results("wrong")[1:]
     page = parsed(run_of([*many, wrong, *curves]))
     assert [h.get_text() for h in page.select("#plots .layer > h3")] == ["All layers", "wrong"]
-    assert "Of the 21 layers that are right" in page.select_one("#plots .lead").get_text()
+    assert "Of the 21 layers that pass" in page.select_one("#plots .lead").get_text()
 
 
 def test_on_a_page_of_few_layers_all_are_drawn():

@@ -6,7 +6,7 @@ import math
 from xml.etree import ElementTree
 
 import pytest
-from sample_runs import large_run, realistic_run, result, right_results, run_of
+from sample_runs import card, large_run, realistic_run, result, right_results, run_of
 
 from nodecheck.report.junit import render
 from nodecheck.results import Metric, Outcome, Result, Run, Status, at_least, at_most
@@ -21,6 +21,7 @@ WORST = run_of(
     started=HOSTILE,
 )
 RUNS = {"realistic": realistic_run(), "large": large_run(3), "hostile": WORST, "empty": run_of([])}
+RUNS["partial"] = run_of([result("m", "constant-field")], [card("m")], checks={"another": "all"})
 
 
 def parsed(run: Run) -> ElementTree.Element:
@@ -36,6 +37,20 @@ def case(*, layer="mine", **changes):
 
 def numbers(found):
     return {p.get("name"): p.get("value") for p in found.iter("property")}
+
+
+def suite_properties(**changes):
+    (suite,) = parsed(run_of([result("mine", "constant-field")], [card("mine")], **changes))
+    return [(p.get("name"), p.get("value")) for p in suite.findall("properties/property")]
+
+
+def test_a_suite_says_how_many_checks_were_left_out():
+    checks = dict.fromkeys(["constant-field", "a", "b"], "all")
+    assert suite_properties(checks=checks) == [("checks not run", "2")]
+
+
+def test_a_suite_of_which_nothing_was_left_out_says_nothing():
+    assert suite_properties(checks={"constant-field": "all"}) == []
 
 
 BAD = (at_most("error of y1", 0.0667, 5.7e-14), at_most("error of dy1", 0.0, 1.0))

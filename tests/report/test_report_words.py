@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from sample_runs import card, realistic_run, replaced, result, right_results, run_of
+from sample_runs import CHECKS, card, realistic_run, replaced, result, right_results, run_of
 
 from nodecheck.report import words
 from nodecheck.report.anchors import anchor
@@ -165,6 +165,67 @@ TOLD = (
 )
 def test_the_run_is_told_in_one_phrase(run, text):
     assert words.run_verdict(run) == text
+
+
+PROFILE = dict.fromkeys((c for c, *_ in CHECKS), "all") | {"three": "all", "tolerance": "adaptive"}
+
+
+def partial(*names, results=right_results):
+    """Return a run without the check "three" of its profile; "tolerance" is not asked of these layers."""
+    return run_of([r for n in names for r in results(n)], map(card, names), checks=PROFILE)
+
+
+def test_a_layer_of_which_checks_were_left_out_is_not_called_verified():
+    verdict = words.verdict(partial("m"), "m")
+    assert verdict.word is words.Word.PARTIAL
+    assert verdict.text.startswith("partly checked: 12 checks passed, 1 other not run, forward order 4.00")
+
+
+def test_a_layer_that_was_asked_all_that_is_asked_of_its_kind_is_verified():
+    run = run_of(right_results("m"), [card("m")], checks={k: v for k, v in PROFILE.items() if k != "three"})
+    assert words.verdict(run, "m").word is words.Word.RIGHT
+
+
+def test_a_partial_run_tells_what_is_undecided():
+    undecided = result("m", "peak-memory", outcome=Outcome.INCONCLUSIVE, measurements=())
+    run = partial("m", results=lambda name: replaced(right_results(name), undecided))
+    assert "11 checks passed (1 result inconclusive), 1 other not run" in words.verdict(run, "m").text
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"measurements": (at_most("e", 1.0, 0.0),)}, "wrong: 1 check failed"),
+        ({"measurements": (at_most("e", 1.0, 0.0),), "expected": "x"}, "known faults: 1 check failed as"),
+        ({"expected": "x"}, "expectations out of date: 1 check passed"),
+    ],
+)
+def test_no_verdict_of_a_partial_run_says_verified_or_hides_what_was_left_out(changes, text):
+    changed = result("m", "constant-field", **changes)
+    verdict = words.verdict(partial("m", results=lambda name: replaced(right_results(name), changed)), "m")
+    assert verdict.text.startswith(text)
+    assert verdict.text.endswith("; 1 other check not run")
+    assert "verified" not in verdict.text
+
+
+def test_an_undecided_layer_of_a_partial_run_says_what_was_left_out():
+    run = run_of(
+        [result("m", "peak-memory", outcome=Outcome.INCONCLUSIVE, measurements=())],
+        [card("m")],
+        checks=PROFILE,
+    )
+    assert words.verdict(run, "m").text.endswith("95 % needed; 12 other checks not run")
+
+
+def test_a_partial_run_is_told_in_one_phrase():
+    assert words.run_verdict(partial("m")) == "The layer is partly checked"
+    assert words.run_verdict(partial("a", "b")) == "Both layers are partly checked"
+
+
+def test_right_and_partly_checked_layers_are_told_apart():
+    full = [*right_results("a"), result("a", "peak-memory", problem="three")]
+    run = run_of([*full, *right_results("b")[1:]], [card("a"), card("b")], checks={"constant-field": "all"})
+    assert words.run_verdict(run) == "1 of 2 layers are right, 1 is partly checked"
 
 
 def test_totals_tell_the_worst_first():
