@@ -23,6 +23,7 @@ from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
     FLOOR_FACTOR,
     MAXIMUM_GROWTH,
+    TOLERANCE_FACTOR,
     fit_growth,
     group_errors,
     relative_error,
@@ -117,7 +118,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         for g, growth in growths.items()
     )
     wrong = any(not m.holds for m in measurements)
-    diagnosis = explain_at_tolerance(layer, problem, tolerances) if wrong else ""
+    diagnosis = _explain_gradient(layer, problem, sweep) if wrong else ""
     series = tuple(
         _curve(
             "Gradient error against tolerance",
@@ -132,6 +133,27 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         error_at_tolerance(drawn(g, layer, problem), problem, tolerances, sweep.errors[g]) for g in growths
     )
     return Evidence(measurements, diagnosis, series, facts, metrics)
+
+
+def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: _Sweep) -> str:
+    """Return the cause of a wrong gradient: the forward pass, if that does not follow the tolerance either.
+
+    The backward pass is then looked at only if the gradient is worse than the state by more than the factor
+    by which any right answer may exceed its tolerance.
+    """
+    tolerances, exact = sweep.tolerances, sensitivity(problem).y1
+    errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]
+    if not _exponent(problem, tolerances, errors) > MAXIMUM_GROWTH:
+        return explain_at_tolerance(layer, problem, tolerances)
+    text = (
+        f"The forward pass itself does not follow the tolerance: between tol = {tolerances[0]:g} and "
+        f"{tolerances[-1]:g} the error of y1 goes from {errors[0]:.2g} to {errors[-1]:.2g}, and the gradient "
+        f"can be no better."
+    )
+    largest = max(of_group[-1] for of_group in sweep.errors.values())
+    if largest <= TOLERANCE_FACTOR * errors[-1]:
+        return text
+    return f"{text} {explain_at_tolerance(layer, problem, tolerances)}"
 
 
 def _class(growth: float) -> str:
@@ -183,20 +205,34 @@ def _measured(
 
 
 def _growth(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:
-    """Return the growth exponent; 0 where every error is at the floor, which no tolerance asks for.
+    """Return the growth exponent.
+
+    Raises
+    ------
+    Inconclusive
+        If too few errors are above the floor for an exponent.
+    """
+    growth = _exponent(problem, tolerances, errors)
+    if math.isnan(growth):
+        above = f"{_floor(problem):.1g}"
+        message = f"fewer than three of {len(errors)} tolerances leave an error above {above} to judge"
+        raise Inconclusive(message)
+    return growth
+
+
+def _exponent(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:
+    """Return the growth exponent: 0 if every error is at the floor, which no tolerance asks for, NaN if most.
 
     No tolerance excuses a value that is not finite: beside one the others would seem to shrink.
     """
     if not np.isfinite(errors).all():
         return math.inf
-    floor = FLOOR_FACTOR * max(sensitivity(problem).rtol, roundoff(1))
-    if all(error <= floor for error in errors):
-        return 0.0
-    growth = fit_growth(tolerances, errors, floor)
-    if math.isnan(growth):
-        message = f"fewer than three of {len(errors)} tolerances leave an error above {floor:.1g} to judge"
-        raise Inconclusive(message)
-    return growth
+    floor = _floor(problem)
+    return 0.0 if all(error <= floor for error in errors) else fit_growth(tolerances, errors, floor)
+
+
+def _floor(problem: Problem) -> float:
+    return FLOOR_FACTOR * max(sensitivity(problem).rtol, roundoff(1))
 
 
 @functools.lru_cache

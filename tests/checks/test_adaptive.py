@@ -1,0 +1,54 @@
+"""A gradient that does not follow the tolerance is blamed on the pass that does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodecheck import TorchLayer
+from nodecheck.checks.adaptive import gradient_tolerance
+from nodecheck.layers import LayerUnderTest
+from nodecheck.layers.mutants import MUTANTS
+from nodecheck.problems import neural, spiral
+from nodecheck.profiles import SMOKE
+
+SPECIMENS = {mutant.name: mutant.layer for mutant in MUTANTS}
+FORWARD = "The forward pass itself does not follow the tolerance"
+BACKWARD = "a part of the backward pass has an error, or a tolerance, of its own"
+
+
+def at(tolerance, layer):
+    """Return the layer with a tolerance that does not go below one of its own."""
+
+    def build(dynamics, t0, t1, tol):
+        return layer.build(dynamics, t0, t1, tol=max(tol, tolerance))
+
+    return TorchLayer(f"{layer.name} at {tolerance}", build)
+
+
+def diagnosis(layer, problem=neural):
+    evidence = gradient_tolerance.measure(LayerUnderTest(layer, SMOKE), problem)
+    assert any(not m.holds for m in evidence.measurements)
+    return evidence.diagnosis
+
+
+@pytest.mark.parametrize("problem", [neural, spiral], ids=lambda problem: problem.name)
+def test_a_tolerance_that_is_ignored_throughout_is_no_mistake_of_the_backward_pass(problem):
+    text = diagnosis(SPECIMENS["tolerance-ignored"], problem)
+    assert text.startswith(FORWARD)
+    assert text.endswith("and the gradient can be no better.")
+
+
+def test_the_errors_of_the_forward_pass_are_told():
+    assert "the error of y1 goes from 0.00024 to 0.00024" in diagnosis(SPECIMENS["tolerance-ignored"])
+
+
+def test_a_backward_pass_with_a_tolerance_of_its_own_is_named_still():
+    text = diagnosis(SPECIMENS["backward-tolerance-fixed"])
+    assert BACKWARD in text
+    assert FORWARD not in text
+
+
+def test_a_mistake_beside_an_ignored_tolerance_is_named_as_well():
+    text = diagnosis(at(1e-3, SPECIMENS["adaptive-wrong-sign"]))
+    assert text.startswith(FORWARD)
+    assert "sign flipped" in text
