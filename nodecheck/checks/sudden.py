@@ -22,6 +22,8 @@ _HOW_LONG = 5e-4
 # Steps before the change do not know the tolerance; where they end is chance, so an error that does not
 # follow it jumps by a factor of ten or more.  Over four decades that is no slope.
 _TOLERANCES = (1e-4, 1e-6, 1e-8)
+# The absolute weights of published methods add up to less (Dormand and Prince's of order eight: to 13).
+_LARGEST_WEIGHTS = 20.0
 
 
 def _field(t: Array, y: Array, /, *, c: Array) -> Array:
@@ -62,7 +64,8 @@ def sudden_change(layer: LayerUnderTest, problem: Problem) -> Evidence:
     see time, leaves an error that has nothing to do with the tolerance.
 
     A method that never looks at the end of a step, as midpoint rules do not, cannot see a change behind its
-    last look, however short the step: then nothing is decided.
+    last look, however short the step: then nothing is decided.  One that looks at the end of its steps, and
+    ends before t1, is told from it on a constant field.
     """
     exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
     errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in _TOLERANCES]
@@ -83,30 +86,108 @@ def sudden_change(layer: LayerUnderTest, problem: Problem) -> Evidence:
         measurement = at_most("error of y1, in units of the tolerance", largest, TOLERANCE_FACTOR)
         return Evidence((measurement,), series=series)
     growth = growth_above(_TOLERANCES, errors, FLOOR_FACTOR * EPS)
-    measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
-    if not measurement.holds:
+    measurements = (
+        at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH),
+        at_most("distance of y1 from y0 over that of the field", _distance(layer, problem), _LARGEST_WEIGHTS),
+    )
+    diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, errors)
+    return Evidence(measurements, diagnosis, series)
+
+
+def _distance(layer: LayerUnderTest, problem: Problem) -> float:
+    """Return how far y1 is from y0, in units of how far the field can carry it from t0 to t1.
+
+    An error that shrinks from one enormous value to another has a slope like any other.
+    """
+    y1 = layer.solve(problem, _TOLERANCES[-1]).y1
+    return float(np.max(np.abs((y1 - problem.y0) / problem.params["c"]))) / abs(problem.duration)
+
+
+def _explain(layer: LayerUnderTest, problem: Problem, errors: list[float]) -> str:
+    """Return what is seen of a state that is not finite, of another time, or too far away; else of the steps.
+
+    Raises
+    ------
+    Inconclusive
+        If none of the former is seen, and the layer does not look at the end of its steps.
+    """
+    seen = _not_finite(layer, problem) or _of_another_time(layer, problem) or _too_far(layer, problem)
+    if not seen:
         _require_looks_at_ends(layer, problem)
-    diagnosis = "" if measurement.holds else _explain(layer, problem, errors)
-    return Evidence((measurement,), diagnosis, series)
+        seen = _of_steps(layer, problem)
+    return (
+        f"Between tol = {_TOLERANCES[0]:g} and {_TOLERANCES[-1]:g} the error goes from {errors[0]:.2g} to "
+        f"{errors[-1]:.2g}; {seen}."
+    )
+
+
+def _not_finite(layer: LayerUnderTest, problem: Problem) -> str:
+    lost = [f"{tol:g}" for tol in _TOLERANCES if not np.isfinite(layer.solve(problem, tol).y1).all()]
+    if not lost:
+        return ""
+    return (
+        f"y1 is not finite at tol = {', '.join(lost)}: until shortly before t = {_WHEN:g} the field is zero, "
+        f"and so are estimates of the error"
+    )
+
+
+def _of_another_time(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return which time y1 belongs to, if not to t1 and the last look at the field agrees; else "".
+
+    Behind the change y1 grows by c in a unit of time: it tells how late it is.  A layer whose last look at a
+    constant field is at t1 looks at the end of its steps.  If here its last look is before t1, and y1 is no
+    later than that, the last step is missing.
+    """
+    looks = _looks(layer, problem)
+    if not looks or not max(looks) > _WHEN:
+        return ""
+    last, t1 = looks[-1], problem.t1
+    elapsed = (layer.solve(problem, _TOLERANCES[-1]).y1 - problem.y0) / problem.params["c"]
+    time = _WHEN + float(np.max(elapsed))
+    if last > t1 + _HOW_LONG and abs(time - last) <= _HOW_LONG:
+        return f"y1 is the state at t = {last:.4g}, where the field is evaluated last, beyond t1 = {t1:g}"
+    usual = _looks(layer, constant)
+    looks_at_end = bool(usual) and abs(usual[-1] - constant.t1) <= _HOW_LONG
+    if not looks_at_end or last > t1 - _HOW_LONG or time > max(last, _WHEN) + _HOW_LONG:
+        return ""
+    return (
+        f"the field is evaluated last at t = {last:.4g} (a constant field at t1 = {constant.t1:g}), and y1 "
+        f"is no later: what is left up to t1 is not integrated, without a word"
+    )
+
+
+def _too_far(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return how far away y1 is, if the weights of no method are so large; "" if they may be."""
+    distance = _distance(layer, problem)
+    if distance <= _LARGEST_WEIGHTS:
+        return ""
+    return f"y1 is {distance:.2g} times as far from y0 as the field can carry it from t0 to t1: it diverges"
 
 
 def _require_looks_at_ends(layer: LayerUnderTest, problem: Problem) -> None:
     """Raise `Inconclusive` if the last step, and so probably no step, has a node at its end."""
-    calls = layer.solve(problem, _TOLERANCES[-1]).calls
-    latest = max((call.t for call in calls if not math.isnan(call.t)), default=problem.t1)
+    latest = max(_looks(layer, problem), default=problem.t1)
     if latest < problem.t1 - _HOW_LONG:
         message = (
-            f"the layer does not look at the end of its steps (the last time is {latest:.6g}, t1 is "
-            f"{problem.t1:g}), and cannot see what changes behind its last look"
+            f"the layer does not look at the end of its steps, or ends before t1 (the last time is "
+            f"{latest:.6g}, t1 is {problem.t1:g}): it cannot see what changes behind its last look"
         )
         raise Inconclusive(message)
 
 
-def _explain(layer: LayerUnderTest, problem: Problem, errors: list[float]) -> str:
+def _looks(layer: LayerUnderTest, problem: Problem) -> list[float]:
+    """Return the times at which the field is evaluated at the tightest tolerance, as far as they are seen."""
+    return [call.t for call in layer.solve(problem, _TOLERANCES[-1]).calls if not math.isnan(call.t)]
+
+
+def _of_steps(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return what is left if nothing else is seen: a controller that does not control."""
+    states = [layer.solve(problem, tol).y1 for tol in _TOLERANCES]
+    same = all(np.array_equal(y1, states[0]) for y1 in states)
     calls = layer.solve(problem, _TOLERANCES[-1]).calls
     near = sum(abs(call.t - _WHEN) <= 10 * _HOW_LONG for call in calls)
-    return (
-        f"Between tol = {_TOLERANCES[0]:g} and {_TOLERANCES[-1]:g} the error goes from {errors[0]:.2g} to "
-        f"{errors[-1]:.2g}; {near} of {len(calls)} evaluations at the tightest are near the change at "
-        f"t = {_WHEN:g}: steps are accepted whatever their error, or the estimate does not see time."
+    text = (
+        f"{near} of {len(calls)} evaluations at the tightest are near the change at t = {_WHEN:g}: steps are "
+        f"accepted whatever their error, or the estimate does not see time"
     )
+    return f"{text}, or the tolerance is not used: it has no effect on y1" if same else text
