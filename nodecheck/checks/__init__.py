@@ -30,6 +30,7 @@ from nodecheck.checks.forward import forward_order, solve_ivp_agreement
 from nodecheck.checks.gradient import gradient_completeness, gradient_order
 from nodecheck.checks.leaks import memory_leak
 from nodecheck.checks.memory import hidden_memory, memory_law
+from nodecheck.checks.not_a_number import not_a_number
 from nodecheck.checks.other_modules import other_modules
 from nodecheck.checks.other_sizes import other_sizes
 from nodecheck.checks.other_units import other_units
@@ -50,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
     interleaved_calls,
     repeated_use,
     float32_state,
+    not_a_number,
     constant_field,
     constant_field_property,
     time_precision,

@@ -13,6 +13,9 @@ from nodecheck.layers import Answer, Array, LayerUnderTest, TorchLayer
 from nodecheck.problems import Problem
 from nodecheck.results import Evidence, Measurement, at_most
 
+# No way of using a layer makes the equation harder: what takes so many times as long goes on for ever.
+RUNAWAY = 20
+
 
 class Way(Protocol):
     """A way to use a layer."""
@@ -29,8 +32,10 @@ class Way(Protocol):
     def judged(self) -> bool:
         """Whether another answer is a failure."""
 
-    def answer(self, layer: TorchLayer, problem: Problem, resolution: float, cotangent: Array) -> Answer:
-        """Build the layer anew and use it in this way."""
+    def answer(
+        self, layer: TorchLayer, problem: Problem, resolution: float, cotangent: Array, limit: float
+    ) -> Answer:
+        """Build the layer anew and use it in this way, with up to `limit` evaluations of the field."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ def same_answer(layer: LayerUnderTest, problem: Problem, ways: Iterable[Way], co
 
 
 def _try(layer: LayerUnderTest, problem: Problem, way: Way, cotangent: Array, plain: Answer) -> _Found:
-    answer = attempt(lambda: way.answer(layer.claims, problem, resolution_of(layer), cotangent))
+    limit = RUNAWAY * plain.evaluations
+    answer = attempt(lambda: way.answer(layer.claims, problem, resolution_of(layer), cotangent, limit))
     if isinstance(answer, Refusal):
         if way.refusable:
             return _Found()

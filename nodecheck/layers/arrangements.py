@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -145,9 +146,17 @@ class Arrangement:
     refusable: bool = False
     judged: bool = True
 
-    def answer(self, layer: TorchLayer, problem: Problem, resolution: float, cotangent: Array) -> Answer:
+    def answer(
+        self,
+        layer: TorchLayer,
+        problem: Problem,
+        resolution: float,
+        cotangent: Array,
+        limit: float = math.inf,
+    ) -> Answer:
         """Build the layer with dynamics arranged so, and use it; the gradients are those of the problem."""
         arranged = self.arrange(problem)
+        arranged.trace.limit = limit
         y0 = torch.tensor(problem.y0, requires_grad=True)
         y1 = checked(built(layer, arranged.module, problem, resolution)(y0), y0)
         run_backward(y1, torch.tensor(cotangent))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -106,6 +107,25 @@ def _by_second_backward(y1: Tensor, leaves: _Leaves, cotangent: Array) -> Gradie
     return gradients_of(y1, leaves, cotangent)
 
 
+def _by_keeping(y1: Tensor, leaves: _Leaves, cotangent: Array) -> Gradients:
+    """Return the gradients of one pass after another one, which may not write where they are."""
+    given = torch.tensor(cotangent)
+    found = torch.autograd.grad(y1, list(leaves.values()), given, retain_graph=True)
+    torch.autograd.grad(y1, list(leaves.values()), -given)
+    return {name: as_numpy(g) for name, g in zip(leaves, found, strict=True)}
+
+
+def _by_doubling_hooks(y1: Tensor, leaves: _Leaves, cotangent: Array) -> Gradients:
+    """Return half of what hooks that double every gradient of a parameter leave."""
+    found = gradients_of(y1, leaves, cotangent)
+    return {name: g if g is None or name == "y0" else g / 2 for name, g in found.items()}
+
+
+def _doubled(dynamics: nn.Module, _layer: object) -> None:
+    for parameter in dynamics.parameters():
+        parameter.register_hook(lambda gradient: 2 * gradient)  # type: ignore[no-untyped-call]
+
+
 def _evaluated(dynamics: nn.Module, layer: object) -> None:
     """Put the dynamics, and the layer where it is a module, in eval mode."""
     dynamics.eval()
@@ -139,7 +159,8 @@ class Use:
         Whether a layer may say that it cannot do this: what asks for it can be written otherwise.
     judged
         Whether another answer is a failure.  Not in inference mode: there torch records nothing, whoever asks
-        for it, so a layer that takes derivatives of the field on its way gets none.
+        for it, so a layer that takes derivatives of the field on its way gets none.  Nor with hooks, which
+        torch runs whenever it computes a gradient, so in every product of an adjoint, too.
     """
 
     words: str
@@ -150,9 +171,17 @@ class Use:
     refusable: bool = False
     judged: bool = True
 
-    def answer(self, layer: TorchLayer, problem: Problem, resolution: float, cotangent: Array) -> Answer:
-        """Build the layer anew and use it in this way."""
+    def answer(
+        self,
+        layer: TorchLayer,
+        problem: Problem,
+        resolution: float,
+        cotangent: Array,
+        limit: float = math.inf,
+    ) -> Answer:
+        """Build the layer anew and use it in this way, with up to `limit` evaluations of the field."""
         dynamics = Dynamics(problem)
+        dynamics.trace.limit = limit
         solve = built(layer, dynamics, problem, resolution)
         if self.prepare is not None:
             self.prepare(dynamics, solve)
@@ -187,6 +216,14 @@ USES: tuple[Use, ...] = (
     Use("with torch.autograd.grad", backward=_by_grad, refusable=True),
     Use("when gradients accumulate", backward=_by_adding, prepare=_with_gradients),
     Use("in a second backward pass", backward=_by_second_backward, refusable=True),
+    Use("when gradients are kept over another pass", backward=_by_keeping, refusable=True),
+    Use(
+        "when parameters have hooks",
+        backward=_by_doubling_hooks,
+        prepare=_doubled,
+        refusable=True,
+        judged=False,
+    ),
     Use("in eval mode", prepare=_evaluated),
     Use("under torch.no_grad", backward=None, mode=torch.no_grad),
     Use(

@@ -100,6 +100,9 @@ CASES = [
     ("other-uses", "eval mode", SPECIMENS["eval-mode-by-euler"], "in eval mode."),
     ("other-uses", "no grad", SPECIMENS["no-grad-by-euler"], "under torch.no_grad."),
     ("other-uses", "a graph", SPECIMENS["no-grad-ignored"], "y1 is made to require a gradient"),
+    ("other-uses", "workspace", SPECIMENS["gradient-in-workspace"], "are kept over another pass."),
+    ("not-a-number", "state", SPECIMENS["nan-replaced-in-state"], "y1 is finite although y0 is not."),
+    ("not-a-number", "gradient", SPECIMENS["nan-replaced-in-gradient"], "Finite although the cotangent is"),
     (
         "other-uses",
         "train mode",

@@ -54,9 +54,10 @@ class Once(torch.autograd.Function):
         return cotangent
 
 
+TWO_PASSES = "in a second backward pass, when gradients are kept over another pass"
 REFUSABLE = {
     "when y0 is not contiguous": refusing(lambda y0: not y0.is_contiguous()),
-    "in a second backward pass": after(lambda y0, y1: Once.apply(y1)),
+    TWO_PASSES: after(lambda y0, y1: Once.apply(y1)),
     "under torch.inference_mode": refusing(lambda y0: torch.is_inference_mode_enabled()),
 }
 

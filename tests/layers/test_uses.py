@@ -50,6 +50,7 @@ class Euler(torch.nn.Module):
             "grad mode": torch.is_grad_enabled(),
             "inference mode": torch.is_inference_mode_enabled(),
             "gradients": [p.grad is not None for p in self.dynamics.parameters()],
+            "hooks": [bool(p._backward_hooks) for p in self.dynamics.parameters()],
         }
         y = y0
         for i in range(self.n_steps):
@@ -72,6 +73,7 @@ PLAINLY = {
     "grad mode": True,
     "inference mode": False,
     "gradients": [False] * 5,
+    "hooks": [False] * 5,
     "strides": (3, 1),
     "backward passes": 1,
 }
@@ -84,6 +86,8 @@ DIFFERENT = {
     "with torch.autograd.grad": {},
     "when gradients accumulate": {"gradients": [True] * 5},
     "in a second backward pass": {"backward passes": 2},
+    "when gradients are kept over another pass": {"backward passes": 2},
+    "when parameters have hooks": {"hooks": [True] * 5},
     "in eval mode": {"training": (False, False)},
     "under torch.no_grad": {"grad mode": False},
     "under torch.inference_mode": {"grad mode": False, "inference mode": True},

@@ -98,6 +98,32 @@ class NoGradIgnored(BackpropRK4):
         return super().solve(y0)
 
 
+class NanReplacedInState(BackpropRK4):
+    """What is not a number in y1 becomes 0."""
+
+    def __call__(self, y0: Tensor) -> Tensor:
+        return self.solve(y0).nan_to_num()
+
+
+class NanReplacedInGradient(AdjointRK4):
+    """What is not a number in a gradient becomes 0."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        return tuple(None if g is None else g.nan_to_num() for g in super().pullback(y1, cotangent))
+
+
+class GradientInWorkspace(AdjointRK4):
+    """The gradient of y0 is returned in a buffer that the next backward pass writes to."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        first, *others = super().pullback(y1, cotangent)
+        if first is None:
+            return (first, *others)
+        if not hasattr(self, "workspace"):
+            self.workspace = torch.empty_like(first)
+        return (self.workspace.copy_(first), *others)
+
+
 USES: tuple[Mutant, ...] = (
     mutant(DataWithoutGradient, "encoder_gradient_missing", "other-uses"),
     mutant(ComputedStateDetached, "encoder_gradient_missing", "other-uses"),
@@ -108,4 +134,7 @@ USES: tuple[Mutant, ...] = (
     mutant(EvalModeByEuler, "mode_name_misleading", "other-uses"),
     mutant(NoGradByEuler, "inference_mode", "other-uses"),
     mutant(NoGradIgnored, "inference_mode", "other-uses"),
+    mutant(NanReplacedInState, "nan_input_masked", "not-a-number"),
+    mutant(NanReplacedInGradient, "nan_input_masked", "not-a-number"),
+    mutant(GradientInWorkspace, "interleaved_calls_corrupt", "other-uses"),
 )
