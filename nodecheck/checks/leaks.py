@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from nodecheck.checks.base import Inconclusive, check
+from nodecheck.checks.base import Inconclusive, Refusal, attempt, check
 from nodecheck.checks.budget import budget, timed, unless_out_of_memory
+from nodecheck.checks.kept_graphs import of_kept_graph
 from nodecheck.checks.levels import few_steps
 from nodecheck.checks.passes import garbage_kept
 from nodecheck.growth import FLOOR_IN_STATES
@@ -65,16 +66,20 @@ def memory_leak(layer: LayerUnderTest) -> Evidence:
     collector off, and after it has run, which tells a reference cycle (an output kept as an attribute of ctx)
     from memory that is kept for good (a list that remembers outputs).  Only the latter is a leak.  A cycle is
     freed, if late, since the collector knows nothing of the megabytes behind it: it is named on the identity
-    card.  A slope may be one state in ten uses; the same loop around the bare field must have none.
+    card.  A slope may be one state in ten uses; the same loop around the bare field must have none.  Where
+    what is kept is used again with its graph, the second backward pass raises, and that is the failure.
     """
     bound = FLOOR_IN_STATES / _ITERATIONS
     noise = max(max(growth.uncollected, growth.kept) for growth in _growths(_CONTROL))
     if not noise <= bound:
         message = f"the control without the layer already gains {noise:.3g} states a pass"
         raise Inconclusive(message)
-    growths, arrays = unless_out_of_memory(
-        lambda: _all_growths(layer.claims, budget(layer.profile)), WIDTHS[-1]
+    outcome = attempt(
+        lambda: unless_out_of_memory(lambda: _all_growths(layer.claims, budget(layer.profile)), WIDTHS[-1])
     )
+    if isinstance(outcome, Refusal):
+        return of_kept_graph(outcome)
+    growths, arrays = outcome
     measurements = (
         *(at_most(f"states kept per pass: {g.name}", g.kept, bound, "states") for g in growths),
         *(

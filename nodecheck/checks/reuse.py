@@ -6,6 +6,7 @@ import numpy as np
 
 from nodecheck.checks.base import Refusal, attempt, check
 from nodecheck.checks.contract import difference, largest_entry, resolution_of
+from nodecheck.checks.kept_graphs import explain_kept_graph, of_kept_graph
 from nodecheck.layers import LayerUnderTest, overlap, use_again
 from nodecheck.numerics import roundoff
 from nodecheck.problems import Problem, neural
@@ -59,7 +60,8 @@ def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 def _explain_overlap(way: str, change: float | Refusal) -> str:
     if isinstance(change, Refusal):
-        return f"Overlapping passes of {way} raise {str(change).rstrip('.')}.  Each alone does not."
+        raised = f"Overlapping passes of {way} raise {str(change).rstrip('.')}.  Each alone does not."
+        return explain_kept_graph(change) or raised
     return f"The gradient of the first or second call changes when calls of {way} overlap."
 
 
@@ -83,7 +85,10 @@ def repeated_use(layer: LayerUnderTest, problem: Problem) -> Evidence:
     trained = problem.replace(
         y0=0.75 * problem.y0, params={name: 0.875 * value for name, value in problem.params.items()}
     )
-    _, (y1, gradients) = use_again(layer.claims, (problem, trained), resolution, cotangent)
+    outcome = attempt(lambda: use_again(layer.claims, (problem, trained), resolution, cotangent))
+    if isinstance(outcome, Refusal):
+        return of_kept_graph(outcome)
+    y1, gradients = outcome[1]
     anew = layer.fresh(trained, resolution)
     forward = float(np.max(np.abs(y1 - anew.y1)))
     expected = anew.pullback(cotangent)

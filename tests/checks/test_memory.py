@@ -186,6 +186,26 @@ def test_arrays_that_pile_up_are_a_leak():
     assert [m.name for m in evidence.measurements if not m.holds] == ["states kept per pass in NumPy arrays"]
 
 
+class WarmStart:
+    """Adds nothing, but does it with the final state of the pass before, which brings its graph along."""
+
+    def __init__(self, dynamics, t0, t1, n_steps):
+        self.solve, self.last = euler(dynamics, t0, t1, n_steps), None
+
+    def __call__(self, y0):
+        y1 = self.solve(y0 if self.last is None else y0 + 0 * self.last.mean())
+        self.last = y1
+        return y1
+
+
+def test_a_graph_that_is_kept_from_pass_to_pass_is_told_in_our_words():
+    evidence = memory_leak.measure(LayerUnderTest(TorchLayer("warm-start", WarmStart), CI), None)
+    assert [m.name for m in evidence.measurements if not m.holds] == [
+        "passes that raise after an earlier one"
+    ]
+    assert evidence.diagnosis.startswith("Something that is kept from an earlier pass is used in a later one")
+
+
 @pytest.mark.parametrize("layer", [adjoint, backprop])
 def test_right_layers_return_what_they_take(layer):
     assert holds(memory_leak.measure(layer(), None))
