@@ -216,8 +216,11 @@ def table(ladder: MemoryLadder) -> Table:
     """Return the memory of all layers as a table: the law, and the states held at the end of the ladder."""
     titles = ("law", "at the peak", "saved", "forward", "backward")
     caption = (
-        "In states, each as large as y. Saved, forward peak and backward peak: at the end of the ladder."
+        "In states, each as large as y, when most of them are alive. Saved, forward and backward: at the end "
+        "of the ladder."
     )
+    if "cuda" in ladder.devices:
+        caption += " On cuda: when most bytes are, so a time grid that outweighs the states hides some."
     result = Table("layer", *titles, caption=caption, caption_justify="left")
     result.columns[0].overflow = "fold"
     for (name, device), prints in ladder.footprints.items():

@@ -6,13 +6,13 @@ import functools
 import math
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nodecheck.checks.base import Inconclusive, Refusal, attempt
 from nodecheck.checks.budget import budget, seconds_ahead, timed, unless_out_of_memory
 from nodecheck.checks.foreseen import with_foreseen
 from nodecheck.checks.levels import LADDER, SHORT_LADDER, abscissa, at_level, cost_of_an_evaluation, work
-from nodecheck.checks.passes import Pass, measure
+from nodecheck.checks.passes import Pass, at_most_states, measure
 from nodecheck.growth import FEWEST_LEVELS, FLOOR_IN_STATES, GrowthFit, fit_law, states_held
 from nodecheck.instruments import numpy_bytes
 from nodecheck.layers import LayerUnderTest, TorchLayer
@@ -116,7 +116,8 @@ def _footprints(layer: TorchLayer, profile: Profile, live: bool, device: str) ->
         fit = prints.fit(prints.states)
         if fit.decided and not (layer.memory and fit.may_exceed(layer.memory)):
             return prints
-        return summarise(layer, [(level, (narrow(level), found)) for level, found in wide.items()])
+        pairs = [(level, at_most_states(narrow(level), found)) for level, found in wide.items()]
+        return summarise(layer, pairs)
 
     return unless_out_of_memory(measured, WIDTHS[-1])
 
@@ -165,7 +166,7 @@ def summarise(
 ) -> Footprints:
     """Return the footprints that measured levels amount to."""
     ladder = [level for level, _ in levels]
-    wider = tuple(passes[-1] for _, passes in levels)
+    wider = tuple(replace(passes[-1], courses=((), ())) for _, passes in levels)
     n, unit = abscissa(layer, ladder, [p.evaluations[0] for p in wider], [p.forward_times for p in wider])
 
     def states(pick: Callable[[Pass], float | None]) -> tuple[float, ...] | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from nodecheck.checks.passes import Pass
+from nodecheck.checks.passes import Pass, at_most_states
 from nodecheck.growth import FLOOR_IN_STATES
 
 # Two levels make a line, a third shows whether it is one, and the first three cost the least.
 _MEASURED = 3
+_NUMBER = 8  # bytes in double precision
+# So many numbers for each evaluation are few: time grids, differences of them, and what they are made of.
+_FEW = 64
 _COUNTS = ("saved", "held", "forward", "backward")
 
 
@@ -21,7 +24,8 @@ def with_foreseen(
     Bytes are those of states, which grow with the state, and others, as of a time grid.  Passes at two state
     sizes tell one from the other.  Where the others follow a straight line in the number of evaluations, so
     closely that no more than one state is at stake at the last level, it says what a narrower pass would
-    have held; else all levels are measured.
+    have held; else all levels are measured.  So are those of many steps where states rise so slowly that it
+    may be numbers kept for each evaluation, which outweigh the states only there.
 
     Parameters
     ----------
@@ -31,12 +35,34 @@ def with_foreseen(
         Runs a pass with the narrower state at a level.
     """
     levels = list(wide)
-    found = {level: narrow(level) for level in levels[:_MEASURED]}
-    lines = {count: _line(count, found, wide) for count in _COUNTS}
-    if not all(line.straight for line in lines.values()):
-        return [(level, (found.get(level) or narrow(level), one)) for level, one in wide.items()]
-    size = next(iter(found.values())).state_bytes
-    return [(level, (found.get(level) or _foreseen(lines, one, size), one)) for level, one in wide.items()]
+
+    def measured(level: int) -> tuple[Pass, Pass]:
+        return at_most_states(narrow(level), wide[level])
+
+    found = {level: measured(level) for level in levels[:_MEASURED]}
+    last = wide[levels[-1]]
+    lines = {count: _line(count, list(found.values()), last) for count in _COUNTS}
+    straight = all(line.straight for line in lines.values())
+    size = found[levels[0]][0].state_bytes
+    for level, one in list(wide.items())[_MEASURED:]:
+        pair = (_foreseen(lines, one, size), one)
+        doubtful = not straight or _may_be_numbers(found[levels[_MEASURED - 1]], pair)
+        found[level] = measured(level) if doubtful else pair
+    return list(found.items())
+
+
+def _may_be_numbers(before: tuple[Pass, Pass], after: tuple[Pass, Pass]) -> bool:
+    """Whether states rise by a few numbers for each evaluation, where one such number weighs a state."""
+    wide = after[1]
+    rise = max(_states(count, after) - _states(count, before) for count in ("forward", "backward"))
+    heavy = wide.evaluations[0] * _NUMBER >= wide.state_bytes
+    return heavy and FLOOR_IN_STATES < rise < _FEW * wide.evaluations[0] * _NUMBER / wide.state_bytes
+
+
+def _states(count: str, pair: tuple[Pass, Pass]) -> float:
+    """Return the part of a count that grows with the state, in states; 0 where nothing was counted."""
+    small, large = (getattr(one, count) or 0.0 for one in pair)
+    return float(large - small) / (pair[1].state_bytes - pair[0].state_bytes)
 
 
 @dataclass(frozen=True)
@@ -52,9 +78,8 @@ class _Line:
         return (self.base or 0.0) + self.slope * evaluations
 
 
-def _line(count: str, narrow: Mapping[int, Pass], wide: Mapping[int, Pass]) -> _Line:
+def _line(count: str, pairs: Sequence[tuple[Pass, Pass]], last: Pass) -> _Line:
     """Return the line through the first and the last level, and whether the one between lies on it."""
-    pairs = [(one, wide[level]) for level, one in narrow.items()]
     if any(getattr(one, count) is None for pair in pairs for one in pair):
         return _Line(None)
     x = [after.evaluations[0] for _, after in pairs]
@@ -63,7 +88,6 @@ def _line(count: str, narrow: Mapping[int, Pass], wide: Mapping[int, Pass]) -> _
         return _Line(besides[0], straight=len(set(besides)) == 1)
     slope = (besides[2] - besides[0]) / (x[2] - x[0])
     bend = abs(besides[1] - besides[0] - slope * (x[1] - x[0]))
-    *_, last = wide.values()
     # A parabola through the three points leaves the line by so much more at the last level.
     reach = (last.evaluations[0] - x[0]) * (last.evaluations[0] - x[2]) / ((x[1] - x[0]) * (x[2] - x[1]))
     straight = max(1.0, reach) * bend <= FLOOR_IN_STATES * last.state_bytes

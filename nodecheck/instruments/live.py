@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import weakref
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -25,8 +26,12 @@ class LiveBytes(Protocol):
     def peak(self) -> int:
         """Most bytes alive at once since the last `restart`."""
 
+    @property
+    def course(self) -> Sequence[int]:
+        """Bytes alive at each tensor that an operator returned since the last `restart`; () where unknown."""
+
     def restart(self) -> None:
-        """Let the peak start from what is alive now."""
+        """Let peak and course start from what is alive now."""
 
     def __enter__(self) -> Self: ...
 
@@ -49,11 +54,13 @@ class _DispatchedBytes(contextlib.AbstractContextManager["_DispatchedBytes"]):
 
     def __init__(self) -> None:
         self.live = self.peak = 0
+        self.course = array("q", [0])
         self._known: dict[int, tuple[weakref.ref[Any], int]] = {}
         self._mode = _observer()(self._note)
 
     def restart(self) -> None:
         self.peak = self.live
+        self.course = array("q", [self.live])
 
     def _note(self, tensor: Tensor) -> None:
         if tensor.layout is not torch.strided:
@@ -66,6 +73,7 @@ class _DispatchedBytes(contextlib.AbstractContextManager["_DispatchedBytes"]):
         self._known[key] = (known[0], size)
         self.live += size - known[1]  # a storage may be resized in place
         self.peak = max(self.peak, self.live)
+        self.course.append(self.live)
 
     def _gone(self, key: int) -> None:
         self.live -= self._known.pop(key)[1]
@@ -125,6 +133,8 @@ class _CudaBytes(contextlib.AbstractContextManager["_CudaBytes"]):
     Allocated bytes, not reserved ones: what the allocator keeps for later is nobody's.  Workspaces of
     libraries are there before the first measurement only after a warm-up.
     """
+
+    course: Sequence[int] = ()  # the allocator keeps its peak, not when that was
 
     def __init__(self, device: torch.device) -> None:
         self._device, self._before = device, 0

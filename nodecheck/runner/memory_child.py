@@ -15,7 +15,7 @@ from nodecheck.checks import Inconclusive
 from nodecheck.checks.footprints import Footprints, summarise
 from nodecheck.checks.levels import at_level
 from nodecheck.checks.memory import judge_law, memory_law
-from nodecheck.checks.passes import Pass
+from nodecheck.checks.passes import Pass, at_most_states
 from nodecheck.checks.passes import measure as measure_pass
 from nodecheck.checks.resident import process_curve, use_once
 from nodecheck.checks.witness import hear_witness
@@ -35,14 +35,14 @@ PLOTS = {"cpu": "Memory", "cuda": "Memory on CUDA"}
 
 
 def passes(
-    target: str, name: str, level: int, device: str, widths: Sequence[int], warm_up: bool, seconds: float
+    target: str, name: str, level: int, device: str, widths: tuple[int, int], warm_up: bool, seconds: float
 ) -> tuple[bytes, tuple[Pass, ...] | None]:
     """Measure one pass for each width at a level; `warm_up`: once more before, and not counted."""
 
-    def measured(layer: TorchLayer) -> tuple[Pass, ...]:
+    def measured(layer: TorchLayer) -> tuple[Pass, Pass]:
         asked = (*widths[: int(warm_up)], *widths)
         found = [measure_pass(layer, *at_level(layer, level, w), live=True, device=device) for w in asked]
-        return tuple(found[-len(widths) :])
+        return at_most_states(*found[-2:])
 
     return _answer(target, name, seconds, measured)
 

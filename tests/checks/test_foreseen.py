@@ -56,6 +56,34 @@ def test_a_bend_that_cannot_reach_one_state_is_none():
     assert run == [4, 9, 16]
 
 
+MANY = (4, 9, 16, 511, 512, 4000)
+
+
+def run_of(besides, states=lambda n: 3):
+    """Return the levels that were run where the wide passes hold so much more than the line says."""
+    run = []
+
+    def narrow(level):
+        run.append(level)
+        return made(level, NARROW, states, lambda n: 8 * n)
+
+    wide = {n: made(n, WIDE, states, lambda n: 8 * n + besides(n)) for n in MANY}
+    with_foreseen(wide, narrow)
+    return run
+
+
+def test_slow_growth_that_begins_where_numbers_outweigh_states_is_measured():
+    assert run_of(lambda n: 24 * n * (n > 16)) == [4, 9, 16, 512, 4000]
+
+
+def test_many_steps_without_growth_are_foreseen():
+    assert run_of(lambda n: 0) == [4, 9, 16]
+
+
+def test_many_steps_with_states_for_each_are_foreseen():
+    assert run_of(lambda n: 0, states=lambda n: 7 * n) == [4, 9, 16]
+
+
 def test_a_verdict_against_a_layer_rests_on_measured_passes_alone(monkeypatch):
     """Bytes besides states that only begin behind the measured levels look like states from there."""
     (layer,) = (one for one in LAYERS if one.name == "odelayer-rk4-continuous")

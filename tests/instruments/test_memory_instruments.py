@@ -75,6 +75,21 @@ def test_a_restarted_peak_starts_from_what_is_alive():
         assert alive.peak == 0
 
 
+def test_the_course_tells_what_was_alive_at_each_tensor():
+    with live_bytes(CPU) as alive:
+        kept = torch.ones(4, dtype=torch.float64)
+        torch.ones(2, dtype=torch.float64)
+        kept = torch.ones(1, dtype=torch.float64), kept
+    assert list(alive.course) == [0, 32, 48, 40]
+
+
+def test_a_restarted_course_starts_from_what_is_alive():
+    with live_bytes(CPU) as alive:
+        kept = torch.ones(4, dtype=torch.float64)
+        alive.restart()
+    assert list(alive.course) == [kept.nbytes]
+
+
 def test_what_the_backward_pass_makes_is_seen(x):
     with live_bytes(CPU) as alive:
         x.exp().backward(torch.ones(N, dtype=torch.float64))
