@@ -220,8 +220,12 @@ def _repeats(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool:
 
 
 def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
-    """Return the cause of a wrong gradient of an adaptive layer, from its tightest tolerance."""
-    found = explain_gradient(observe(layer, problem, tolerances[-1], None))
+    """Return the cause of a wrong gradient of an adaptive layer, from its tightest tolerance and a loose one.
+
+    What a mistake leaves besides is a discretisation error if it shrinks from the one to the other.
+    """
+    loose = tolerances[len(tolerances) // 4]  # the loosest of all may have too few steps to show anything
+    found = explain_gradient(*(observe(layer, problem, tol, None) for tol in (tolerances[-1], loose)))
     return found or (
         f"At tol = {tolerances[-1]:g} the gradient is near the exact one, but it does not approach it as "
         f"the tolerance shrinks: a part of the backward pass has an error, or a tolerance, of its own."
@@ -236,7 +240,8 @@ def observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps:
         return layer.fresh(problem, resolution).pullback(cotangent)
 
     gradients, evaluates = tuple(run.gradients for run in runs), bool(runs[0].calls)
-    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again, evaluates)
+    tolerance = resolution if n_steps is None else None
+    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again, evaluates, tolerance)
 
 
 def consistency(ladders: dict[str, Ladder]) -> str:

@@ -79,6 +79,12 @@ def with_scaled_jacobian(world: World, factor: float) -> Jacobians:
     return gradient(world, world.mesh, world.tables, factor * np.swapaxes(world.tables.state, -1, -2))
 
 
+def with_scaled_field(world: World, factor: float) -> Jacobians:
+    """Return the gradients of an adjoint for which both Jacobians of the field are multiplied."""
+    found = with_scaled_jacobian(world, factor)
+    return {name: table if name == "y0" else factor * table for name, table in found.items()}
+
+
 def _wrong_state(world: World) -> dict[str, Jacobians]:
     """Return the gradients if the Jacobian is evaluated at wrong states."""
     problem, mesh = world.problem, world.mesh

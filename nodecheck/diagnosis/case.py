@@ -11,7 +11,7 @@ import numpy as np
 from nodecheck.diagnosis.comparison import INSEPARABLE, Comparison, compare
 from nodecheck.diagnosis.hypotheses import Levels
 from nodecheck.diagnosis.observation import Observation, pull_back
-from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN
+from nodecheck.numerics import INCONSISTENT_BELOW, MAXIMUM_GROWTH, ORDER_MARGIN
 from nodecheck.reference import sensitivity
 
 # Differences this small are rounding of a thousand steps (1e3 eps = 2e-13) with a margin of 50: no step size
@@ -133,7 +133,7 @@ class Case:
         if self.ratio > 1.0 and null.coarse is not None:
             least = max(INCONSISTENT_BELOW, (self.order or 0) - ORDER_MARGIN)
             return null.size <= LARGEST and null.order >= least
-        return null.size <= self._level or (self.fine.n_steps is None and self._halves(null))
+        return null.size <= self._level or (self.fine.n_steps is None and self._follows(null))
 
     @property
     def _level(self) -> float:
@@ -142,8 +142,12 @@ class Case:
             return self.exact_to
         return _ADAPTIVE_LEVEL if self.fine.n_steps is None else 1.0 / self.fine.n_steps
 
-    def _halves(self, null: Comparison) -> bool:
-        return null.coarse is not None and 2.0 * null.size <= float(np.linalg.norm(null.coarse))
+    def _follows(self, null: Comparison) -> bool:
+        """Whether an error shrinks with the tolerance as it must, or, where that is not known, at all."""
+        if self.coarse is None or self.coarse.tolerance is None or self.fine.tolerance is None:
+            return null.halves
+        least = (self.coarse.tolerance / self.fine.tolerance) ** (1.0 - MAXIMUM_GROWTH)
+        return null.coarse is not None and least * null.size <= float(np.linalg.norm(null.coarse))
 
     def select(
         self, candidates: Sequence[Candidate], groups: tuple[str, ...], own_error: float

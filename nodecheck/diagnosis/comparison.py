@@ -47,6 +47,11 @@ class Comparison:
         return float(np.linalg.norm(self.fine))
 
     @property
+    def halves(self) -> bool:
+        """Whether the fine level has half the difference of the coarse one, or less."""
+        return self.coarse is not None and 2.0 * self.size <= float(np.linalg.norm(self.coarse))
+
+    @property
     def limit(self) -> float:
         """The relative difference that remains after extrapolation; the plain one if there is one level."""
         if self.coarse is None or self.ratio == 1.0:
@@ -69,13 +74,15 @@ class Comparison:
         """Tell whether this prediction is right, as far as the measurement separates.
 
         What it leaves must be a discretisation error: shrink with h, or, where there is one resolution only,
-        be at most ``level``.  And it must be `BETTER` times nearer than the exact gradient, either as it
-        stands or in the limit.  The limit counts only if the layer does not converge to the exact gradient;
-        else any mistake of O(h) would be extrapolated away like a discretisation error.
+        be at most ``level``; of an adaptive layer, whose h is not known, either will do.  And it must be
+        `BETTER` times nearer than the exact gradient, either as it stands or in the limit.  The limit counts
+        only if the layer does not converge to the exact gradient; else any mistake of O(h) would be
+        extrapolated away like a discretisation error.
         """
         size = max(self.size, own_error)
         shrinks = size == own_error or self.order >= INCONSISTENT_BELOW
-        is_discretisation = shrinks if self.coarse is not None and self.ratio > 1.0 else size <= level
+        known = self.coarse is not None and self.ratio > 1.0
+        is_discretisation = shrinks if known else size <= level or self.halves
         if not (np.isfinite(self.size) and is_discretisation and self._is_nearer_at_the_coarse_level(null)):
             return False
         if size * BETTER <= null.size:

@@ -30,6 +30,8 @@ class Observation:
         One mapping per cotangent, group -> gradient; None where no gradient arrived.
     n_steps
         Number of steps; None for an adaptive layer, whose step is not known.
+    tolerance
+        What an adaptive layer was given, if known.
     again
         The pullback of the layer itself, for experiments with other cotangents; None if there is none.
     evaluates
@@ -42,6 +44,7 @@ class Observation:
     n_steps: int | None
     again: Callable[[Array], Mapping[str, Array | None]] | None = None
     evaluates: bool = True
+    tolerance: float | None = None
 
     def __post_init__(self) -> None:
         if not self.cotangents or len(self.cotangents) != len(self.gradients):

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nodecheck.diagnosis.adjoints import with_scaled_jacobian
+from nodecheck.diagnosis.adjoints import with_scaled_field, with_scaled_jacobian
 from nodecheck.diagnosis.case import Candidate, Case
 from nodecheck.diagnosis.observation import Gradients, Jacobians, Observation, pull_back
-from nodecheck.diagnosis.world import make_world
+from nodecheck.diagnosis.world import World, make_world
 from nodecheck.problems import Float64
 from nodecheck.reference import sensitivity
 
@@ -65,16 +65,29 @@ def _clipping_limit(case: Case) -> float | None:
 
 
 def of_jacobian(case: Case) -> list[Candidate]:
-    """Return the candidate that the adjoint is driven by a multiple of Jᵀ, fitted by Newton's method.
+    """Return the candidates that the adjoint is driven by a multiple of Jᵀ, or of Jᵀ and ∂f/∂θ.
 
-    A stage that is detached takes its share of J out of the adjoint; a scheme of weights that do not add up
-    to one does so too.
+    A state that is detached in part takes its share of J out of the adjoint; weights that do not add up to
+    one do so too.  A stage that is detached takes its weight out of both, as far as the step is small.
     """
+    world = make_world(case.fine.problem)
+    found = _multiple(case, with_scaled_jacobian, "match an adjoint driven by {:.4g} times Jᵀ")
+    if case.fine.problem.params and world.tables.state.any():  # else it is the former, or a mere factor
+        # Two digits: the factor is off by as much as the step is large.
+        words = (
+            "match an adjoint that sees {:.2f} times the field, as if stages of weight {:.2f} were detached"
+        )
+        found += _multiple(case, with_scaled_field, words)
+    return found
+
+
+def _multiple(case: Case, solve: Callable[[World, float], Jacobians], phrase: str) -> list[Candidate]:
+    """Return the candidate of the factor that fits best, by Newton's method; none if the factor runs away."""
     world, rows, factor = make_world(case.fine.problem), case.fine.rows(), 1.0
     observed = _flat(case, case.observed[0])
 
     def predicted(factor: float) -> Float64:
-        return _flat(case, pull_back(with_scaled_jacobian(world, factor), rows))
+        return _flat(case, pull_back(solve(world, factor), rows))
 
     for _ in range(_NEWTON_STEPS):
         here = predicted(factor)
@@ -82,10 +95,9 @@ def of_jacobian(case: Case) -> list[Candidate]:
         factor += float(slope @ (observed - here)) / (float(slope @ slope) or 1.0)
         if not abs(factor) < _LARGEST_FACTOR:  # beyond, exponentials of J: no layer would be that wrong
             return []
-    table = with_scaled_jacobian(world, factor)
+    table = solve(world, factor)
     coarse = None if case.coarse is None else pull_back(table, case.coarse.rows())
-    phrase = f"match an adjoint driven by {factor:.4g} times Jᵀ"
-    return [Candidate(phrase, (pull_back(table, rows), coarse), 1)]
+    return [Candidate(phrase.format(factor, 1.0 - factor), (pull_back(table, rows), coarse), 1)]
 
 
 def _jacobians(case: Case) -> Jacobians:

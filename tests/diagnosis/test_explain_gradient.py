@@ -275,6 +275,14 @@ def test_a_right_adaptive_layer_needs_no_explanation():
     assert explain_gradient(*pair) == ""
 
 
+def test_an_adaptive_layer_that_shrinks_less_than_its_tolerance_asks_is_not_right():
+    """A quarter of the error: enough for a hundredth of the tolerance, and too little for 1e-4 of it."""
+    pair = [dataclasses.replace(observe(NEURAL, n, method="euler"), n_steps=None) for n in (128, 32)]
+    fine, coarse = (dataclasses.replace(o, tolerance=t) for o, t in zip(pair, (1e-8, 1e-4), strict=True))
+    assert "are off by" in explain_gradient(fine, coarse)
+    assert explain_gradient(fine, dataclasses.replace(coarse, tolerance=1e-6)) == ""
+
+
 def test_a_backward_time_interval_is_explained_too():
     assert "driven by J instead of Jᵀ (" in explain(Bug(product="plain"), problem=NEURAL.reversed())
 

@@ -10,9 +10,10 @@ import torch
 
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
+from nodecheck.layers.mutants.adaptive_families import AdaptiveBackprop
 from nodecheck.layers.mutants.families import AdjointEuler, AdjointRK4, BackpropRK4
 from nodecheck.layers.mutants.mutant import as_layer
-from nodecheck.problems import constant, lotka_volterra, neural
+from nodecheck.problems import constant, lotka_volterra, neural, spiral
 from nodecheck.profiles import CI
 
 MISLEADING = ("float32", "mixed up", "mixes", "weights")
@@ -169,6 +170,24 @@ class DetachedStage(BackpropRK4):
         return [k1, k2, k3, field(t + h, (y + h * k3[0],))]
 
 
+class WholeStageDetached(BackpropRK4):
+    """The third stage, whose weight is a third, is detached wherever it is used."""
+
+    def stages(self, field, t, h, state):
+        k1, k2, k3, _ = super().stages(field, t, h, state)
+        k3 = tuple(k.detach() for k in k3)
+        return [k1, k2, k3, field(t + h, (state[0] + h * k3[0],))]
+
+
+class AdaptiveStageDetached(AdaptiveBackprop):
+    """The third stage, whose weight is 500/1113, is detached where it adds to the solution."""
+
+    def stages(self, field, t, h, state):
+        stages = super().stages(field, t, h, state)
+        stages[2] = tuple(k.detach() for k in stages[2])
+        return stages
+
+
 class ByEuler(AdjointRK4):
     """The backward pass takes Euler steps."""
 
@@ -206,6 +225,7 @@ NAMED = [
     (named(Scaled), "0.02188 times the exact gradient (h = 0.0219, it shrinks like h)"),
     (named(Detached), "They match an adjoint driven by 0.75"),
     (named(DetachedStage), "look like this if a part of each is detached."),
+    (named(WholeStageDetached), "They match an adjoint that sees 0.6"),
     (named(ByEuler), "a backward scheme of order 1 would look like this"),
 ]
 
@@ -215,6 +235,19 @@ def test_the_cause_is_named_and_no_other(wrong, cause):
     text = diagnosis(wrong)
     assert cause in text
     assert not any(other in text for other in MISLEADING)
+
+
+@pytest.mark.parametrize("problem", [neural, spiral], ids=lambda problem: problem.name)
+def test_a_detached_stage_is_named_in_an_adaptive_layer_by_its_weight(problem):
+    text = diagnosis(named(AdaptiveStageDetached), "gradient-tolerance", problem)
+    assert "They match an adjoint that sees 0.55" in text
+    assert "as if stages of weight 0.45 were detached" in text
+
+
+def test_a_detached_stage_does_not_show_where_the_field_does_not_depend_on_the_state():
+    text = diagnosis(named(WholeStageDetached), "constant-field-gradient", constant)
+    assert "∂L/∂c is off by 0.33" in text
+    assert "0.6667 times the exact gradient" in text
 
 
 def test_members_that_are_mixed_are_found_by_experiment():
