@@ -159,3 +159,14 @@ def test_a_state_that_no_step_can_reach_is_called_divergent():
 
 def test_a_state_that_is_the_same_at_every_tolerance_may_mean_that_none_is_used():
     assert "or the tolerance is not used" in evidence(SPECIMENS["tolerance-ignored"]).diagnosis
+
+
+def test_a_change_that_is_seen_is_not_said_to_be_stepped_over():
+    right = doubling()
+
+    def never_tighter(dynamics, t0, t1, tol):
+        return right.build(dynamics, t0, t1, tol=max(tol, 1e-4))
+
+    text = evidence(TorchLayer("never tighter", never_tighter)).diagnosis
+    assert "it is seen, so the tolerance is not the one given, or the error is made elsewhere" in text
+    assert "accepted" not in text
