@@ -102,7 +102,7 @@ def slope_text(series: Series) -> str:
     Bytes are a constant beside what grows: no slope on logarithmic axes is their law, which the checks fit.
     """
     slope = fitted_slope(series) if series.log and series.y_label != "bytes" else math.nan
-    return "" if math.isnan(slope) else f"slope {slope:.2f}"
+    return "" if math.isnan(slope) else f"slope {slope:z.2f}".replace("-", "−")
 
 
 def figures(results: Iterable[Result]) -> list[Figure]:

@@ -115,3 +115,10 @@ def test_the_page_shows_picture_and_table(text):
 
 def test_the_table_is_open():
     assert '<details class="numbers" open>' in render(TWO)
+
+
+@pytest.mark.parametrize(("slope", "text"), [(-1e-4, "slope 0.00"), (-1.0, "slope −1.00")])
+def test_a_slope_that_rounds_to_zero_has_no_sign_and_another_has_a_minus(slope, text):
+    h = (0.125, 0.25, 0.5, 1.0)
+    falling = Series("Gradient error", "y0", h, tuple(x**slope for x in h), "h", "relative error", log=True)
+    assert slope_text(falling) == text
