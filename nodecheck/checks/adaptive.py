@@ -18,7 +18,7 @@ from nodecheck.checks.ladders import (
     exact_gradients,
     judged_groups,
 )
-from nodecheck.checks.tolerance import affordable, one_more, order_against_claim
+from nodecheck.checks.tolerance import CLEAR_RISE, affordable, one_more, order_against_claim
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
     FLOOR_FACTOR,
@@ -34,6 +34,8 @@ from nodecheck.reference import Feature, sensitivity, solve_adaptive
 from nodecheck.results import Evidence, Series, at_most
 
 _MOST_EXTRA_TOLERANCES = 2
+# A state that is more exact may take a step or two more; the tolerance itself asks for several times as many.
+_HARDLY_MORE = 1.25
 # Two members at rest beside two of which one component moves, as mirror images: an error norm that looks at
 # the first member or component, at the smallest error, or at a signed mean sees nothing of what happens.
 _UNEVEN = cubic(5.0).replace(name="uneven", y0=np.array([[0.0, 0.0], [0.0, -1.0], [0.0, 1.0], [0.0, 0.0]]))
@@ -136,24 +138,44 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 
 def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: _Sweep) -> str:
-    """Return the cause of a wrong gradient: the forward pass, if that does not follow the tolerance either.
+    """Return the cause of a wrong gradient: a pass that does not follow the tolerance, if one does not.
 
-    The backward pass is then looked at only if the gradient is worse than the state by more than the factor
-    by which any right answer may exceed its tolerance.
+    Other causes are looked for only if that explains no error so large.  The gradient may be worse than the
+    state, or than the loosest tolerance, by the factor by which any right answer may exceed its tolerance.
     """
     tolerances, exact = sweep.tolerances, sensitivity(problem).y1
     errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]
-    if not _exponent(problem, tolerances, errors) > MAXIMUM_GROWTH:
-        return explain_at_tolerance(layer, problem, tolerances)
-    text = (
-        f"The forward pass itself does not follow the tolerance: between tol = {tolerances[0]:g} and "
-        f"{tolerances[-1]:g} the error of y1 goes from {errors[0]:.2g} to {errors[-1]:.2g}, and the gradient "
-        f"can be no better."
-    )
+    if _exponent(problem, tolerances, errors) > MAXIMUM_GROWTH:
+        explained = errors[-1]
+        text = (
+            f"The forward pass itself does not follow the tolerance: between tol = {tolerances[0]:g} and "
+            f"{tolerances[-1]:g} the error of y1 goes from {errors[0]:.2g} to {errors[-1]:.2g}, and the "
+            f"gradient can be no better."
+        )
+    else:
+        explained = tolerances[0]
+        text = _own_tolerance(layer, problem, tolerances)
     largest = max(of_group[-1] for of_group in sweep.errors.values())
-    if largest <= TOLERANCE_FACTOR * errors[-1]:
+    if text and largest <= TOLERANCE_FACTOR * explained:
         return text
-    return f"{text} {explain_at_tolerance(layer, problem, tolerances)}"
+    return f"{text} {explain_at_tolerance(layer, problem, tolerances)}".strip()
+
+
+def _own_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
+    """Return that the backward pass costs the same at every tolerance, where the forward pass costs more.
+
+    Nothing is known of a backward pass that does not evaluate the field.
+    """
+    ends = tolerances[0], tolerances[-1]
+    forward = [layer.solve(problem, tol).evaluations for tol in ends]
+    backward = [len(layer.gradients(problem, tol, 1)[0].calls) for tol in ends]
+    if not backward[0] or forward[1] < CLEAR_RISE * forward[0] or backward[1] > _HARDLY_MORE * backward[0]:
+        return ""
+    return (
+        f"Between tol = {ends[0]:g} and {ends[1]:g} the evaluations of the field go from {forward[0]} to "
+        f"{forward[1]} in the forward pass, and from {backward[0]} to {backward[1]} in the backward pass: it "
+        f"has a tolerance, or steps, of its own."
+    )
 
 
 def _class(growth: float) -> str:

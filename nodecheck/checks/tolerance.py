@@ -29,7 +29,7 @@ _ENOUGH, _ENOUGH_IF_SMOOTH = 4, 3
 # higher order become dear only later.
 _MANY_EVALUATIONS = 20
 # Steps are whole: an order is read off evaluations only where these become two or three times as many.
-_CLEAR_RISE = 2.5
+CLEAR_RISE = 2.5
 _ORDER_LOST = 1  # without local extrapolation, or by an interpolation of one degree less
 
 
@@ -102,7 +102,7 @@ def order_against_claim(
         return ()
     evaluations = [layer.solve(problem, tol).evaluations for tol in tolerances]
     tight_end = max(0, len(evaluations) - MINIMUM_LEVELS - 1)
-    if not evaluations[-1] >= _CLEAR_RISE * max(1, evaluations[tight_end]):
+    if not evaluations[-1] >= CLEAR_RISE * max(1, evaluations[tight_end]):
         return ()
     log_n, log_e = np.log(np.maximum(evaluations, 1)), np.log(np.maximum(errors, roundoff(evaluations[-1])))
     observed = max(-float(np.polyfit(log_n[s:], log_e[s:], 1)[0]) for s in (0, tight_end))

@@ -8,12 +8,15 @@ from nodecheck import TorchLayer
 from nodecheck.checks.adaptive import gradient_tolerance
 from nodecheck.layers import LayerUnderTest
 from nodecheck.layers.mutants import MUTANTS
+from nodecheck.layers.mutants.adaptive import BackwardToleranceFixed
+from nodecheck.layers.mutants.adaptive_families import AdaptiveAdjoint
+from nodecheck.layers.mutants.mutant import as_layer
 from nodecheck.problems import neural, spiral
 from nodecheck.profiles import SMOKE
 
 SPECIMENS = {mutant.name: mutant.layer for mutant in MUTANTS}
 FORWARD = "The forward pass itself does not follow the tolerance"
-BACKWARD = "a part of the backward pass has an error, or a tolerance, of its own"
+BACKWARD = "in the backward pass: it has a tolerance, or steps, of its own."
 
 
 def at(tolerance, layer):
@@ -42,10 +45,37 @@ def test_the_errors_of_the_forward_pass_are_told():
     assert "the error of y1 goes from 0.00024 to 0.00024" in diagnosis(SPECIMENS["tolerance-ignored"])
 
 
-def test_a_backward_pass_with_a_tolerance_of_its_own_is_named_still():
-    text = diagnosis(SPECIMENS["backward-tolerance-fixed"])
-    assert BACKWARD in text
+@pytest.mark.parametrize("problem", [neural, spiral], ids=lambda problem: problem.name)
+def test_a_backward_pass_with_a_tolerance_of_its_own_is_named_by_what_it_costs(problem):
+    text = diagnosis(SPECIMENS["backward-tolerance-fixed"], problem)
+    assert text.endswith(BACKWARD)
     assert FORWARD not in text
+
+
+def test_a_part_of_the_backward_pass_that_does_not_follow_is_named_still():
+    text = diagnosis(SPECIMENS["parameters-not-converged"])
+    assert "a part of the backward pass has an error, or a tolerance, of its own" in text
+
+
+@pytest.mark.parametrize("name", ["adaptive-time-reversed", "adaptive-wrong-sign"])
+def test_a_backward_pass_that_follows_the_tolerance_is_not_said_not_to(name):
+    text = diagnosis(SPECIMENS[name])
+    assert BACKWARD not in text
+    assert FORWARD not in text
+
+
+class SignAndTolerance(BackwardToleranceFixed):
+    """The backward pass has a tolerance of its own, and the gradients of the parameters the wrong sign."""
+
+    def backward(self, state):
+        y, a, *pulled = super().backward(state)
+        return (y, a, *(-g for g in pulled))
+
+
+def test_a_mistake_beside_a_tolerance_of_the_backward_pass_is_named_as_well():
+    text = diagnosis(as_layer(SignAndTolerance, claims=AdaptiveAdjoint))
+    assert BACKWARD in text
+    assert "sign flipped" in text
 
 
 def test_a_mistake_beside_an_ignored_tolerance_is_named_as_well():
