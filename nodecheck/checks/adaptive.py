@@ -83,7 +83,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         _curve("Error against tolerance", f"y1, {problem.name}", tolerances, errors),
         _curve("Error against tolerance", f"SciPy RK45, {problem.name}", tolerances, own),
     )
-    facts = {"growth of error/tol": f"{growth:.2f}"} if problem is neural else {}
+    facts = {"growth of error/tol": f"{growth:z.2f}"} if problem is neural else {}
     measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
     metrics = (error_at_tolerance("y1", problem, tolerances, errors),)
     return Evidence((measurement, *claimed), diagnosis, series, facts, metrics)

@@ -91,7 +91,7 @@ def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> t
     """
     clear = tuple(name for name, ladder in ladders.items() if shows(ladder, order))
     if not clear:
-        slopes = ", ".join(f"{ladder.fit.slope:.2f} for {name}" for name, ladder in ladders.items())
+        slopes = ", ".join(f"{ladder.fit.slope:z.2f} for {name}" for name, ladder in ladders.items())
         message = (
             f"{problem.name} decides nothing on this ladder: our own solver of order {order} shows {slopes}"
         )

@@ -162,8 +162,8 @@ def _outside(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
 
 def explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, claimed: int | None) -> str:
     """Return why the forward pass does not show its order."""
-    successive = ", ".join(f"{s:.2f}" for s in fitted.pairwise)
-    seen = f"Order {fitted.slope:.2f} is observed (successive: {successive})"
+    successive = ", ".join(f"{s:z.2f}" for s in fitted.pairwise)
+    seen = f"Order {fitted.slope:z.2f} is observed (successive: {successive})"
     seen += f", order {claimed} claimed." if claimed is not None else "."
     levels = forward_ladder(layer, problem).n_steps
     onset = explain_onset(functools.partial(forward_error, layer, problem), levels)
@@ -176,7 +176,7 @@ def explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, cla
     autonomous = forward_ladder(layer, lotka_volterra).fit.slope
     if problem is neural and autonomous >= (claimed or autonomous) - ORDER_MARGIN:
         return (
-            f"{seen} Without time in the field the order is {autonomous:.2f}: the stage times are wrong, "
+            f"{seen} Without time in the field the order is {autonomous:z.2f}: the stage times are wrong, "
             f"or a term with ∂f/∂t is missing."
         )
     return f"{seen} {_explain_stages(layer, claimed)}".strip()

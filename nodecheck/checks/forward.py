@@ -79,7 +79,7 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         finest = ladder.at_floor("error of y1 on the finest grid")
         return Evidence((finest,), series=series, metrics=metrics)
     fitted = ladder.fit
-    facts = {"order": f"{fitted.slope:.2f}"} if problem is neural else {}
+    facts = {"order": f"{fitted.slope:z.2f}"} if problem is neural else {}
     measurements = _order_measurements(fitted, claimed, problem)
     if claimed is None and problem is neural and fitted.asymptotic:
         measurements += _order_lost_to_time(layer, fitted)
@@ -97,7 +97,7 @@ def _order_measurements(fitted: OrderFit, claimed: int | None, problem: Problem)
     if claimed is None:
         return (at_least("observed order", fitted.slope, INCONSISTENT_BELOW),)
     if fitted.rises_towards(claimed):
-        successive = ", ".join(f"{s:.2f}" for s in fitted.pairwise)
+        successive = ", ".join(f"{s:z.2f}" for s in fitted.pairwise)
         message = f"not asymptotic: successive orders {successive}, {claimed} claimed"
         raise Inconclusive(message)
     lower = at_least("observed order", fitted.slope, claimed - ORDER_MARGIN)

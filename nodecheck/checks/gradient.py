@@ -180,7 +180,7 @@ def _require_own_error(
         slowest = min(ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact)
         message = (
             f"the gradient is the derivative of the layer's own forward pass, to rounding; that derivative "
-            f"converges at order {slowest:.2f}, not {order}: the forward pass decides, not the gradient"
+            f"converges at order {slowest:z.2f}, not {order}: the forward pass decides, not the gradient"
         )
         raise Inconclusive(message)
 
@@ -190,7 +190,7 @@ def _range(ladders: dict[str, Ladder]) -> str:
     if not slopes:
         return "exact"
     low, high = min(slopes), max(slopes)
-    return f"{low:.2f}" if high - low < 0.005 else f"{low:.2f} to {high:.2f}"
+    return f"{low:z.2f}" if high - low < 0.005 else f"{low:z.2f} to {high:z.2f}"
 
 
 def explain(layer: LayerUnderTest, problem: Problem) -> str:

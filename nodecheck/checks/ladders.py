@@ -169,7 +169,7 @@ def order_of(layer: LayerUnderTest) -> int:
     if fitted.exact:
         fitted = _forward_ladder(layer, neural, _COARSE_LADDER).fit
     if len(fitted.pairwise) < 2 or not min(fitted.pairwise[-2:]) >= INCONSISTENT_BELOW:
-        orders = ", ".join(f"{s:.2f}" for s in fitted.pairwise) or "none"
+        orders = ", ".join(f"{s:z.2f}" for s in fitted.pairwise) or "none"
         message = f"no order is claimed and none can be measured: successive orders {orders}"
         raise Inconclusive(message)
     return max(1, round(fitted.slope) if fitted.asymptotic else math.floor(min(fitted.pairwise[-2:])))

@@ -50,7 +50,7 @@ def reverse_time(layer: LayerUnderTest, problem: Problem) -> Evidence:
     diagnosis = agreed.diagnosis
     if not diagnosis and not all(m.holds for m in measurements):
         slope, forwards = (forward_ladder(layer, p).fit.slope for p in (problem, neural))
-        diagnosis = f"Order {slope:.2f} where time runs backwards, {forwards:.2f} where it runs forwards."
+        diagnosis = f"Order {slope:z.2f} where time runs backwards, {forwards:z.2f} where it runs forwards."
     return Evidence(measurements, diagnosis)
 
 
