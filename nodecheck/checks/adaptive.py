@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from nodecheck.checks.base import Inconclusive, check
+from nodecheck.checks.base import check
 from nodecheck.checks.gradient import explain_at_tolerance
 from nodecheck.checks.ladders import (
     drawn,
@@ -18,22 +16,19 @@ from nodecheck.checks.ladders import (
     exact_gradients,
     judged_groups,
 )
-from nodecheck.checks.tolerance import CLEAR_RISE, affordable, one_more, order_against_claim
+from nodecheck.checks.sweeps import Sweep, exponent, sweep_tolerances
+from nodecheck.checks.tolerance import CLEAR_RISE, order_against_claim
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import (
-    FLOOR_FACTOR,
     MAXIMUM_GROWTH,
     TOLERANCE_FACTOR,
-    fit_growth,
     group_errors,
     relative_error,
-    roundoff,
 )
 from nodecheck.problems import Problem, cubic, linear, lotka_volterra, neural, spiral, time_linear
 from nodecheck.reference import Feature, sensitivity, solve_adaptive
 from nodecheck.results import Evidence, Series, at_most
 
-_MOST_EXTRA_TOLERANCES = 2
 # A state that is more exact may take a step or two more; the tolerance itself asks for several times as many.
 _HARDLY_MORE = 1.25
 # Two members at rest beside two of which one component moves, as mirror images: an error norm that looks at
@@ -63,7 +58,9 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     a coefficient, a stage time, the interpolation to t1.
     """
     exact = sensitivity(problem).y1
-    sweep = _sweep(layer, problem, lambda tol: {"y1": relative_error(layer.solve(problem, tol).y1, exact)})
+    sweep = sweep_tolerances(
+        layer, problem, lambda tol: {"y1": relative_error(layer.solve(problem, tol).y1, exact)}
+    )
     tolerances, errors, growth = sweep.tolerances, sweep.errors["y1"], sweep.growths["y1"]
     own = _scipy_errors(problem, tolerances)
     claimed = order_against_claim(layer, problem, tolerances, errors)
@@ -113,7 +110,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         errors = group_errors([run.gradients for run in layer.gradients(problem, tol, count)], exact)
         return {group: errors[group] for group in judged_groups(problem)}
 
-    sweep = _sweep(layer, problem, errors_at, with_gradient=True)
+    sweep = sweep_tolerances(layer, problem, errors_at, with_gradient=True)
     tolerances, growths = sweep.tolerances, sweep.growths
     measurements = tuple(
         at_most(f"growth exponent of error/tol of ∂L/∂{g}", growth, MAXIMUM_GROWTH)
@@ -137,7 +134,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
 
-def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: _Sweep) -> str:
+def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: Sweep) -> str:
     """Return the cause of a wrong gradient: a pass that does not follow the tolerance, if one does not.
 
     Other causes are looked for only if that explains no error so large.  The gradient may be worse than the
@@ -145,7 +142,7 @@ def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: _Sweep) ->
     """
     tolerances, exact = sweep.tolerances, sensitivity(problem).y1
     errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]
-    if _exponent(problem, tolerances, errors) > MAXIMUM_GROWTH:
+    if exponent(problem, tolerances, errors) > MAXIMUM_GROWTH:
         explained = errors[-1]
         text = (
             f"The forward pass itself does not follow the tolerance: between tol = {tolerances[0]:g} and "
@@ -182,79 +179,6 @@ def _class(growth: float) -> str:
     if not growth <= MAXIMUM_GROWTH:
         return "inconsistent"
     return f"continuously consistent, error ~ tol^{1 - max(growth, 0.0):.2f}"
-
-
-@dataclass(frozen=True)
-class _Sweep:
-    """Errors over a tolerance sweep, by group, and the growth exponents of error/tol."""
-
-    tolerances: tuple[float, ...]
-    errors: dict[str, list[float]]
-    growths: dict[str, float]
-
-
-def _sweep(
-    layer: LayerUnderTest,
-    problem: Problem,
-    errors_at: Callable[[float], dict[str, float]],
-    *,
-    with_gradient: bool = False,
-) -> _Sweep:
-    """Return the sweep, with up to two tolerances more where an exponent is beyond its bound.
-
-    Steps are whole: where there are four, the error jumps by a factor of six from one tolerance to the next
-    (order eight), which may look like a plateau over three decades, and no longer over five.
-    """
-    tolerances = affordable(layer, problem, with_gradient=with_gradient)
-    sweep = _measured(problem, tolerances, errors_at)
-    for _ in range(_MOST_EXTRA_TOLERANCES):
-        if all(growth <= MAXIMUM_GROWTH for growth in sweep.growths.values()):
-            break
-        tolerances = one_more(layer, problem, sweep.tolerances, with_gradient=with_gradient)
-        if tolerances == sweep.tolerances:
-            break
-        sweep = _measured(problem, tolerances, errors_at)
-    return sweep
-
-
-def _measured(
-    problem: Problem, tolerances: tuple[float, ...], errors_at: Callable[[float], dict[str, float]]
-) -> _Sweep:
-    by_level = [errors_at(tol) for tol in tolerances]
-    errors = {group: [level[group] for level in by_level] for group in by_level[0]}
-    growths = {group: _growth(problem, tolerances, found) for group, found in errors.items()}
-    return _Sweep(tolerances, errors, growths)
-
-
-def _growth(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:
-    """Return the growth exponent.
-
-    Raises
-    ------
-    Inconclusive
-        If too few errors are above the floor for an exponent.
-    """
-    growth = _exponent(problem, tolerances, errors)
-    if math.isnan(growth):
-        above = f"{_floor(problem):.1g}"
-        message = f"fewer than three of {len(errors)} tolerances leave an error above {above} to judge"
-        raise Inconclusive(message)
-    return growth
-
-
-def _exponent(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:
-    """Return the growth exponent: 0 if every error is at the floor, which no tolerance asks for, NaN if most.
-
-    No tolerance excuses a value that is not finite: beside one the others would seem to shrink.
-    """
-    if not np.isfinite(errors).all():
-        return math.inf
-    floor = _floor(problem)
-    return 0.0 if all(error <= floor for error in errors) else fit_growth(tolerances, errors, floor)
-
-
-def _floor(problem: Problem) -> float:
-    return FLOOR_FACTOR * max(sensitivity(problem).rtol, roundoff(1))
 
 
 @functools.lru_cache
