@@ -129,6 +129,10 @@ class Dynamics(nn.Module):
         dtype = t.dtype if isinstance(t, Tensor) else None
         self.trace.calls.append(Call(_number(t), dtype, y.dtype, tuple(y.shape), self.trace.phase))
 
+    # As `torch.compiler.disable` has it, which half a second of imports comes with: a layer that is compiled
+    # would be compiled anew for each number of calls so far.
+    _record._torchdynamo_disable = True  # type: ignore[attr-defined]
+
 
 def _require_time_and_state(t: Any, y: Any) -> None:
     """Raise `CallError` unless t can be a time and y a state; the commonest mistake is f(y, t)."""

@@ -231,3 +231,26 @@ def test_the_gradient_with_respect_to_time_passes_through():
     ).sum()
     # Central differences err by the square of the step, and by rounding over the step.
     assert float(slope) == pytest.approx(difference / (2 * step), abs=100 * (step**2 + EPS / step))
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a .functools.lru_cache.")
+def test_a_compiled_loop_is_compiled_once_whatever_has_been_recorded():
+    graphs = []
+
+    def backend(graph, _inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    @torch.compile(backend=backend)
+    def euler(dynamics, y):
+        for t in (0.0, 0.5):
+            y = y + 0.5 * dynamics(t, y)
+        return y
+
+    dynamics, y = Dynamics(neural), torch.tensor(neural.y0)
+    euler(dynamics, y)
+    once = len(graphs)
+    for _ in range(3):
+        euler(dynamics, y)
+    assert len(graphs) == once
+    assert len(dynamics.trace.calls) == 8
