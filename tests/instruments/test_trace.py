@@ -233,7 +233,7 @@ def test_the_gradient_with_respect_to_time_passes_through():
     assert float(slope) == pytest.approx(difference / (2 * step), abs=100 * (step**2 + EPS / step))
 
 
-@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a .functools.lru_cache.")
+@pytest.mark.filterwarnings("ignore")  # the compiler warns of itself, and of what it looks at on its way
 def test_a_compiled_loop_is_compiled_once_whatever_has_been_recorded():
     graphs = []
 
