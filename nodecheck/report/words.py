@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from nodecheck.report.numbers import number, plural, sentence, shorten, span
-from nodecheck.results import VERIFIED_SHARE, Result, Run, Status
+from nodecheck.results import NOT_REACHED, VERIFIED_SHARE, Result, Run, Status
 
 __all__ = ["Verdict", "Word", "layer_names", "number", "run_verdict", "sentence", "totals", "verdict"]
 
@@ -110,14 +110,15 @@ def _verdict(run: Run, name: str) -> Verdict:
     if any(r.check == _ADAPTER and r.status is Status.FAILED for r in wrong):
         return Verdict(name, Word.UNREACHED, "not judged: its adapter has to be mended first")
     if wrong:
-        return Verdict(name, Word.WRONG, f"wrong: {_failures(wrong)}, first cause: {_cause(wrong[0])}")
+        return Verdict(name, Word.WRONG, f"wrong: {_failures(wrong)}, first: {_first(wrong[0])}")
     if outdated:
         text = f"{_checks(outdated)} passed that had been expected to fail: remove the expectation"
         return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
-    if expected and _share(results) >= VERIFIED_SHARE:
-        rest = "passed" if run.left_out(name) else "is verified"
-        apart = f"known faults: {_checks(expected)} failed as expected, the rest {rest}"
-        return Verdict(name, Word.APART, ", ".join([apart, *_properties(run, name)]))
+    if expected and _rest(results) >= VERIFIED_SHARE:
+        apart = f"known faults: {_checks(expected)} failed as expected"
+        rest = "the rest passed" if run.left_out(name) else "the rest is verified"
+        told = [rest] if any(r.status is Status.PASSED for r in results) else []
+        return Verdict(name, Word.APART, ", ".join([apart, *told, *_properties(run, name)]))
     if run.is_verified(name) and run.left_out(name):
         text = f"partly checked: {_passed(results)}, {plural(len(run.left_out(name)), 'other')} not run"
         return Verdict(name, Word.PARTIAL, ", ".join([text, *_properties(run, name)]))
@@ -126,10 +127,10 @@ def _verdict(run: Run, name: str) -> Verdict:
     return Verdict(name, Word.UNVERIFIED, f"NOT VERIFIED: {_undecided(results)}")
 
 
-def _share(results: Iterable[Result]) -> float:
-    """Return the passed share of what applies and was not expected to fail."""
+def _rest(results: Iterable[Result]) -> float:
+    """Return the passed share of what applies and was not expected to fail; 1 where there is no such rest."""
     judged = [r for r in results if r.status not in (*NOT_APPLICABLE, Status.XFAILED)]
-    return sum(r.status is Status.PASSED for r in judged) / len(judged) if judged else 0.0
+    return sum(r.status is Status.PASSED for r in judged) / len(judged) if judged else 1.0
 
 
 def _undecided(results: tuple[Result, ...]) -> str:
@@ -137,10 +138,16 @@ def _undecided(results: tuple[Result, ...]) -> str:
     if not applicable:
         reason = next((r.reason for r in results if r.reason), "")
         return "nothing was decided" + (f" ({shorten(reason, 120)})" if reason else "")
-    open_ = [r for r in applicable if r.status is Status.INCONCLUSIVE]
+    total, unreached = plural(len(applicable), "result"), sum(r.reason == NOT_REACHED for r in applicable)
+    if unreached == len(applicable):
+        return "not run, because the run was interrupted before it"
+    open_ = sum(r.status is Status.INCONCLUSIVE for r in applicable) - unreached
     passed = sum(r.status is Status.PASSED for r in applicable)
+    if unreached:
+        undecided = f", {open_} inconclusive" if open_ else ""
+        return f"the run was interrupted before {unreached} of {total}; {passed} passed{undecided}"
     return (
-        f"{len(open_)} of {plural(len(applicable), 'result')} inconclusive; "
+        f"{open_} of {total} inconclusive; "
         f"{100 * passed / len(applicable):.0f} % passed, {100 * VERIFIED_SHARE:.0f} % needed"
     )
 
@@ -164,7 +171,7 @@ def _checks(results: list[Result]) -> str:
     return plural(len({r.check for r in results}), "check")
 
 
-def _cause(result: Result) -> str:
+def _first(result: Result) -> str:
     """Return what went wrong first: what was refuted, or what was raised and where."""
     raised = (result.reason or result.diagnosis).strip().split("\n")[-1]
     if result.status is Status.ERROR and raised:
@@ -210,7 +217,8 @@ def run_verdict(run: Run) -> str:
         (found.count(Word.UNREACHED), "is not judged", "are not judged"),
     )
     best = (partial, Word.PARTIAL) if partial and not right else (right, Word.RIGHT)
-    parts = [f"{_number_of(best[0], total)} layers are {best[1].value}"]
+    verb = "is" if best[0] < 2 else "are"
+    parts = [f"{_number_of(best[0], total)} layers {verb} {best[1].value}"]
     return ", ".join(parts + [f"{n} {one if n == 1 else many}" for n, one, many in others if n])
 
 

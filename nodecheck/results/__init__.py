@@ -1,6 +1,7 @@
 """Records of a run: plain frozen data whose statuses are computed, to and from JSON."""
 
 from nodecheck.results.records import (
+    NOT_REACHED,
     SCHEMA_VERSION,
     VERIFIED_SHARE,
     Evidence,
@@ -19,6 +20,7 @@ from nodecheck.results.records import (
 from nodecheck.results.storage import from_json, json_schema, load_run, to_json
 
 __all__ = [
+    "NOT_REACHED",
     "SCHEMA_VERSION",
     "VERIFIED_SHARE",
     "Evidence",

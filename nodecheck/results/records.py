@@ -16,6 +16,8 @@ from enum import StrEnum
 SCHEMA_VERSION = 1
 # A right layer is verified only if at least this share of what applies to it was decided and passed.
 VERIFIED_SHARE = 0.95
+# The reason of a result that an interrupted run did not come to.
+NOT_REACHED = "not reached before the run was interrupted"
 # JSON has no NaN or infinity: they travel as the strings "NaN", "Infinity" and "-Infinity".
 _NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
 

@@ -9,14 +9,13 @@ from typing import TypeAlias
 from nodecheck.checks import Check
 from nodecheck.problems import Problem
 from nodecheck.profiles import Profile
-from nodecheck.results import LayerCard, Outcome, Result
+from nodecheck.results import NOT_REACHED, LayerCard, Outcome, Result
 from nodecheck.runner.measure import blank
 from nodecheck.runner.plan import Plan, preconditions, problems_of
 from nodecheck.runner.reproducer import reproducer
 
 # Runs one check on one problem of one layer, here or in another process, and never raises for the layer.
 Measure: TypeAlias = Callable[[LayerCard, Check, Problem | None], Result]
-NOT_REACHED = "not reached before the run was interrupted"
 _PROFILE_RANK = {"smoke": 0, "ci": 1, "full": 2}
 
 

@@ -15,8 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from nodecheck.cli import main
-from nodecheck.results import Status, load_run
-from nodecheck.runner.examine import NOT_REACHED
+from nodecheck.results import NOT_REACHED, Status, load_run
 from nodecheck.runner.journal import Journal
 
 LAYERS = Path(__file__).parent / "layers.py"

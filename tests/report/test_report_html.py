@@ -81,7 +81,7 @@ def test_equal_runs_give_equal_documents(text):
 
 
 def test_the_headline_is_the_verdict(page):
-    assert page.h1.get_text().startswith("1 of 5 layers are right, 1 has known faults, 1 is wrong")
+    assert page.h1.get_text().startswith("1 of 5 layers is right, 1 has known faults, 1 is wrong")
 
 
 def test_every_layer_has_its_verdict_in_words(page):

@@ -8,12 +8,12 @@ import subprocess
 import sys
 
 import pytest
-from sample_runs import CHECKS, card, realistic_run, replaced, result, right_results, run_of
+from sample_runs import CHECKS, card, realistic_run, replaced, result, right_results, run_of, wrong_results
 
 from nodecheck.report import words
 from nodecheck.report.anchors import anchor
 from nodecheck.report.numbers import clean, duration, moment, number, sentence, shorten, span
-from nodecheck.results import Outcome, Result, at_least, at_most
+from nodecheck.results import NOT_REACHED, Outcome, Result, at_least, at_most
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_a_right_layer_is_told_with_its_order_and_class():
     assert words.verdict(run, "mine").text == expected
 
 
-def test_a_wrong_layer_is_told_with_its_first_cause():
+def test_a_wrong_layer_is_told_with_what_failed_first():
     text = words.verdict(realistic_run(), "blog layer").text
     assert text.startswith(
-        "wrong: 2 checks failed and 1 check ended in an error, first cause: Constant field is not"
+        "wrong: 2 checks failed and 1 check ended in an error, first: Constant field is not"
     )
 
 
@@ -129,6 +129,31 @@ def test_expected_failures_do_not_hide_that_the_rest_was_undecided():
     assert words.verdict(run_of([known, *undecided]), "m").word is words.Word.UNVERIFIED
 
 
+def test_a_layer_of_which_all_that_was_run_failed_as_expected_has_known_faults():
+    known = result("m", "constant-field", expected="known", measurements=(at_most("e", 1.0, 0.0),))
+    verdict = words.verdict(run_of([known], [card("m")], checks=PROFILE), "m")
+    assert verdict.word is words.Word.APART
+    assert verdict.text == "known faults: 1 check failed as expected; 12 other checks not run"
+
+
+def unreached(check, problem=""):
+    return result("m", check, problem, outcome=Outcome.INCONCLUSIVE, measurements=(), reason=NOT_REACHED)
+
+
+def test_a_layer_that_an_interrupted_run_never_started_is_told_as_not_run():
+    run = run_of([unreached(check) for check, *_ in CHECKS])
+    text = "NOT VERIFIED: not run, because the run was interrupted before it"
+    assert words.verdict(run, "m").text == text
+
+
+def test_a_layer_that_was_interrupted_tells_what_passed_and_what_was_not_reached():
+    undecided = result("m", "saved-states", outcome=Outcome.INCONCLUSIVE, measurements=())
+    others = [unreached("peak-memory"), unreached("every-parameter")]
+    run = run_of([result("m", "constant-field"), undecided, *others])
+    text = "NOT VERIFIED: the run was interrupted before 2 of 4 results; 1 passed, 1 inconclusive"
+    assert words.verdict(run, "m").text == text
+
+
 def test_a_layer_of_which_all_was_skipped_is_not_verified_and_says_why():
     run = run_of(
         [result("m", "peak-memory", outcome=Outcome.SKIPPED, measurements=(), reason="torchode is missing")]
@@ -139,17 +164,17 @@ def test_a_layer_of_which_all_was_skipped_is_not_verified_and_says_why():
 def test_an_error_is_not_told_as_if_its_title_had_been_decided():
     bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=())
     text = words.verdict(run_of(replaced(right_results("m"), bad)), "m").text
-    assert text == "wrong: 1 check ended in an error, first cause: every-parameter ended in an error"
+    assert text == "wrong: 1 check ended in an error, first: every-parameter ended in an error"
 
 
 def test_an_error_is_told_with_what_was_raised():
     bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=(), reason="TypeError: no.")
     text = words.verdict(run_of(replaced(right_results("m"), bad)), "m").text
-    assert text.endswith("first cause: TypeError: no (in every-parameter)")
+    assert text.endswith("first: TypeError: no (in every-parameter)")
 
 
 TOLD = (
-    "1 of 5 layers are right, 1 has known faults, 1 is wrong, 1 has outdated expectations, 1 is not verified"
+    "1 of 5 layers is right, 1 has known faults, 1 is wrong, 1 has outdated expectations, 1 is not verified"
 )
 
 
@@ -159,6 +184,14 @@ TOLD = (
         (realistic_run(), TOLD),
         (run_of(right_results("m")), "The layer is right"),
         (run_of([*right_results("a"), *right_results("b")]), "Both layers are right"),
+        (
+            run_of([*wrong_results("a"), *wrong_results("b")]),
+            "None of 2 layers is right, 2 are wrong",
+        ),
+        (
+            run_of([r for name in "abc" for r in (wrong_results if name == "c" else right_results)(name)]),
+            "2 of 3 layers are right, 1 is wrong",
+        ),
         (run_of([]), "Nothing was run"),
         (run_of([], load_errors={"x.py:Y": "ModuleNotFoundError"}), "No layer could be loaded"),
     ],
@@ -225,7 +258,7 @@ def test_a_partial_run_is_told_in_one_phrase():
 def test_right_and_partly_checked_layers_are_told_apart():
     full = [*right_results("a"), result("a", "peak-memory", problem="three")]
     run = run_of([*full, *right_results("b")[1:]], [card("a"), card("b")], checks={"constant-field": "all"})
-    assert words.run_verdict(run) == "1 of 2 layers are right, 1 is partly checked"
+    assert words.run_verdict(run) == "1 of 2 layers is right, 1 is partly checked"
 
 
 def test_totals_tell_the_worst_first():
