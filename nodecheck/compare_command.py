@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 _RULES = """\b
 Worse is
-  a check that newly fails, raises, or cannot be loaded
+  a check that newly fails, raises, or cannot be loaded; one that was not run before too
   an observed order that fell by more than 0.3
   an error on the same grid, or at the same tolerance, that more than doubled
   states held for backward that grew by more than 1 %
   any more evaluations of the field
-  a verdict that is missing, if profile and version are the same
+  a verdict that is missing, if profile and version are the same and its check was not left out
 Time is not compared: it is noisy.
 \b
 Exit codes:  0  no regression    1  regression    2  a file cannot be read

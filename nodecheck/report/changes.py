@@ -13,12 +13,14 @@ from nodecheck.results import Result, Run, Status
 
 _PASSES = (Status.PASSED, Status.XPASSED)
 _DECIDED = (*_PASSES, *WRONG, Status.XFAILED)
+_MOST_NAMED = 6  # checks in a note
 
 
 class Change(StrEnum):
     """What became of a result, the worst first."""
 
     BROKEN = "newly failing"
+    UNTRIED = "failing (not run before)"
     WORSE = "worse, though passing"
     LOST = "no longer decided"
     EXPECTED = "now failing as expected"
@@ -66,8 +68,8 @@ class Changes:
 
     @property
     def regressed(self) -> bool:
-        """Whether anything got worse: what is missing counts if nothing explains it."""
-        bad = {Change.BROKEN, Change.WORSE} | ({Change.LOST} if self.alike else set())
+        """Whether anything got worse, or may have: what is missing counts if nothing explains it."""
+        bad = {Change.BROKEN, Change.UNTRIED, Change.WORSE} | ({Change.LOST} if self.alike else set())
         return any(d.change in bad for d in self.differences)
 
 
@@ -77,7 +79,7 @@ def compare(before: Run, after: Run) -> Changes:
     pairs = [(old.get(r.id), r) for r in after.results]
     both = [(a, b) for a, b in pairs if a is not None]
     return Changes(
-        (*_targets(before, after), *_verdicts(pairs), *_numbers(both), *_missing(before, after)),
+        (*_targets(before, after), *_verdicts(before, pairs), *_numbers(both), *_missing(before, after)),
         tuple(_notes(before, after)),
         (before.profile, before.nodecheck_version) == (after.profile, after.nodecheck_version),
         len(both),
@@ -94,13 +96,17 @@ def _targets(before: Run, after: Run) -> Iterator[Difference]:
             yield Difference(Change.FIXED, target, "", "", "can be loaded again")
 
 
-def _verdicts(pairs: list[tuple[Result | None, Result]]) -> Iterator[Difference]:
+def _verdicts(earlier: Run, pairs: list[tuple[Result | None, Result]]) -> Iterator[Difference]:
+    left_out = _left_out(earlier)
     for before, after in pairs:
         change = _change(before.status if before else None, after.status)
+        untried = before is None and after.check in left_out.get(after.layer, ())
+        if change is Change.BROKEN and untried:
+            change = Change.UNTRIED
         if change is not None:
-            text = _now(after)
+            text, absent = _now(after), "not run before" if untried else "not there before"
             if before is None or before.status is not after.status:
-                text = f"{status_word(before.status) if before else 'not there before'}, now {text}"
+                text = f"{status_word(before.status) if before else absent}, now {text}"
             yield Difference(change, after.layer, after.check, after.problem, text)
 
 
@@ -142,10 +148,12 @@ def _numbers(pairs: list[tuple[Result, Result]]) -> Iterator[Difference]:
 
 
 def _missing(before: Run, after: Run) -> Iterator[Difference]:
-    """Yield what is gone: a whole layer, a check of all layers, or single results."""
+    """Yield what is gone and was not left out: a whole layer, a check of all layers, or single results."""
     there, layers = {r.id for r in after.results}, {r.layer for r in after.results}
     checks = {r.check for r in after.results}
-    gone = [r for r in before.results if r.id not in there and r.status in _DECIDED]
+    left_out = _left_out(after)
+    decided = [r for r in before.results if r.id not in there and r.status in _DECIDED]
+    gone = [r for r in decided if r.check not in left_out.get(r.layer, ())]
     told: dict[tuple[str, str, str], list[Result]] = {}
     for r in gone:
         whole_layer, whole_check = r.layer not in layers, r.check not in checks
@@ -160,6 +168,17 @@ def _missing(before: Run, after: Run) -> Iterator[Difference]:
     for (layer, check, problem), results in told.items():
         what = "this result is" if problem else f"{plural(len(results), 'result')} {_is(len(results))}"
         yield Difference(Change.LOST, layer, check, problem, f"{what} not in the later run")
+
+
+def _left_out(run: Run) -> dict[str, tuple[str, ...]]:
+    """Return for each layer the checks of the profile that the run was not asked for."""
+    return {card.name: run.left_out(card.name) for card in run.layers}
+
+
+def _partial(run: Run, other: Run) -> tuple[str, ...]:
+    """Return the checks that a run left out of a layer of which the other run has results."""
+    left_out = _left_out(run)
+    return tuple(dict.fromkeys(r.check for r in other.results if r.check in left_out.get(r.layer, ())))
 
 
 def _is(count: int) -> str:
@@ -180,7 +199,13 @@ def _notes(before: Run, after: Run) -> Iterator[str]:
             yield f"{shorten(name)} was {shorten(old) or 'unknown'}, is {shorten(new) or 'unknown'}"
     if before.seed != after.seed:
         yield f"the seed was {before.seed}, is {after.seed}: orders and errors are not compared"
-    for when, run in (("earlier", before), ("later", after)):
+    for when, run, other in (("earlier", before, "later"), ("later", after, "earlier")):
+        checks = _partial(run, after if run is before else before)
+        if checks:
+            names = ", ".join(map(shorten, checks[:_MOST_NAMED]))
+            more = f" and {len(checks) - _MOST_NAMED} more" if len(checks) > _MOST_NAMED else ""
+            count = plural(len(checks), "check")
+            yield f"the {when} run left out {count} that the {other} one has: {names}{more}"
         if run.results and not any(r.metrics for r in run.results):
             yield f"the {when} run holds no numbers to compare: only verdicts are"
         yield from (f"the {when} run: {shorten(warning, 200)}" for warning in run.warnings)

@@ -14,6 +14,7 @@ from nodecheck.report.numbers import clean, plural, shorten
 
 SYMBOLS = {
     Change.BROKEN: "✗",
+    Change.UNTRIED: "✗",
     Change.WORSE: "↓",
     Change.LOST: "?",
     Change.EXPECTED: "~",
@@ -23,6 +24,7 @@ SYMBOLS = {
 }
 _STYLES = {
     Change.BROKEN: "bold red",
+    Change.UNTRIED: "bold red",
     Change.WORSE: "bold red",
     Change.LOST: "yellow",
     Change.EXPECTED: "yellow",

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
 from rich.console import Console
-from sample_runs import card, realistic_run, result, right_results, run_of, wrong_results
+from sample_runs import CHECKS, card, realistic_run, result, right_results, run_of, wrong_results
 
 from nodecheck.report.changes import Change, compare
 from nodecheck.report.changes_text import markdown, print_changes, verdict
@@ -163,6 +163,65 @@ def test_what_is_gone_does_not_count_where_profile_or_version_differ(changed):
     changes = compare(PASSED, replace(NOTHING, **changed))
     assert [d.change for d in changes.differences] == [Change.LOST]
     assert not changes.regressed
+
+
+PROFILE = dict.fromkeys((check for check, *_ in CHECKS), "all")
+WHOLE = run_of([*right_results("a"), *right_results("b")], [card("a"), card("b")], checks=PROFILE)
+
+
+def without(run, *checks, layers=("a", "b")):
+    """Return the run as if some checks of some layers had been left out of it."""
+    kept = [r for r in run.results if r.check not in checks or r.layer not in layers]
+    return replace(run, results=tuple(kept))
+
+
+def test_what_a_later_run_left_out_is_a_note_and_no_regression():
+    changes = compare(WHOLE, without(WHOLE, "constant-field", "gradient-order"))
+    note = "the later run left out 2 checks that the earlier one has: constant-field, gradient-order"
+    assert note in changes.notes
+    assert changes.differences == ()
+    assert not changes.regressed
+
+
+def test_a_note_names_a_few_of_many_checks_that_were_left_out():
+    later = without(WHOLE, *(check for check in PROFILE if check != "constant-field"))
+    (note,) = (n for n in compare(WHOLE, later).notes if "left out 11 checks" in n)
+    assert note.endswith("and 5 more")
+
+
+def test_a_check_that_was_left_out_of_one_layer_is_compared_on_the_other():
+    broken = run_of([*right_results("a"), *wrong_results("b")], [card("a"), card("b")], checks=PROFILE)
+    changes = compare(WHOLE, without(broken, "constant-field", layers=("a",)))
+    assert ("b", "constant-field") in {(d.layer, d.check) for d in changes.of(Change.BROKEN)}
+    assert changes.of(Change.LOST) == ()
+
+
+def test_a_single_problem_that_is_gone_was_not_left_out():
+    gone = "a:gradient-order:rotation"
+    later = replace(WHOLE, results=tuple(r for r in WHOLE.results if r.id != gone))
+    changes = compare(WHOLE, later)
+    assert [d.change for d in changes.differences] == [Change.LOST]
+    assert changes.regressed
+
+
+def test_a_layer_without_a_result_for_which_nothing_was_left_out_is_still_missed():
+    later = run_of(right_results("a"), [card("a")], checks=PROFILE)
+    assert kinds(WHOLE, later) == [Change.LOST]
+
+
+def test_what_fails_and_was_not_run_before_is_told_apart_and_a_regression():
+    failing = [replace(r, measurements=BAD) if r.check == "constant-field" else r for r in WHOLE.results]
+    changes = compare(without(WHOLE, "constant-field"), replace(WHOLE, results=tuple(failing)))
+    assert [d.change for d in changes.differences] == [Change.UNTRIED] * 2
+    assert changes.differences[0].text.startswith("not run before, now failed: ")
+    assert changes.regressed
+    assert "Failing (not run before)" in printed(changes)
+
+
+def test_what_passes_and_was_not_run_before_is_a_note_only():
+    changes = compare(without(WHOLE, "constant-field"), WHOLE)
+    assert "the earlier run left out 1 check that the later one has: constant-field" in changes.notes
+    assert changes.differences == ()
 
 
 @pytest.mark.parametrize(
