@@ -12,7 +12,7 @@ from nodecheck.commands import EXIT_CODES
 from nodecheck.compare_command import compare
 from nodecheck.memory_command import memory
 from nodecheck.replay_command import replay
-from nodecheck.run_file import read_run
+from nodecheck.run_file import read_run, run_file
 from nodecheck.schema_command import schema
 
 # Everything heavy is imported inside the commands: the help text has to come at once.
@@ -32,15 +32,18 @@ main.add_command(schema)
 
 
 @main.command()
-@click.argument("path", metavar="RUN.JSON", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", metavar="RUN", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--output", metavar="FILE", type=click.Path(path_type=Path), help="Default: index.html beside it."
 )
 def report(path: Path, output: Path | None) -> None:
-    """Write the HTML page of a stored run again; needs no torch."""
+    """Write the HTML page of a stored run again; needs no torch.
+
+    RUN is a run.json, or the folder that holds it.
+    """
     from nodecheck.report import html
 
-    target = output or path.with_name("index.html")
+    target = output or run_file(path).with_name("index.html")
     page = html.render(read_run(path))
     try:
         target.write_text(page, encoding="utf-8")

@@ -28,11 +28,14 @@ Exit codes:  0  no regression    1  regression    2  a file cannot be read
 
 
 @click.command(epilog=_RULES)
-@click.argument("before", callback=stored_run, metavar="BEFORE.JSON")
-@click.argument("after", callback=stored_run, metavar="AFTER.JSON")
+@click.argument("before", callback=stored_run, metavar="BEFORE")
+@click.argument("after", callback=stored_run, metavar="AFTER")
 @click.option("--markdown", metavar="FILE", type=click.Path(path_type=Path), help="Write it as Markdown too.")
 def compare(before: Run, after: Run, markdown: Path | None) -> None:
-    """Compare two runs by verdicts and by numbers that do not depend on time."""
+    """Compare two runs by verdicts and by numbers that do not depend on time.
+
+    BEFORE and AFTER are files run.json, or the folders that hold them.
+    """
     from rich.console import Console
 
     from nodecheck.report import changes_text

@@ -27,14 +27,15 @@ Exit codes:
 
 
 @click.command(epilog=_EXIT_CODES)
-@click.argument("run", callback=stored_run, metavar="RUN.JSON")
+@click.argument("run", callback=stored_run, metavar="RUN")
 @click.argument("result_id", metavar="RESULT-ID")
 @on_command_line("memory-limit", "time-limit")
 def replay(run: Run, result_id: str, memory_limit: float | None, time_limit: float | None) -> None:
     """Repeat one check of a stored run with its profile and seed, and say whether it is fixed.
 
-    RESULT-ID is layer:check:problem, as the report shows it.  The target that the run names is imported from
-    the current directory, and its layer runs in a child process.
+    RUN is a run.json, or the folder that holds it.  RESULT-ID is layer:check:problem, as the report shows it.
+    The target that the run names is imported from the current directory, and its layer runs in a child
+    process.
     """
     then = _find(run, result_id)
     target = _target(run, then)
@@ -58,10 +59,20 @@ def _find(run: Run, result_id: str) -> Result:
     for result in run.results:
         if result_id in (result.id, anchor(result.id)):
             return result
-    near = difflib.get_close_matches(result_id[:400], [r.id[:400] for r in run.results], n=1)
-    hint = f"did you mean {shorten(near[0], 200)}?" if near else "the report shows the ids"
+    known = {name[:400]: found.id for name, found in _names(run).items()}
+    near = difflib.get_close_matches(result_id[:400], known, n=1)
+    hint = f"did you mean {shorten(known[near[0]], 200)}?" if near else "the report shows the ids"
     message = f"expected the id of a result of the run, got {shorten(result_id, 200)!r}; {hint}"
     raise click.UsageError(message)
+
+
+def _names(run: Run) -> dict[str, Result]:
+    """Return what results may be called: by their ids, and by layer:check, the failed ones first."""
+    from nodecheck.report.words import WRONG
+
+    wrong_last = sorted(run.results, key=lambda r: r.status in WRONG)  # the last one of a name holds
+    by_check = {f"{r.layer}:{r.check}": r for r in wrong_last}
+    return {r.id: r for r in run.results} | by_check
 
 
 def _target(run: Run, then: Result) -> str:

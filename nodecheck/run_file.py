@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,13 @@ if TYPE_CHECKING:
     from nodecheck.results import Run
 
 
+def run_file(path: str | Path) -> Path:
+    """Return the file of a run that is named by its file or by its folder."""
+    return Path(path) / "run.json" if os.path.isdir(path) else Path(path)
+
+
 def read_run(path: str | Path) -> Run:
-    """Return the run that is stored at `path`.
+    """Return the run that is stored at `path`, a file or the folder that it was written into.
 
     Raises
     ------
@@ -22,9 +28,10 @@ def read_run(path: str | Path) -> Run:
     from nodecheck.report.numbers import shorten
     from nodecheck.results import from_json
 
-    place = shorten(str(path), 200)
+    file = run_file(path)
+    place = shorten(str(file), 200)
     try:
-        data = Path(path).read_bytes()
+        data = file.read_bytes()
     except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
         received = getattr(error, "strerror", None) or str(error)
         message = f"{place}: expected a run.json that can be read, got: {received}; name another"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -77,7 +78,8 @@ def test_a_layer_that_was_not_is_still_failing_and_told_why(layer, replayed):
 
 def test_the_number_of_then_stands_beside_that_of_now(layer, replayed):
     result = replayed(of_target(run_of(layer(steps=1)), layer(steps=2)))
-    assert "value 0.175, bound at most 8.4e-14 (then value 0.0875" in " ".join(result.output.split())
+    told = r"value 0\.175, bound at most \S+ \(then value 0\.0875"
+    assert re.search(told, " ".join(result.output.split()))
 
 
 def test_what_passed_and_passes_is_not_called_fixed(layer, replayed):
@@ -139,6 +141,23 @@ def test_an_unknown_id_is_a_usage_error_that_names_the_nearest(layer, replayed):
     result = replayed(run_of(layer()), "mine:constant-feld:constant")
     assert result.exit_code == 2
     assert f"did you mean {ID}?" in result.output
+
+
+def test_a_check_without_its_problem_is_answered_with_a_problem_that_failed(replayed):
+    passed, failed = (
+        Result("mine", FIELD, problem, Outcome.MEASURED, "t", measurements=(at_most("x", x, 0.0),))
+        for problem, x in (("constant", 0.0), ("linear-in-time", 1.0))
+    )
+    for results in ((passed, failed), (failed, passed)):
+        assert f"did you mean {failed.id}?" in " ".join(
+            replayed(Run(results), f"mine:{FIELD}").output.split()
+        )
+
+
+def test_the_folder_of_a_run_stands_for_its_run_json(layer, tmp_path):
+    (tmp_path / "run.json").write_bytes(to_json(run_of(layer())))
+    result = CliRunner().invoke(replay, [str(tmp_path), ID])
+    assert (result.exit_code, result.output.split()[0]) == (0, "PASSES")
 
 
 def test_a_layer_that_was_given_as_an_object_is_refused(layer, replayed):

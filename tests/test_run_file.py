@@ -37,11 +37,32 @@ def test_a_file_that_holds_no_run_is_refused_by_every_command(command, name, tmp
 
 
 @pytest.mark.parametrize("command", ["report", "compare", "replay"])
-@pytest.mark.parametrize("name", [".", "missing.json", "x" * 5000, "run.json/inner"])
+@pytest.mark.parametrize("name", ["empty", "missing.json", "x" * 5000, "run.json/inner"])
 def test_a_path_that_cannot_be_read_is_refused_by_every_command(command, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run.json").write_bytes(GOOD)
+    (tmp_path / "empty").mkdir()
     assert CliRunner().invoke(main, arguments(command, name)).exit_code == 2
+
+
+@pytest.mark.parametrize(("command", "answer"), [("report", "index.html"), ("compare", "No regression")])
+def test_the_folder_of_a_run_stands_for_its_run_json(command, answer, tmp_path):
+    (tmp_path / "run.json").write_bytes(GOOD)
+    result = CliRunner().invoke(main, arguments(command, str(tmp_path)))
+    assert result.exit_code == 0
+    assert answer in result.output
+
+
+def test_the_page_of_a_folder_is_written_into_it(tmp_path):
+    (tmp_path / "run.json").write_bytes(GOOD)
+    CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert (tmp_path / "index.html").exists()
+
+
+def test_a_folder_without_a_run_is_refused_by_the_name_of_what_is_missing(tmp_path):
+    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "run.json: expected a run.json that can be read" in " ".join(result.output.split())
 
 
 def test_a_refusal_names_the_file(tmp_path):
