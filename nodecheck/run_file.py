@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nodecheck.artifacts import RECORD
+
 if TYPE_CHECKING:
     from nodecheck.results import Run
 
 
 def run_file(path: str | Path) -> Path:
     """Return the file of a run that is named by its file or by its folder."""
-    return Path(path) / "run.json" if os.path.isdir(path) else Path(path)
+    return Path(path) / RECORD if os.path.isdir(path) else Path(path)
 
 
 def read_run(path: str | Path) -> Run:

@@ -82,7 +82,7 @@ def _line(alike: Sequence[Difference]) -> str:
     first = alike[0]
     more = f" and {plural(len(alike) - 1, 'other layer')}" if len(alike) > 1 else ""
     more += ":" if more and first.check else ""
-    names = " ".join(filter(None, (shorten(first.layer, 40) + more, shorten(first.check, 40))))
+    names = " ".join(filter(None, (shorten(first.layer) + more, shorten(first.check, 40))))
     where = f" on {shorten(first.problem, 30)}" if first.problem else ""
     return f"{names}{where}: {first.text}"
 

@@ -17,7 +17,6 @@ STYLES = {
     Status.UNSUPPORTED: "dim",
     Status.SKIPPED: "dim",
 }
-NAME_LENGTH = 28
 # Where the console cannot show the symbols, words of the same length or so.
 _ASCII = str.maketrans({
     "✓": "ok", "✗": "FAIL", "↑": "XPASS", "–": "-", "·": "-", "−": "-", "…": "...", "“": '"', "”": '"'

@@ -8,19 +8,28 @@ from rich.console import Console
 from rich.text import Text
 
 from nodecheck.report import words
-from nodecheck.report.console import NAME_LENGTH, STYLES, fit, say
+from nodecheck.report.console import STYLES, fit, say
 from nodecheck.report.numbers import shorten
 from nodecheck.report.summary import Cell, scorecard, themes
 from nodecheck.results import Run
+
+_LONG, _SHORT = 60, 28  # names of layers, where there is room and where there is not
 
 
 def print_scorecard(run: Run, layers: Sequence[str], console: Console) -> None:
     """Print the matrix of layers and themes; on its side, and in parts, where the window is too narrow."""
     columns = [shorten(t or "other", 20) for t in themes(run)]
-    rows = [(shorten(name, NAME_LENGTH), cells) for name, cells in scorecard(run, layers)]
-    if not columns or not rows:
+    whole = scorecard(run, layers)
+    if not columns or not whole:
         return
-    fits = _width([name for name, _ in rows], columns, [cells for _, cells in rows]) <= console.width
+    for length in (_LONG, _SHORT):
+        rows = [(shorten(name, length), cells) for name, cells in whole]
+        fits = _width([name for name, _ in rows], columns, [cells for _, cells in rows]) <= console.width
+        if fits:
+            break
+    if len({name for name, _ in rows}) < len(rows):  # on its side, the window alone limits a name
+        fits, length = False, max(_SHORT, min(_LONG, _room(columns, console.width) - 3))
+        rows = [(shorten(name, length), cells) for name, cells in whole]
     if fits and len(rows) > 1:
         _table(console, "layer", columns, rows)
     else:
@@ -42,12 +51,17 @@ def _width(names: Sequence[str], columns: Sequence[str], cells: Sequence[Sequenc
     )
 
 
+def _room(columns: Sequence[str], width: int) -> int:
+    """Return how wide the layers may be together where each theme has a row."""
+    return width - max(map(len, columns)) - 4
+
+
 def _parts(
     rows: list[tuple[str, list[Cell]]], columns: Sequence[str], width: int
 ) -> list[list[tuple[str, list[Cell]]]]:
     """Return the layers in as many parts as it takes for each to fit beside the themes."""
     parts: list[list[tuple[str, list[Cell]]]] = [[]]
-    left = room = width - max(map(len, columns)) - 4
+    left = room = _room(columns, width)
     for row in rows:
         needed = 3 + max(len(row[0]), 8)
         if needed > left and parts[-1]:

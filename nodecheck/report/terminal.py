@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from nodecheck.report import words
-from nodecheck.report.console import NAME_LENGTH, STYLES, say
+from nodecheck.report.console import STYLES, say
 from nodecheck.report.matrix import print_scorecard
 from nodecheck.report.numbers import clean, plural, sentence, shorten
 from nodecheck.report.summary import Group, groups
@@ -110,7 +110,7 @@ def _prose(text: str) -> Text:
 
 
 def _line(group: Group, why: str) -> Text:
-    layer, check = shorten(group.first.layer, NAME_LENGTH), shorten(group.first.check, 40)
+    layer, check = shorten(group.first.layer), shorten(group.first.check, 40)
     where = f" on {_names(group.problems)}" if group.problems else ""
     text = f"{layer} {check}{where}: {shorten(why, 200)}"
     return Text.assemble((_mark(group), STYLES[group.first.status]), text)
@@ -147,6 +147,6 @@ def _verdicts(run: Run, layers: Sequence[str], console: Console) -> None:
         verdict = words.verdict(run, name)
         mark = (f"{verdict.symbol} ", _VERDICT_STYLES[verdict.word])
         said = f" {verdict.verb} {verdict.text}"
-        say(console, Text.assemble(mark, (shorten(name, 40), "bold"), said), hang=2)
+        say(console, Text.assemble(mark, (shorten(name), "bold"), said), hang=2)
     summary = f"{words.run_verdict(run)}. {plural(len(run.results), 'result')}: {words.totals(run)}."
     say(console, Text(summary if run.results else f"{words.run_verdict(run)}."))

@@ -96,6 +96,31 @@ def test_a_very_long_name_is_shortened():
     assert len(printed(run_of(right_results("x" * 10_000), [card("x" * 10_000)]))) < 5_000
 
 
+ALIKE = [f"torchdiffeq-odeint_adjoint-{kind}_adams-1" for kind in ("explicit", "implicit")]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_names_of_up_to_sixty_characters_stay_whole(width):
+    undecided = {"outcome": Outcome.INCONCLUSIVE, "measurements": (), "reason": "not asymptotic"}
+    known = {"measurements": (at_most("e", 1.0, 0.0),), "expected": "known"}
+    results = [
+        result(name, check, **changes)
+        for name in ALIKE
+        for check, changes in (("constant-field", known), ("every-parameter", undecided))
+    ]
+    text = printed(run_of(results), width=width)
+    assert "…" not in text
+    for name in ALIKE:
+        assert text.count(name) == 4  # scorecard, failed as expected, inconclusive, verdict
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_long_names_are_shortened_in_the_scorecard_where_the_window_is_narrow_and_they_stay_apart():
+    names = [f"{kind}-of-a-layer-with-a-long-name" for kind in ("adjoint", "discrete")]
+    run = run_of([r for name in names for r in right_results(name)], map(card, names))
+    assert "adjoint-of-a-layer…long-name   discrete-of-a-laye…long-name" in printed(run, width=80)
+
+
 def test_a_long_traceback_keeps_its_end():
     trace = "\n".join(f"line {k}" for k in range(100)) + "\nValueError: the cause"
     bad = result("m", "constant-field", outcome=Outcome.ERROR, measurements=(), diagnosis=trace)
