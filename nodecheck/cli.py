@@ -62,7 +62,7 @@ def list_(what: str) -> None:
     from nodecheck.catalogue import listing
 
     for name, text in listing(what):
-        click.echo(f"{name:<26}{text}")
+        click.echo(f"{name:<24}  {text}")  # a line each, for grep, however long a name is
 
 
 @main.command()

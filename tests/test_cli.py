@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from nodecheck import __version__
 from nodecheck.checks import CHECKS
 from nodecheck.cli import main
+from nodecheck.layers.mutants import MUTANTS
 from nodecheck.problems import PROBLEMS
 from nodecheck.results import load_run
 
@@ -269,6 +270,11 @@ def test_all_problems_are_listed(run):
 
 def test_registered_layers_are_listed(run):
     assert run("list", "layers").output.startswith("odelayer ")
+
+
+def test_a_long_name_in_a_list_is_set_off_from_its_text(run):
+    lines = run("list", "mutants").output.splitlines()
+    assert [line.partition("  ")[0] for line in lines] == [mutant.name for mutant in MUTANTS]
 
 
 def test_an_unknown_list_exits_with_2(run):
