@@ -8,7 +8,8 @@ from nodecheck.report import words
 from nodecheck.report.numbers import clean, sentence, shorten
 from nodecheck.results import Result, Status
 
-_LONGEST_LINE = 300
+_LONGEST_REASON = 300
+_LONGEST_LINE = 2000  # what helps most tends to stand at the end of a diagnosis; this bounds what is no text
 
 
 def failure(results: Sequence[Result]) -> str:
@@ -48,7 +49,7 @@ def no_verdict(results: Iterable[Result]) -> str:
         f"{r.status}: {r.reason or 'nothing was measured'}" if r.status is not Status.SKIPPED else r.reason
         for r in results
     )
-    return shorten("; ".join(reasons), _LONGEST_LINE)
+    return shorten("; ".join(reasons), _LONGEST_REASON)
 
 
 def _about(result: Result) -> str:
@@ -66,6 +67,13 @@ def _about(result: Result) -> str:
 
 
 def _indented(text: str) -> str:
-    lines = clean(text).splitlines()
-    short = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in lines]
-    return "\n".join(f"  {line}".rstrip() for line in short)
+    return "\n".join(f"  {_cut(line)}".rstrip() for line in clean(text).splitlines())
+
+
+def _cut(line: str) -> str:
+    """Return the line, without the words that are beyond its limit."""
+    if len(line) <= _LONGEST_LINE:
+        return line
+    words_within, _, rest = line[:_LONGEST_LINE].rpartition(" ")
+    whole = words_within.strip() if len(rest) < _LONGEST_LINE // 2 else line[:_LONGEST_LINE]
+    return f"{whole}…"
