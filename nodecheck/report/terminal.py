@@ -12,7 +12,7 @@ from nodecheck.report.console import STYLES, say
 from nodecheck.report.matrix import print_scorecard
 from nodecheck.report.numbers import clean, plural, sentence, shorten
 from nodecheck.report.summary import Group, groups
-from nodecheck.results import Run, Status
+from nodecheck.results import NOT_REACHED, Run, Status
 
 _VERDICT_STYLES = {
     words.Word.RIGHT: "bold green",
@@ -129,8 +129,9 @@ def _known(run: Run, console: Console) -> None:
 
 
 def _undecided(run: Run, console: Console) -> None:
-    found = groups(run.results, Status.INCONCLUSIVE)
-    if found:
+    unreached = [r for r in run.results if r.reason == NOT_REACHED]
+    found = groups((r for r in run.results if r.reason != NOT_REACHED), Status.INCONCLUSIVE)
+    if found or unreached:
         _heading(console, "Inconclusive")
     for group in found:
         say(
@@ -139,6 +140,10 @@ def _undecided(run: Run, console: Console) -> None:
             indent=2,
             hang=2,
         )
+    if unreached:  # hundreds, where many layers were asked for
+        count = f"{plural(len(unreached), 'result')} of {plural(len({r.layer for r in unreached}), 'layer')}"
+        line = Text.assemble(("? ", STYLES[Status.INCONCLUSIVE]), f"{count} {NOT_REACHED}")
+        say(console, line, indent=2, hang=2)
 
 
 def _verdicts(run: Run, layers: Sequence[str], console: Console) -> None:

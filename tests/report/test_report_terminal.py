@@ -10,7 +10,7 @@ from rich.console import Console
 from sample_runs import card, large_run, realistic_run, result, right_results, run_of
 
 from nodecheck.report.terminal import render
-from nodecheck.results import Outcome, Run, at_most
+from nodecheck.results import NOT_REACHED, Outcome, Run, at_most
 
 HOSTILE = "[bold]x[/bold] <script>\x1b[31m\n[/]"
 
@@ -94,6 +94,17 @@ def test_a_console_that_cannot_show_a_tick_shows_words():
 
 def test_a_very_long_name_is_shortened():
     assert len(printed(run_of(right_results("x" * 10_000), [card("x" * 10_000)]))) < 5_000
+
+
+def test_what_an_interrupted_run_did_not_reach_is_told_in_one_line():
+    nothing = {"outcome": Outcome.INCONCLUSIVE, "measurements": ()}
+    undecided = result("a", "constant-field", **nothing, reason="not asymptotic")
+    checks = ("every-parameter", "peak-memory", "saved-states")
+    unreached = [result(name, check, **nothing, reason=NOT_REACHED) for name in "ab" for check in checks]
+    text = printed(run_of([undecided, *unreached]))
+    assert "? a constant-field: not asymptotic" in text
+    assert f"? 6 results of 2 layers {NOT_REACHED}" in text
+    assert text.count(NOT_REACHED) == 1
 
 
 ALIKE = [f"torchdiffeq-odeint_adjoint-{kind}_adams-1" for kind in ("explicit", "implicit")]
