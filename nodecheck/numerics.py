@@ -44,6 +44,9 @@ REPORTED_ERROR_FACTOR = 10.0
 SEPARATION = 100.0
 # Each elementary operation rounds by eps/2 of its result; a step has some ten of them in sequence.
 ROUNDINGS_PER_STEP = 8.0
+# The weights of a method may cancel, and amplify what is rounded: their absolute values add up to 13 in
+# Dormand and Prince's method of order eight, to 28 where four Euler grids are extrapolated.
+LARGEST_WEIGHTS = 32.0
 # Global error of a method of order p under local error control is tol^(p/(p+1)), so error/tol grows like
 # tol^(-1/(p+1)): exponent at most 1/2 (p = 1).  An error that no longer shrinks has exponent 1.
 GROWTH_OF_LOWEST_ORDER = 0.5

@@ -46,7 +46,7 @@ def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
         at_most("earliest time before t0", before, bound, "steps"),
     )
     diagnosis = (
-        f"Evaluated on [{times.min():.6g}, {times.max():.6g}], asked for [{problem.t0}, {problem.t1}]."
+        f"Evaluated on [{times.min():.10g}, {times.max():.10g}], asked for [{problem.t0}, {problem.t1}]."
     )
     cost = _cost(layer, problem)
     failed = not all(m.holds for m in measurements)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from nodecheck.checks.base import Skip, check
 from nodecheck.checks.controls import control, own_layer
 from nodecheck.checks.gradient import consistency, explain, observe
@@ -35,6 +37,7 @@ GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE}
 # Few steps: there the two classes of gradient are furthest apart, and rounding is smallest.  A prime above
 # four: a layer that works in segments has a second one, and an incomplete one.
 _N_STEPS = 7
+_FEWER_STEPS, _MORE_STEPS = (_N_STEPS - 1, _N_STEPS // 2), (_N_STEPS + 1, 2 * _N_STEPS)
 
 
 @check(
@@ -232,9 +235,15 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Compare with backprop through our own solver of the same Butcher tableau.
 
     The tableau is the claimed one, or the one of ours whose forward pass agrees to rounding.  A discrete
-    adjoint then agrees to rounding as well; a continuous one approaches it as the steps shrink.
+    adjoint then agrees to rounding as well; a continuous one approaches it as the steps shrink.  A forward
+    pass that is one of ours to rounding with fewer steps takes fewer than it is asked for.
     """
-    tableau, distance = _matching_tableau(layer, problem)
+    tableau, n_steps, distance = _matching(layer, problem)
+    if n_steps > _N_STEPS:  # substeps, or a number that is rounded up
+        message = f"with n_steps = {_N_STEPS} y1 is that of {n_steps} steps of our {tableau.name}"
+        raise Skip(message)
+    if n_steps < _N_STEPS:
+        return _of_fewer_steps(tableau, n_steps)
     evaluations = layer.solve(problem, _N_STEPS).evaluations
     widest = max(value.size for value in problem.params.values())
     rounding = roundoff(evaluations * widest)
@@ -258,19 +267,44 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     return Evidence(tuple(measurements), diagnosis, facts={"tableau": tableau.name})
 
 
-def _matching_tableau(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTableau, float]:
-    """Return the claimed tableau, or the one whose forward pass is nearest, and how near it is."""
-    y1 = layer.solve(problem, _N_STEPS).y1
-    claimed = layer.claims.tableau
-    if claimed is not None:
-        tableau = TABLEAUS[claimed] if isinstance(claimed, str) else claimed
-        return tableau, relative_error(_backprop(tableau, layer).solve(problem, _N_STEPS).y1, y1)
-    for tableau in TABLEAUS.values():
-        distance = relative_error(_backprop(tableau, layer).solve(problem, _N_STEPS).y1, y1)
-        if distance <= roundoff(layer.solve(problem, _N_STEPS).evaluations):
-            return tableau, distance
+def _matching(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTableau, int, float]:
+    """Return with which tableau and how many steps our forward pass is that of the layer, and how nearly.
+
+    A tableau that is claimed is returned even if its forward pass is another one.
+    """
+    y1, bound = layer.solve(problem, _N_STEPS).y1, roundoff(layer.solve(problem, _N_STEPS).evaluations)
+    tableaus, claimed = _candidates(layer), layer.claims.tableau is not None
+    tried = (_N_STEPS, *_FEWER_STEPS, *(() if claimed else _MORE_STEPS))
+
+    def distance(tableau: ButcherTableau, n_steps: int) -> float:
+        return relative_error(_backprop(tableau, layer).solve(problem, n_steps).y1, y1)
+
+    for n_steps, tableau in itertools.product(tried, tableaus):
+        found = distance(tableau, n_steps)
+        if found <= bound:
+            return tableau, n_steps, found
+    if claimed:
+        return tableaus[0], _N_STEPS, distance(tableaus[0], _N_STEPS)
     message = "no tableau is claimed, and the forward pass is none of our explicit Runge-Kutta methods"
     raise Skip(message)
+
+
+def _candidates(layer: LayerUnderTest) -> tuple[ButcherTableau, ...]:
+    """Return the claimed tableau, or those of ours that have the claimed order."""
+    claimed, order = layer.claims.tableau, layer.claims.order
+    if claimed is not None:
+        return (TABLEAUS[claimed] if isinstance(claimed, str) else claimed,)
+    return tuple(tableau for tableau in TABLEAUS.values() if order in (None, tableau.order))
+
+
+def _of_fewer_steps(tableau: ButcherTableau, n_steps: int) -> Evidence:
+    """Return the evidence that the layer takes fewer steps than it is asked for."""
+    diagnosis = (
+        f"With n_steps = {_N_STEPS} y1 is that of {n_steps} steps of our {tableau.name}, to rounding: fewer "
+        f"are taken than are asked for.  A grid of n steps has n + 1 points."
+    )
+    off = at_most("steps asked for and not taken", _N_STEPS - n_steps, 0, "steps")
+    return Evidence((off,), diagnosis, facts={"tableau": tableau.name})
 
 
 def _backprop(tableau: ButcherTableau, layer: LayerUnderTest) -> LayerUnderTest:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nodecheck.checks.base import Skip, check
+from nodecheck.checks.base import Refusal, Skip, attempt, check
 from nodecheck.checks.explanations import (
     elapsed_times,
     explain_backward_times,
@@ -49,8 +49,9 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Integrate y' = c, for which every consistent one-step method is exact.
 
     A time grid with one point too many passes an order check at order one, because the overshoot is itself
-    O(h).  Here it shows as an elapsed time that is wrong by a whole number of steps.  Adaptive layers are
-    held to their tolerance.
+    O(h).  Here it shows as an elapsed time that is wrong by a whole number of steps.  One step must take a
+    fixed-step layer all the way, too, unless it refuses that: a grid of n points has n - 1 steps.  Adaptive
+    layers are held to their tolerance.
     """
     elapsed = elapsed_times(layer, problem, TOLERANCE if layer.adaptive else _N_STEPS)
     error = float(np.max(np.abs(elapsed - problem.duration)))
@@ -63,7 +64,28 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
             if layer.adaptive
             else explain_time(layer, problem, _N_STEPS)
         )
-    return Evidence((at_most("error of the elapsed time", error, bound),), diagnosis)
+    one = () if layer.adaptive else _in_one_step(layer, problem)
+    if not diagnosis and not all(m.holds for m in one):
+        diagnosis = _explain_one_step(layer, problem)
+    return Evidence((at_most("error of the elapsed time", error, bound), *one), diagnosis)
+
+
+def _in_one_step(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    """Return the error of a single step; nothing of a layer that needs more of them, and says so."""
+    elapsed = attempt(lambda: elapsed_times(layer, problem, 1))
+    if isinstance(elapsed, Refusal):
+        return ()
+    error = float(np.max(np.abs(elapsed - problem.duration)))
+    return (at_most("error of the elapsed time, one step", error, identity_bound(layer, problem, 1)),)
+
+
+def _explain_one_step(layer: LayerUnderTest, problem: Problem) -> str:
+    if np.array_equal(layer.solve(problem, 1).y1, problem.y0):
+        return (
+            "With n_steps = 1 no step is taken, y1 is y0: fewer steps are taken than are asked for.  A grid "
+            "of n steps has n + 1 points."
+        )
+    return f"With n_steps = 1: {explain_time(layer, problem, 1)}"
 
 
 @check(

@@ -23,12 +23,13 @@ from nodecheck.results import Evidence
 def other_modules(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Write the field as networks are written: y1 and the gradients must be those of one flat module.
 
-    A field may have no parameters at all.  Parameters sit in modules within modules.  A tied weight is one
-    parameter under two names, and its gradient counts once.  Under a parametrisation what is trained is not
-    the weight.  And a field may use some of its parameters at some times only, so that one step says nothing
-    about the others.
+    A field may have no parameters at all, but buffers.  Forward hooks run when a module is called, as those
+    of pruning and of older normalisations do, and a field may depend on train and eval mode.  Parameters sit
+    in modules within modules.  A tied weight is one parameter under two names, and its gradient counts once.
+    Under a parametrisation what is trained is not the weight.  And a field may use some of its parameters at
+    some times only, so that one step says nothing about the others.
 
-    A layer may refuse the last two with an error, but not lose a gradient silently.
+    A layer may refuse the first and the last two with an error, but not lose a gradient silently.
     """
     (cotangent,) = layer.cotangents(problem, 1)
     evidence = same_answer(layer, problem, ARRANGEMENTS, cotangent)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nodecheck.checks.base import Refusal, attempt, check
 from nodecheck.checks.contract import difference, largest_entry, resolution_of
 from nodecheck.checks.kept_graphs import explain_kept_graph, of_kept_graph
-from nodecheck.layers import LayerUnderTest, overlap, use_again
+from nodecheck.layers import Array, LayerUnderTest, Passed, overlap, use_again
 from nodecheck.numerics import roundoff
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, at_most
@@ -75,30 +77,56 @@ def _explain_overlap(way: str, change: float | Refusal) -> str:
     cite="torchdyn issue 116: flat copies of the parameters made once",
 )
 def repeated_use(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Build the layer once, use it, change y0 and the parameters in place, and use it again.
+    """Build the layer once, and use it while the parameters, then y0, change: each answer must be a new one.
 
-    The second answer must be that of a layer built anew.  A copy of the parameters made in ``__init__``, a
-    cache of the first solution, or a gradient that is not reset between passes shows here.
+    What it returns must be what a layer built anew returns, with and without a graph.  A copy of the
+    parameters made in ``__init__``, a cache that knows y0 by its place in memory or by its sum, or a gradient
+    that is not reset between passes shows here.
     """
-    resolution = resolution_of(layer)
     (cotangent,) = layer.cotangents(problem, 1)
-    trained = problem.replace(
-        y0=0.75 * problem.y0, params={name: 0.875 * value for name, value in problem.params.items()}
-    )
-    outcome = attempt(lambda: use_again(layer.claims, (problem, trained), resolution, cotangent))
+    problems = _as_in_training(problem)
+    outcome = attempt(lambda: use_again(layer.claims, problems, resolution_of(layer), cotangent))
     if isinstance(outcome, Refusal):
         return of_kept_graph(outcome)
-    y1, gradients = outcome[1]
-    anew = layer.fresh(trained, resolution)
-    forward = float(np.max(np.abs(y1 - anew.y1)))
-    expected = anew.pullback(cotangent)
-    backward = difference(gradients, expected)
-    evaluations = max(1, layer.solve(problem, resolution).evaluations)
-    scale = max(largest_entry(value) for value in expected.values())
-    measurements = (
-        at_most("change of y1", forward, roundoff(evaluations, float(np.max(np.abs(y1))))),
-        at_most("change of the gradient", backward, roundoff(evaluations, scale)),
-    )
-    stale = [word for word, m in zip(("y1", "the gradient"), measurements, strict=True) if not m.holds]
-    diagnosis = f"On its second use {' and '.join(stale)} differ from a layer built anew." if stale else ""
+    changes = [
+        _against_a_new_layer(layer, other, passed, cotangent)
+        for other, passed in zip(problems[1:], outcome[1:], strict=True)
+    ]
+    names = ("y1", "y1 without a graph", "the gradient")
+    worst = {name: float(np.max([change[name] for change in changes])) for name in names}
+    stale = [name for name in names if not worst[name] <= 1]
+    measurements = tuple(at_most(f"change of {name}", worst[name], 1.0, "bounds") for name in names)
+    differ = "differs" if len(stale) == 1 else "differ"
+    diagnosis = f"Used again, {' and '.join(stale)} {differ} from a layer built anew." if stale else ""
     return Evidence(measurements, diagnosis)
+
+
+def _as_in_training(problem: Problem) -> tuple[Problem, ...]:
+    """Return the problem with other parameters twice, then with rows permuted, then with another y0."""
+    trained, further = (
+        problem.replace(params={name: part * value for name, value in problem.params.items()})
+        for part in (0.875, 0.75)
+    )
+    permuted, scaled = further.replace(y0=problem.y0[::-1]), further.replace(y0=0.75 * problem.y0)
+    return problem, trained, further, permuted, scaled
+
+
+def _against_a_new_layer(
+    layer: LayerUnderTest, problem: Problem, passed: Passed, cotangent: Array
+) -> dict[str, float]:
+    """Return how far a pass is from that of a layer built anew, in units of rounding."""
+    anew = layer.fresh(problem, resolution_of(layer))
+    evaluations = max(1, len(anew.trace.calls))
+    expected = anew.pullback(cotangent)
+    of_state = roundoff(evaluations, float(np.max(np.abs(anew.y1))))
+    of_gradient = roundoff(evaluations, max(largest_entry(value) for value in expected.values()))
+    return {
+        "y1": _in_units(float(np.max(np.abs(passed.y1 - anew.y1))), of_state),
+        "y1 without a graph": _in_units(difference({"y1": passed.without_graph}, {"y1": anew.y1}), of_state),
+        "the gradient": _in_units(difference(passed.gradients, expected), of_gradient),
+    }
+
+
+def _in_units(change: float, bound: float) -> float:
+    """Return a change in units of its bound, which is zero where all that is compared is."""
+    return change / bound if bound else change and math.inf

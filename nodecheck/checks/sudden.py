@@ -10,7 +10,14 @@ from array_api_compat import array_namespace
 from nodecheck.checks.base import Inconclusive, check
 from nodecheck.checks.tolerance import growth_above
 from nodecheck.layers import LayerUnderTest
-from nodecheck.numerics import EPS, FLOOR_FACTOR, MAXIMUM_GROWTH, TOLERANCE_FACTOR, relative_error
+from nodecheck.numerics import (
+    EPS,
+    FLOOR_FACTOR,
+    LARGEST_WEIGHTS,
+    MAXIMUM_GROWTH,
+    TOLERANCE_FACTOR,
+    relative_error,
+)
 from nodecheck.problems import Problem, constant
 from nodecheck.problems.problem import Array
 from nodecheck.results import Evidence, Series, at_most
@@ -22,8 +29,6 @@ _HOW_LONG = 5e-4
 # Steps before the change do not know the tolerance; where they end is chance, so an error that does not
 # follow it jumps by a factor of ten or more.  Over four decades that is no slope.
 _TOLERANCES = (1e-4, 1e-6, 1e-8)
-# The absolute weights of published methods add up to less (Dormand and Prince's of order eight: to 13).
-_LARGEST_WEIGHTS = 20.0
 _MOST_STAGES = 20  # the longest published pairs have 17 or so
 
 
@@ -89,7 +94,7 @@ def sudden_change(layer: LayerUnderTest, problem: Problem) -> Evidence:
     growth = growth_above(_TOLERANCES, errors, FLOOR_FACTOR * EPS)
     measurements = (
         at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH),
-        at_most("distance of y1 from y0 over that of the field", _distance(layer, problem), _LARGEST_WEIGHTS),
+        at_most("distance of y1 from y0 over that of the field", _distance(layer, problem), LARGEST_WEIGHTS),
     )
     diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, errors)
     return Evidence(measurements, diagnosis, series)
@@ -160,7 +165,7 @@ def _of_another_time(layer: LayerUnderTest, problem: Problem) -> str:
 def _too_far(layer: LayerUnderTest, problem: Problem) -> str:
     """Return how far away y1 is, if the weights of no method are so large; "" if they may be."""
     distance = _distance(layer, problem)
-    if distance <= _LARGEST_WEIGHTS:
+    if distance <= LARGEST_WEIGHTS:
         return ""
     return f"y1 is {distance:.2g} times as far from y0 as the field can carry it from t0 to t1: it diverges"
 

@@ -129,6 +129,8 @@ def _explain(others: Gradients, usual: Gradients, bound: float) -> str:
     """Say which gradients are not the usual ones, and what does that."""
     changed = [name for name in others if not difference({name: others[name]}, usual) <= bound]
     names = ", ".join(f"∂L/∂{name}" for name in changed)
+    if all(value is None for value in others.values()):
+        return "no gradient arrives anywhere: the output is detached."
     if all(others[name] is None for name in changed):
-        return f"no gradient arrives at {', '.join(changed)}: the output is detached."
+        return f"no gradient arrives any more for {names}."
     return f"other gradients change: {names}.  A vector of all gradients may be cut at the wrong places."

@@ -9,7 +9,7 @@ from nodecheck.layers.base import (
     Solution,
     TorchLayer,
 )
-from nodecheck.layers.reuse import overlap, use_again, with_uninvolved
+from nodecheck.layers.reuse import Passed, overlap, use_again, with_uninvolved
 from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
 from nodecheck.layers.uses import PLAIN, USES, Answer, Use
 
@@ -26,6 +26,7 @@ __all__ = [
     "Gradients",
     "LayerError",
     "LayerUnderTest",
+    "Passed",
     "Solution",
     "TorchLayer",
     "Use",

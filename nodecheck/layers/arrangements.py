@@ -1,10 +1,11 @@
-"""Modules of other shapes that are the same field: nested, with tied or parametrised weights, in turns."""
+"""Other modules that are the same field: nested, hooked, with modes, with tied or parametrised weights."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,24 +86,60 @@ class _InTurns(Dynamics):
 
 
 class _Without(Dynamics):
-    """What are parameters elsewhere are buffers: nothing of it is trained."""
+    """What are parameters elsewhere are buffers: nothing of it is trained.
+
+    They hold a tenth of each, which no float32 is.
+    """
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         for name, parameter in dict(self.named_parameters()).items():
             delattr(self, name)
-            self.register_buffer(name, parameter.detach())
+            self.register_buffer(name, parameter.detach() / 10)
+
+    def parameter_at(self, name: str, time: Tensor) -> Tensor:
+        """Return what is stored, times ten."""
+        return 10 * super().parameter_at(name, time)
+
+
+class _Hooked(Dynamics):
+    """Half of the field, doubled by a forward hook."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.register_forward_hook(lambda _module, _inputs, output: 2 * output)
+
+    def forward(self, t: Any, y: Tensor) -> Tensor:
+        """Return half of f(t, y)."""
+        return super().forward(t, y) / 2
+
+
+class _Moded(Dynamics):
+    """The field in the mode that the module is put into; in the other one twice the field."""
+
+    def __init__(self, problem: Problem, *, training: bool) -> None:
+        super().__init__(problem)
+        self.wanted = training
+        self.train(training)
+
+    def forward(self, t: Any, y: Tensor) -> Tensor:
+        """Return f(t, y), or twice that."""
+        value = super().forward(t, y)
+        return value if self.training is self.wanted else 2 * value
+
+
+def _plainly(dynamics: Dynamics) -> _Arranged:
+    leaves = {name: [parameter] for name, parameter in dynamics.named_parameters()}
+    return _Arranged(dynamics, dynamics.trace, leaves)
 
 
 def _without(problem: Problem) -> _Arranged:
-    dynamics = _Without(problem)
-    return _Arranged(dynamics, dynamics.trace, {})
+    return _plainly(_Without(problem))
 
 
 def _nested(problem: Problem) -> _Arranged:
-    dynamics = Dynamics(problem)
-    leaves = {name: [parameter] for name, parameter in dynamics.named_parameters()}
-    return _Arranged(_Within(_Within(dynamics)), dynamics.trace, leaves)
+    flat = _plainly(Dynamics(problem))
+    return replace(flat, module=_Within(_Within(flat.module)))
 
 
 def _tied(problem: Problem) -> _Arranged:
@@ -171,7 +208,10 @@ def _sum(leaves: Sequence[Tensor], sign: int = 1) -> Array | None:
 
 
 ARRANGEMENTS: tuple[Arrangement, ...] = (
-    Arrangement("when there are no parameters", _without),
+    Arrangement("when there are no parameters", _without, refusable=True),
+    Arrangement("when a forward hook changes the field", lambda p: _plainly(_Hooked(p))),
+    Arrangement("when train mode changes the field", lambda p: _plainly(_Moded(p, training=True))),
+    Arrangement("when eval mode changes the field", lambda p: _plainly(_Moded(p, training=False))),
     Arrangement("when parameters are two modules deep", _nested),
     Arrangement("when every parameter has two names", _tied),
     Arrangement("when parameters are parametrised", _parametrised, refusable=True),

@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nodecheck.instruments import Dynamics
-from nodecheck.layers.base import Array, TorchLayer, as_numpy, built, checked, gradients_of
+from nodecheck.layers.base import Array, Gradients, TorchLayer, as_numpy, built, checked, gradients_of
 from nodecheck.problems import Problem
 
 _NOTHING: Mapping[str, Array] = MappingProxyType({})
 
 
+@dataclass(frozen=True, eq=False)
+class Passed:
+    """What a layer returned in one of several passes: y1, the gradients, and y1 under `torch.no_grad`."""
+
+    y1: Array
+    gradients: Gradients
+    without_graph: Array | None
+
+
 def use_again(
     layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
-) -> list[tuple[Array, dict[str, Array | None]]]:
+) -> list[Passed]:
     """Build the layer once and use it on several problems that differ in their numbers only.
 
-    As in training: the parameters are changed in place between the passes.  Returns y1 and the gradients of
-    each pass.
+    As in training: the parameters are changed in place between the passes, and an evaluation under
+    `torch.no_grad` follows each but the first.  A problem with the y0 of the one before is given the same
+    tensor.
     """
     dynamics = Dynamics(problems[0])
     solve = built(layer, dynamics, problems[0], resolution)
+    y0 = torch.tensor(problems[0].y0, requires_grad=True)
     passes = []
-    for problem in problems:
+    for k, problem in enumerate(problems):
         with torch.no_grad():
             for name, parameter in dynamics.named_parameters():
                 parameter.copy_(torch.tensor(problem.params[name]))
-        y0 = torch.tensor(problem.y0, requires_grad=True)
+        if not np.array_equal(as_numpy(y0), problem.y0):
+            y0 = torch.tensor(problem.y0, requires_grad=True)
         y1 = checked(solve(y0), y0)
-        leaves = {"y0": y0, **dict(dynamics.named_parameters())}
-        passes.append((as_numpy(y1), gradients_of(y1, leaves, cotangent)))
+        gradients = gradients_of(y1, {"y0": y0, **dict(dynamics.named_parameters())}, cotangent)
+        again = _without_graph(solve, y0) if k else None
+        passes.append(Passed(as_numpy(y1), gradients, again))
     return passes
+
+
+def _without_graph(solve: Callable[[Tensor], Tensor], y0: Tensor) -> Array:
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # checkpoints warn that there is nothing to differentiate
+        return as_numpy(checked(solve(y0), y0))
 
 
 def overlap(

@@ -80,7 +80,12 @@ CASES = [
         SPECIMENS["state-on-class"],
         "of two layers raise RuntimeError",
     ),
-    ("repeated-use", "parameters copied once", layer(copied_parameters), "On its second use y1"),
+    ("repeated-use", "parameters copied once", layer(copied_parameters), "Used again, y1 and "),
+    ("repeated-use", "kept", SPECIMENS["no-grad-result-kept"], "Used again, y1 without a graph differs from"),
+    ("constant-field", "few steps", SPECIMENS["grid-of-so-many-points"], "With n_steps = 1 no step is taken"),
+    ("backprop-agreement", "few steps", SPECIMENS["grid-of-so-many-points"], "that of 6 steps of our rk4"),
+    ("other-modules", "hooks", SPECIMENS["forward-called-by-name"], "when a forward hook changes the field."),
+    ("other-modules", "mode", SPECIMENS["eval-mode-in-backward"], "when train mode changes the field."),
     (
         "other-uses",
         "data as y0",

@@ -141,7 +141,11 @@ def test_where_a_layer_stops_is_told():
     assert "the field is evaluated last at t = 1.56 (a constant field at t1 = 1.7)" in text
 
 
-@pytest.mark.parametrize("layer", [doubling(shortened=False), SPECIMENS["end-overshot"]], ids=str)
+@pytest.mark.parametrize(
+    "layer",
+    [doubling(shortened=False), SPECIMENS["end-overshot"]],
+    ids=lambda one: one.name,
+)
 def test_a_state_beyond_t1_is_told_with_its_time(layer):
     assert "beyond t1 = 1.7" in evidence(layer).diagnosis
 

@@ -45,6 +45,17 @@ class MissingStep(BackpropRK4):
         return state
 
 
+class GridOfSoManyPoints(BackpropRK4):
+    """The interval is cut into a grid of n_steps points, hence into one step less."""
+
+    def integrate(self, field: Field, start: float, end: float, state: State) -> State:
+        fewer = self.n_steps - 1
+        for i in range(fewer):
+            h = (end - start) / fewer
+            state = self.step(field, start + i * h, h, state)
+        return state
+
+
 class AccumulatedTime(BackpropRK4):
     """Time is summed up and compared with the end: rounding decides whether there is one step more."""
 
@@ -183,6 +194,7 @@ class BatchMean(BackpropRK4):
 FORWARD: tuple[Mutant, ...] = (
     mutant(ExtraStep, "grid_off_by_one_step", "constant-field"),
     mutant(MissingStep, "grid_off_by_one_step", "constant-field", "forward-order"),
+    mutant(GridOfSoManyPoints, "grid_off_by_one_step", "constant-field", "backprop-agreement"),
     mutant(AccumulatedTime, "grid_end_not_hit", "constant-field-property"),
     mutant(LastStepNotShortened, "last_partial_step_wrong", "constant-field"),
     mutant(Float32TimeGrid, "float32_time_grid", "time-precision"),

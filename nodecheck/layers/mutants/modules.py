@@ -62,10 +62,44 @@ class TrainModeInBackward(AdjointRK4):
         return super().pullback(y1, cotangent)
 
 
+class ForwardCalledByName(AdjointRK4):
+    """The dynamics is called by its forward method, past its hooks."""
+
+    def field(self, t: float, state: State) -> State:
+        return (self.dynamics.forward(t, state[0]),)
+
+
+class EvalModeInBackward(AdjointRK4):
+    """The backward pass puts the dynamics in eval mode, and back into the mode it was in."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        training = self.dynamics.training
+        self.dynamics.eval()
+        gradients = super().pullback(y1, cotangent)
+        self.dynamics.train(training)
+        return gradients
+
+
+class NoGradResultKept(AdjointRK4):
+    """Under torch.no_grad the last result is returned again for the same y0, whatever the parameters."""
+
+    kept: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, y0: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().__call__(y0)
+        if self.kept is None or not torch.equal(self.kept[0], y0):
+            self.kept = (y0.clone(), self.solve(y0))
+        return self.kept[1].clone()
+
+
 MODULES: tuple[Mutant, ...] = (
     mutant(NestedParametersOverlooked, "closure_params_missing", "other-modules"),
     mutant(TiedParametersTwice, "tied_params_double_or_half", "other-modules"),
     mutant(UseDecidedAtTheEnd, "unused_param_wrong_shape", "other-modules"),
     mutant(ParametersPresumed, "no_parameters_crash", "other-modules"),
     mutant(TrainModeInBackward, "global_state_changed", "other-uses"),
+    mutant(ForwardCalledByName, "dynamics_changed_before_backward", "other-modules"),
+    mutant(EvalModeInBackward, "dynamics_changed_before_backward", "other-modules"),
+    mutant(NoGradResultKept, "stale_cache_after_first_call", "repeated-use"),
 )
