@@ -116,15 +116,22 @@ def _verdict(run: Run, name: str) -> Verdict:
         return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
     if expected and _rest(results) >= VERIFIED_SHARE:
         apart = f"known faults: {_checks(expected)} failed as expected"
-        rest = "the rest passed" if run.left_out(name) else "the rest is verified"
+        rest = "the rest passed" if _not_run(run, name) else "the rest is verified"
         told = [rest] if any(r.status is Status.PASSED for r in results) else []
         return Verdict(name, Word.APART, ", ".join([apart, *told, *_properties(run, name)]))
-    if run.is_verified(name) and run.left_out(name):
-        text = f"partly checked: {_passed(results)}, {plural(len(run.left_out(name)), 'other')} not run"
-        return Verdict(name, Word.PARTIAL, ", ".join([text, *_properties(run, name)]))
+    if run.is_verified(name) and _not_run(run, name):
+        text = f"partly checked: {_passed(results)}"
+        return Verdict(name, Word.PARTIAL, ", ".join([text, *_not_run(run, name), *_properties(run, name)]))
     if run.is_verified(name):
         return Verdict(name, Word.RIGHT, f"right: {', '.join(['verified', *_properties(run, name)])}")
     return Verdict(name, Word.UNVERIFIED, f"NOT VERIFIED: {_undecided(results)}")
+
+
+def _not_run(run: Run, name: str) -> list[str]:
+    """Return how many checks were left out of a layer, and how many results were not reached."""
+    left_out, unreached = run.left_out(name), sum(r.reason == NOT_REACHED for r in run.of_layer(name))
+    parts = [f"{plural(len(left_out), 'other')} not run"] if left_out else []
+    return parts + ([f"interrupted before {plural(unreached, 'result')}"] if unreached else [])
 
 
 def _rest(results: Iterable[Result]) -> float:
@@ -155,7 +162,7 @@ def _undecided(results: tuple[Result, ...]) -> str:
 def _passed(results: tuple[Result, ...]) -> str:
     """Return how many checks passed and, of those, that some results are inconclusive."""
     passed = [r for r in results if r.status is Status.PASSED]
-    open_ = sum(r.status is Status.INCONCLUSIVE for r in results)
+    open_ = sum(r.status is Status.INCONCLUSIVE and r.reason != NOT_REACHED for r in results)
     undecided = f" ({plural(open_, 'result')} inconclusive)" if open_ else ""
     return f"{_checks(passed)} passed{undecided}"
 

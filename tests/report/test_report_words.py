@@ -154,6 +154,21 @@ def test_a_layer_that_was_interrupted_tells_what_passed_and_what_was_not_reached
     assert words.verdict(run, "m").text == text
 
 
+def test_a_layer_that_was_interrupted_near_its_end_is_not_called_verified():
+    results = replaced(right_results("m"), unreached("peak-memory"))
+    verdict = words.verdict(run_of(results, [card("m")]), "m")
+    assert verdict.word is words.Word.PARTIAL
+    told = "partly checked: 11 checks passed, interrupted before 1 result, forward order 4.00"
+    assert verdict.text.startswith(told)
+
+
+def test_known_faults_of_a_layer_that_was_interrupted_do_not_call_the_rest_verified():
+    known = result("m", "constant-field", expected="known", measurements=(at_most("e", 1.0, 0.0),))
+    results = replaced(right_results("m"), known, unreached("peak-memory"))
+    text = words.verdict(run_of(results, [card("m")]), "m").text
+    assert text.startswith("known faults: 1 check failed as expected, the rest passed")
+
+
 def test_a_layer_of_which_all_was_skipped_is_not_verified_and_says_why():
     run = run_of(
         [result("m", "peak-memory", outcome=Outcome.SKIPPED, measurements=(), reason="torchode is missing")]
