@@ -124,7 +124,7 @@ def test_several_problems_are_one_outcome(statuses, raised):
     made = {
         "failed": failed,
         "passed": dataclasses.replace(
-            passed, measurements=tuple(dataclasses.replace(m, bound=1.0) for m in failed.measurements)
+            passed, measurements=tuple(dataclasses.replace(m, bound=m.value) for m in failed.measurements)
         ),
         "error": dataclasses.replace(passed, outcome=Outcome.ERROR),
         "inconclusive": dataclasses.replace(passed, outcome=Outcome.INCONCLUSIVE),
