@@ -45,6 +45,8 @@ class Check:
         Kind of bound: "identity", "order", "resource" or "contract".
     problems
         The problems it runs on; the function is called once for each.  Empty: called once, with the layer.
+    most
+        How many of the problems are used at most below the `full` profile, where further ones show no more.
     applies_to
         Kind of layer.
     features
@@ -66,6 +68,7 @@ class Check:
     kind: Kind
     function: Callable[..., Evidence]
     problems: tuple[Problem, ...] = ()
+    most: int | None = None
     applies_to: AppliesTo = "all"
     features: frozenset[Feature] = frozenset()
     needs: str = "forward-pass"

@@ -101,7 +101,8 @@ def preconditions(check: Check) -> tuple[str, ...]:
 
 def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:
     """Return the problems a check runs on in a profile; (None,) for a check that brings its own."""
-    return check.problems[: profile.problems] or (None,)
+    most = None if profile.name == "full" else check.most
+    return check.problems[: profile.problems][:most] or (None,)
 
 
 def _require_different_names(cards: Sequence[LayerCard]) -> None:
