@@ -57,7 +57,7 @@ def _drawn(run: Run, layers: tuple[str, ...]) -> tuple[str, ...]:
     """Return the layers whose own curves are drawn: of many, those about which there is more to say."""
     if len(layers) <= _MOST_DRAWN:
         return layers
-    settled = (words.Word.RIGHT, words.Word.PARTIAL)
+    settled = (words.Word.RIGHT, words.Word.PARTIAL, words.Word.WITHIN)
     return tuple(name for name in layers if words.verdict(run, name).word not in settled)
 
 

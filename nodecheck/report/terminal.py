@@ -17,6 +17,7 @@ from nodecheck.results import NOT_REACHED, Run, Status
 _VERDICT_STYLES = {
     words.Word.RIGHT: "bold green",
     words.Word.PARTIAL: "green",
+    words.Word.WITHIN: "green",
     words.Word.APART: "bold green",
     words.Word.OUTDATED: "bold cyan",
     words.Word.UNVERIFIED: "bold yellow",

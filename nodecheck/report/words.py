@@ -35,6 +35,7 @@ class Word(StrEnum):
 
     RIGHT = "right"
     PARTIAL = "partly checked"
+    WITHIN = "within its memory claim"
     APART = "known faults"
     OUTDATED = "expectations out of date"
     UNVERIFIED = "NOT VERIFIED"
@@ -45,6 +46,7 @@ class Word(StrEnum):
 WORD_SYMBOLS = {
     Word.RIGHT: "✓",
     Word.PARTIAL: "✓",
+    Word.WITHIN: "✓",
     Word.APART: "~",
     Word.OUTDATED: "↑",
     Word.UNVERIFIED: "?",
@@ -52,6 +54,7 @@ WORD_SYMBOLS = {
     Word.WRONG: "✗",
 }
 _ADAPTER = "adapter"  # the check that stands between nodecheck and a layer: its failure is not the layer's
+_MEMORY = "memory-law"
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def facts_of(results: Iterable[Result]) -> dict[str, str]:
 def verdict(run: Run, name: str) -> Verdict:
     """Return the verdict on one layer; where checks were left out, it says how many."""
     found = _verdict(run, name)
-    if not run.left_out(name) or found.word is Word.PARTIAL:
+    if not run.left_out(name) or found.word in (Word.PARTIAL, Word.WITHIN):
         return found
     left = plural(len(run.left_out(name)), "other check")
     return replace(found, text=f"{found.text}; {left} not run")
@@ -119,6 +122,9 @@ def _verdict(run: Run, name: str) -> Verdict:
         rest = "the rest passed" if _not_run(run, name) else "the rest is verified"
         told = [rest] if any(r.status is Status.PASSED for r in results) else []
         return Verdict(name, Word.APART, ", ".join([apart, *told, *_properties(run, name)]))
+    if run.is_verified(name) and {r.check for r in results} == {_MEMORY}:
+        law = shorten(facts_of(results).get("memory law", ""), 80)
+        return Verdict(name, Word.WITHIN, ", ".join(filter(None, (Word.WITHIN, law))))
     if run.is_verified(name) and _not_run(run, name):
         text = f"partly checked: {_passed(results)}"
         return Verdict(name, Word.PARTIAL, ", ".join([text, *_not_run(run, name), *_properties(run, name)]))
@@ -214,19 +220,24 @@ def run_verdict(run: Run) -> str:
     if len(found) == 1:
         alone = {Word.OUTDATED: "An expectation is out of date", Word.APART: "The layer has known faults"}
         return alone.get(found[0], f"The layer is {found[0].value}")
-    right, partial, total = found.count(Word.RIGHT), found.count(Word.PARTIAL), len(found)
+    total, passing = len(found), (Word.RIGHT, Word.PARTIAL, Word.WITHIN)
+    best = max(passing, key=lambda word: (found.count(word) > 0, -passing.index(word)))
     others = (
-        (partial if right else 0, "is partly checked", "are partly checked"),
+        *((found.count(word), f"is {word.value}", _several(word)) for word in passing if word is not best),
         (found.count(Word.APART), "has known faults", "have known faults"),
         (found.count(Word.WRONG), "is wrong", "are wrong"),
         (found.count(Word.OUTDATED), "has outdated expectations", "have outdated expectations"),
         (found.count(Word.UNVERIFIED), "is not verified", "are not verified"),
         (found.count(Word.UNREACHED), "is not judged", "are not judged"),
     )
-    best = (partial, Word.PARTIAL) if partial and not right else (right, Word.RIGHT)
-    verb = "is" if best[0] < 2 else "are"
-    parts = [f"{_number_of(best[0], total)} layers {verb} {best[1].value}"]
+    count = found.count(best)
+    parts = [f"{_number_of(count, total)} layers {_several(best) if count > 1 else f'is {best.value}'}"]
     return ", ".join(parts + [f"{n} {one if n == 1 else many}" for n, one, many in others if n])
+
+
+def _several(word: Word) -> str:
+    """Return what is said of several layers with the same verdict."""
+    return f"are {word.value.replace('its', 'their').replace('claim', 'claims')}"
 
 
 def _number_of(good: int, total: int) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from sample_runs import CHECKS, card, realistic_run, replaced, result, right_results, run_of, wrong_results
@@ -227,6 +228,14 @@ def test_a_layer_of_which_checks_were_left_out_is_not_called_verified():
     verdict = words.verdict(partial("m"), "m")
     assert verdict.word is words.Word.PARTIAL
     assert verdict.text.startswith("partly checked: 12 checks passed, 1 other not run, forward order 4.00")
+
+
+def test_a_run_that_measures_memory_alone_tells_the_law():
+    laws = {"memory law": "O(1): 16 states at the peak"}
+    found = [replace(result(name, "peak-memory", facts=laws), check="memory-law") for name in "ab"]
+    run = run_of(found, map(card, "ab"), checks=PROFILE)
+    assert words.verdict(run, "a").text == "within its memory claim, O(1): 16 states at the peak"
+    assert words.run_verdict(run) == "All 2 layers are within their memory claims"
 
 
 def test_a_layer_that_was_asked_all_that_is_asked_of_its_kind_is_verified():
