@@ -235,7 +235,7 @@ def test_a_run_that_measures_memory_alone_tells_the_law():
     found = [replace(result(name, "peak-memory", facts=laws), check="memory-law") for name in "ab"]
     run = run_of(found, map(card, "ab"), checks=PROFILE)
     assert words.verdict(run, "a").text == "within its memory claim, O(1): 16 states at the peak"
-    assert words.run_verdict(run) == "All 2 layers are within their memory claims"
+    assert words.run_verdict(run) == "Both layers are within their memory claims"
 
 
 def test_a_layer_that_was_asked_all_that_is_asked_of_its_kind_is_verified():
