@@ -9,6 +9,7 @@ from nodecheck.checks.controls import control, own_layer
 from nodecheck.checks.gradient import consistency, explain, observe
 from nodecheck.checks.ladders import Ladder, fit, gradient_ladders, order_of
 from nodecheck.checks.own_forward import (
+    FEW_STEPS,
     TAYLOR_THRESHOLD,
     Distance,
     own_derivative_distance,
@@ -34,10 +35,7 @@ from nodecheck.results import Evidence, Measurement, at_least, at_most
 
 # What a problem must be for every class of wrong adjoint to show on it.
 GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE}
-# Few steps: there the two classes of gradient are furthest apart, and rounding is smallest.  A prime above
-# four: a layer that works in segments has a second one, and an incomplete one.
-_N_STEPS = 7
-_FEWER_STEPS, _MORE_STEPS = (_N_STEPS - 1, _N_STEPS // 2), (_N_STEPS + 1, 2 * _N_STEPS)
+_FEWER, _MORE = (FEW_STEPS - 1, FEW_STEPS // 2), (FEW_STEPS + 1, 2 * FEW_STEPS)
 
 
 @check(
@@ -59,12 +57,12 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
     it does not shrink; this is a bug.  No single tolerance can tell these apart.  A layer that claims
     "continuous" and is discrete is better than it says, and passes.
     """
-    distance = own_derivative_distance(layer, problem, _N_STEPS)
+    distance = own_derivative_distance(layer, problem, FEW_STEPS)
     discrete = distance.at_rounding
     ladders = {} if discrete else gradient_ladders(layer, problem)
     found = "discretely consistent" if discrete else consistency(ladders)
     if discrete and layer.claims.adjoint == "discrete":
-        require_separation(layer, problem, _N_STEPS, order_of(layer), distance.bound)
+        require_separation(layer, problem, FEW_STEPS, order_of(layer), distance.bound)
     if discrete or layer.claims.adjoint == "discrete":
         measurements = _against_own_forward(layer, problem)
     else:
@@ -74,7 +72,7 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
             else at_least(f"order of ∂L/∂{g}", ladder.fit.slope, INCONSISTENT_BELOW)
             for g, ladder in ladders.items()
         )
-    facts = {"gradient class": found, "Taylor rate": f"{taylor_rate(layer, problem, _N_STEPS):.2f}"}
+    facts = {"gradient class": found, "Taylor rate": f"{taylor_rate(layer, problem, FEW_STEPS):.2f}"}
     diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, found)
     return Evidence(measurements, diagnosis, facts=facts)
 
@@ -88,7 +86,7 @@ def _levels(layer: LayerUnderTest) -> tuple[int, ...]:
     if (layer.claims.order or 1) == 1:
         return layer.ladder(4)[1:]
     coarsest, *finer = layer.ladder(3)
-    return (min(coarsest, _N_STEPS), *finer)
+    return (min(coarsest, FEW_STEPS), *finer)
 
 
 def _approach(gradient: str, goal: str, ladder: Ladder) -> Measurement:
@@ -100,10 +98,10 @@ def _approach(gradient: str, goal: str, ladder: Ladder) -> Measurement:
 
 def _against_own_forward(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
     """Return the distance to finite differences: of all groups together, or of each if that is too large."""
-    together = own_derivative_distance(layer, problem, _N_STEPS)
+    together = own_derivative_distance(layer, problem, FEW_STEPS)
     if together.at_rounding:
         return (at_most("the gradient against finite differences", together.value, together.bound),)
-    distances = own_derivative_distances(layer, problem, _N_STEPS)
+    distances = own_derivative_distances(layer, problem, FEW_STEPS)
     return tuple(
         at_most(f"∂L/∂{group} against finite differences", d.value, d.bound) for group, d in distances.items()
     )
@@ -114,16 +112,16 @@ def _explain(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     if found == "inconsistent":
         return explain(layer, problem)
     seen = f"The gradient is {found}, but not the derivative of the layer's own forward pass"
-    distances = own_derivative_distances(layer, problem, _N_STEPS)
+    distances = own_derivative_distances(layer, problem, FEW_STEPS)
     largest = max(d.value for d in distances.values())
-    precision = format_of_cotangent(observe(layer, problem, _N_STEPS, _N_STEPS))
-    if precision and largest <= _N_STEPS * UNIT_ROUNDOFF[precision]:
+    precision = format_of_cotangent(observe(layer, problem, FEW_STEPS, FEW_STEPS))
+    if precision and largest <= FEW_STEPS * UNIT_ROUNDOFF[precision]:
         return f"{seen}: the cotangent passes through {precision}."
     if any(d.at_rounding for d in distances.values()):
         right = " and ".join(f"∂L/∂{g}" for g, d in distances.items() if d.at_rounding)
         return f"{seen}, except for {right}: a term of the others is lost on the way or wrong."
     own = control(layer, order_of(layer), "continuous")
-    apart = max(d.value for d in own_derivative_distances(own, problem, _N_STEPS).values()) if own else 0.0
+    apart = max(d.value for d in own_derivative_distances(own, problem, FEW_STEPS).values()) if own else 0.0
     if SEPARATION * largest < apart:
         return (
             f"{seen}: it is {largest:.2g} off, where an adjoint that is discretised on its own is off by "
@@ -154,14 +152,14 @@ def finite_differences(layer: LayerUnderTest, problem: Problem) -> Evidence:
     that claims "discrete" must agree to ten times the reported error of the differences, or rounding.  A
     continuous adjoint differs by its discretisation error: there the distance must shrink as the steps do.
     """
-    together = own_derivative_distance(layer, problem, _N_STEPS)
+    together = own_derivative_distance(layer, problem, FEW_STEPS)
     if layer.claims.adjoint == "discrete" or together.at_rounding:
         measurements = _against_own_forward(layer, problem)
     else:
         measurements = _approaching_own_forward(layer, problem)
     diagnosis = ""
     if any(not m.holds for m in measurements):
-        diagnosis = _explain_distances(own_derivative_distances(layer, problem, _N_STEPS), measurements)
+        diagnosis = _explain_distances(own_derivative_distances(layer, problem, FEW_STEPS), measurements)
     return Evidence(measurements, diagnosis)
 
 
@@ -189,7 +187,7 @@ def _explain_distances(distances: dict[str, Distance], measurements: tuple[Measu
     held = zip(distances.items(), (m.holds for m in measurements), strict=True)
     off = ", ".join(f"∂L/∂{g} by {d.value:.2g}" for (g, d), holds in held if not holds)
     others = len(distances) - sum(not m.holds for m in measurements)
-    seen = f"At {_N_STEPS} steps the gradient differs from finite differences of the forward pass: {off}"
+    seen = f"At {FEW_STEPS} steps the gradient differs from finite differences of the forward pass: {off}"
     return f"{seen}; {others} others pass." if others else f"{seen}."
 
 
@@ -214,7 +212,7 @@ def taylor_remainder(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if layer.claims.adjoint != "discrete":
         message = "asked only of layers that claim adjoint='discrete'; the rate is reported with the class"
         raise Skip(message)
-    rate = taylor_rate(layer, problem, _N_STEPS)
+    rate = taylor_rate(layer, problem, FEW_STEPS)
     diagnosis = "" if rate >= TAYLOR_THRESHOLD else "Rate 1: the gradient is not that of the forward pass."
     return Evidence((at_least("rate of the Taylor remainder", rate, TAYLOR_THRESHOLD),), diagnosis)
 
@@ -239,16 +237,16 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     pass that is one of ours to rounding with fewer steps takes fewer than it is asked for.
     """
     tableau, n_steps, distance = _matching(layer, problem)
-    if n_steps > _N_STEPS:  # substeps, or a number that is rounded up
-        message = f"with n_steps = {_N_STEPS} y1 is that of {n_steps} steps of our {tableau.name}"
+    if n_steps > FEW_STEPS:  # substeps, or a number that is rounded up
+        message = f"with n_steps = {FEW_STEPS} y1 is that of {n_steps} steps of our {tableau.name}"
         raise Skip(message)
-    if n_steps < _N_STEPS:
+    if n_steps < FEW_STEPS:
         return _of_fewer_steps(tableau, n_steps)
-    evaluations = layer.solve(problem, _N_STEPS).evaluations
+    evaluations = layer.solve(problem, FEW_STEPS).evaluations
     widest = max(value.size for value in problem.params.values())
     rounding = roundoff(evaluations * widest)
     measurements = [at_most(f"y1 against our {tableau.name}", distance, rounding)]
-    errors = _backprop_errors(layer, problem, tableau, _N_STEPS)
+    errors = _backprop_errors(layer, problem, tableau, FEW_STEPS)
     if layer.claims.adjoint == "discrete" or all(e <= rounding for e in errors.values()):
         measurements += [at_most(f"∂L/∂{g} against backprop", e, rounding) for g, e in errors.items()]
     else:
@@ -261,7 +259,7 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if any(not m.holds for m in measurements):
         worst = max(errors, key=lambda g: errors[g])
         diagnosis = (
-            f"With the tableau {tableau.name} at {_N_STEPS} steps, y1 is off by {distance:.2g}; "
+            f"With the tableau {tableau.name} at {FEW_STEPS} steps, y1 is off by {distance:.2g}; "
             f"∂L/∂{worst} differs most from backprop, by {errors[worst]:.2g}."
         )
     return Evidence(tuple(measurements), diagnosis, facts={"tableau": tableau.name})
@@ -272,9 +270,9 @@ def _matching(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTableau, 
 
     A tableau that is claimed is returned even if its forward pass is another one.
     """
-    y1, bound = layer.solve(problem, _N_STEPS).y1, roundoff(layer.solve(problem, _N_STEPS).evaluations)
+    y1, bound = layer.solve(problem, FEW_STEPS).y1, roundoff(layer.solve(problem, FEW_STEPS).evaluations)
     tableaus, claimed = _candidates(layer), layer.claims.tableau is not None
-    tried = (_N_STEPS, *_FEWER_STEPS, *(() if claimed else _MORE_STEPS))
+    tried = (FEW_STEPS, *_FEWER, *(() if claimed else _MORE))
 
     def distance(tableau: ButcherTableau, n_steps: int) -> float:
         return relative_error(_backprop(tableau, layer).solve(problem, n_steps).y1, y1)
@@ -284,7 +282,7 @@ def _matching(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTableau, 
         if found <= bound:
             return tableau, n_steps, found
     if claimed:
-        return tableaus[0], _N_STEPS, distance(tableaus[0], _N_STEPS)
+        return tableaus[0], FEW_STEPS, distance(tableaus[0], FEW_STEPS)
     message = "no tableau is claimed, and the forward pass is none of our explicit Runge-Kutta methods"
     raise Skip(message)
 
@@ -300,10 +298,10 @@ def _candidates(layer: LayerUnderTest) -> tuple[ButcherTableau, ...]:
 def _of_fewer_steps(tableau: ButcherTableau, n_steps: int) -> Evidence:
     """Return the evidence that the layer takes fewer steps than it is asked for."""
     diagnosis = (
-        f"With n_steps = {_N_STEPS} y1 is that of {n_steps} steps of our {tableau.name}, to rounding: fewer "
+        f"With n_steps = {FEW_STEPS} y1 is that of {n_steps} steps of our {tableau.name}, to rounding: fewer "
         f"are taken than are asked for.  A grid of n steps has n + 1 points."
     )
-    off = at_most("steps asked for and not taken", _N_STEPS - n_steps, 0, "steps")
+    off = at_most("steps asked for and not taken", FEW_STEPS - n_steps, 0, "steps")
     return Evidence((off,), diagnosis, facts={"tableau": tableau.name})
 
 

@@ -7,7 +7,7 @@ import math
 
 from nodecheck.checks.base import Inconclusive, Refusal, attempt, check
 from nodecheck.checks.footprints import Footprints, footprints
-from nodecheck.checks.own_forward import own_derivative_distance
+from nodecheck.checks.own_forward import FEW_STEPS, own_derivative_distance
 from nodecheck.checks.passes import Pass
 from nodecheck.checks.seconds import seconds_beside_plain_backprop
 from nodecheck.growth import FASTEST_COST, LAWS, cost_exponent
@@ -17,7 +17,6 @@ from nodecheck.results import Evidence, Metric, at_most
 
 # Of the time limit, for a fact that is not judged.
 _SHARE_OF_SECONDS = 1 / 24
-_N_STEPS = 7  # as in the check of the gradient's class, whose runs are used again
 
 
 @check(
@@ -101,7 +100,7 @@ def _is_discrete(layer: LayerUnderTest) -> bool | None:
     """
     if layer.adaptive:
         return None
-    distance = attempt(lambda: own_derivative_distance(layer, neural, _N_STEPS))
+    distance = attempt(lambda: own_derivative_distance(layer, neural, FEW_STEPS))
     return None if isinstance(distance, Refusal) else distance.at_rounding
 
 

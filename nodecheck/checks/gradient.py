@@ -19,7 +19,7 @@ from nodecheck.checks.ladders import (
     settled,
 )
 from nodecheck.checks.onset import explain_onset, explain_which, gradient_error
-from nodecheck.checks.own_forward import own_derivative_distance
+from nodecheck.checks.own_forward import FEW_STEPS, own_derivative_distance
 from nodecheck.checks.portraits import backward_trajectory
 from nodecheck.diagnosis import Observation, explain_gradient
 from nodecheck.layers import Array, Gradients, LayerUnderTest
@@ -48,7 +48,6 @@ _ODD_MARGIN = 2.0  # 2^p for p = 1
 # Their parameters are single numbers, so an RMS takes five cotangents where other problems need two: dear,
 # and scalars and time are looked at elsewhere, too.
 _OF_SCALARS = (lotka_volterra, time_linear, van_der_pol(1.0))
-_FEW_STEPS = 7  # see consistency: more than one segment of a usual length, and odd
 
 
 @check(
@@ -176,7 +175,7 @@ def _require_own_error(
     """Raise `Inconclusive` if the gradient is right and the forward pass is what does not converge."""
     if not forward_ladder(layer, problem).fit.slope < order - ORDER_MARGIN:
         return
-    if own_derivative_distance(layer, problem, _FEW_STEPS).at_rounding:
+    if own_derivative_distance(layer, problem, FEW_STEPS).at_rounding:
         slowest = min(ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact)
         message = (
             f"the gradient is the derivative of the layer's own forward pass, to rounding; that derivative "

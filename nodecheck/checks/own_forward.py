@@ -18,6 +18,9 @@ from nodecheck.problems import Problem
 
 # Relative to the size of the group; SciPy's default of 0.5 leaves errors of 1e-8 (see DESIGN, verdicts).
 _INITIAL_STEP = 0.01
+# Few steps: there the two classes of gradient are furthest apart, and rounding is smallest.  A prime above
+# four: a layer that works in segments has a second one, and an incomplete one.
+FEW_STEPS = 7
 _TAYLOR_STEPS = tuple(0.1 * 2.0**-k for k in range(6))
 # Two classes: rate 2 for the derivative of the forward map, 1 for anything else.
 TAYLOR_THRESHOLD = 1.5
@@ -51,10 +54,13 @@ def own_derivative_distance(layer: LayerUnderTest, problem: Problem, n_steps: in
     Inconclusive
         If SciPy's difference quotient does not converge: the forward map is not smooth.
     """
-    groups = _directions(layer, problem)
-    together = {g: v / math.sqrt(len(groups)) for g, v in groups.items()}  # as far as one of them moves
-    key = ("own_derivative_distance", problem, n_steps)
-    return layer.once(key, lambda: _distance(layer, problem, n_steps, together))
+
+    def together() -> Distance:
+        groups = _directions(layer, problem)
+        as_far_as_one = {g: v / math.sqrt(len(groups)) for g, v in groups.items()}
+        return _distance(layer, problem, n_steps, as_far_as_one)
+
+    return layer.once(("own_derivative_distance", problem, n_steps), together)
 
 
 def own_derivative_distances(layer: LayerUnderTest, problem: Problem, n_steps: int) -> dict[str, Distance]:
@@ -65,11 +71,12 @@ def own_derivative_distances(layer: LayerUnderTest, problem: Problem, n_steps: i
     Inconclusive
         If SciPy's difference quotient does not converge: the forward map is not smooth.
     """
-    key = ("own_derivative_distances", problem, n_steps)
-    directions = _directions(layer, problem)
-    return layer.once(
-        key, lambda: {g: _distance(layer, problem, n_steps, {g: v}) for g, v in directions.items()}
-    )
+
+    def each() -> dict[str, Distance]:
+        directions = _directions(layer, problem)
+        return {g: _distance(layer, problem, n_steps, {g: v}) for g, v in directions.items()}
+
+    return layer.once(("own_derivative_distances", problem, n_steps), each)
 
 
 def _directions(layer: LayerUnderTest, problem: Problem) -> dict[str, Array]:

@@ -32,7 +32,7 @@ def use_again(
 ) -> list[Passed]:
     """Build the layer once and use it on several problems that differ in their numbers only.
 
-    As in training: the parameters are changed in place between the passes, and an evaluation under
+    As in training: parameters that change are changed in place between the passes, and an evaluation under
     `torch.no_grad` follows each but the first.  A problem with the y0 of the one before is given the same
     tensor.
     """
@@ -43,7 +43,8 @@ def use_again(
     for k, problem in enumerate(problems):
         with torch.no_grad():
             for name, parameter in dynamics.named_parameters():
-                parameter.copy_(torch.tensor(problem.params[name]))
+                if not np.array_equal(as_numpy(parameter), problem.params[name]):
+                    parameter.copy_(torch.tensor(problem.params[name]))
         if not np.array_equal(as_numpy(y0), problem.y0):
             y0 = torch.tensor(problem.y0, requires_grad=True)
         y1 = checked(solve(y0), y0)

@@ -221,7 +221,7 @@ def run_verdict(run: Run) -> str:
         alone = {Word.OUTDATED: "An expectation is out of date", Word.APART: "The layer has known faults"}
         return alone.get(found[0], f"The layer is {found[0].value}")
     total, passing = len(found), (Word.RIGHT, Word.PARTIAL, Word.WITHIN)
-    best = max(passing, key=lambda word: (found.count(word) > 0, -passing.index(word)))
+    best = next((word for word in passing if word in found), Word.RIGHT)
     others = (
         *((found.count(word), f"is {word.value}", _several(word)) for word in passing if word is not best),
         (found.count(Word.APART), "has known faults", "have known faults"),
@@ -237,7 +237,7 @@ def run_verdict(run: Run) -> str:
 
 def _several(word: Word) -> str:
     """Return what is said of several layers with the same verdict."""
-    return f"are {word.value.replace('its', 'their').replace('claim', 'claims')}"
+    return f"are {'within their memory claims' if word is Word.WITHIN else word.value}"
 
 
 def _number_of(good: int, total: int) -> str:

@@ -81,6 +81,7 @@ CASES = [
         "of two layers raise RuntimeError",
     ),
     ("repeated-use", "parameters copied once", layer(copied_parameters), "Used again, y1 and "),
+    ("repeated-use", "known by its sum", SPECIMENS["state-known-by-sum"], "Used again, y1 and "),
     ("repeated-use", "kept", SPECIMENS["no-grad-result-kept"], "Used again, y1 without a graph differs from"),
     ("constant-field", "few steps", SPECIMENS["grid-of-so-many-points"], "With n_steps = 1 no step is taken"),
     ("backprop-agreement", "few steps", SPECIMENS["grid-of-so-many-points"], "that of 6 steps of our rk4"),

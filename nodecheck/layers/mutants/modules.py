@@ -80,19 +80,6 @@ class EvalModeInBackward(AdjointRK4):
         return gradients
 
 
-class NoGradResultKept(AdjointRK4):
-    """Under torch.no_grad the last result is returned again for the same y0, whatever the parameters."""
-
-    kept: tuple[Tensor, Tensor] | None = None
-
-    def __call__(self, y0: Tensor) -> Tensor:
-        if torch.is_grad_enabled():
-            return super().__call__(y0)
-        if self.kept is None or not torch.equal(self.kept[0], y0):
-            self.kept = (y0.clone(), self.solve(y0))
-        return self.kept[1].clone()
-
-
 MODULES: tuple[Mutant, ...] = (
     mutant(NestedParametersOverlooked, "closure_params_missing", "other-modules"),
     mutant(TiedParametersTwice, "tied_params_double_or_half", "other-modules"),
@@ -101,5 +88,4 @@ MODULES: tuple[Mutant, ...] = (
     mutant(TrainModeInBackward, "global_state_changed", "other-uses"),
     mutant(ForwardCalledByName, "dynamics_changed_before_backward", "other-modules"),
     mutant(EvalModeInBackward, "dynamics_changed_before_backward", "other-modules"),
-    mutant(NoGradResultKept, "stale_cache_after_first_call", "repeated-use"),
 )

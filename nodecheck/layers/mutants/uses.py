@@ -98,6 +98,31 @@ class NoGradIgnored(BackpropRK4):
         return super().solve(y0)
 
 
+class NoGradResultKept(AdjointRK4):
+    """Under torch.no_grad the last result is returned again for the same y0, whatever the parameters."""
+
+    kept: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, y0: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().__call__(y0)
+        if self.kept is None or not torch.equal(self.kept[0], y0):
+            self.kept = (y0.clone(), self.solve(y0))
+        return self.kept[1].clone()
+
+
+class StateKnownBySum(AdjointRK4):
+    """The last result is returned again for a y0 of the same sum, as long as the parameters do not change."""
+
+    known: tuple[object, Tensor] | None = None
+
+    def solve(self, y0: Tensor) -> Tensor:
+        key = (round(float(y0.detach().sum()), 9), y0.shape, [p._version for p in self.params])
+        if self.known is None or self.known[0] != key:
+            self.known = (key, super().solve(y0))
+        return self.known[1].clone()
+
+
 class NanReplacedInState(BackpropRK4):
     """What is not a number in y1 becomes 0."""
 
@@ -134,6 +159,8 @@ USES: tuple[Mutant, ...] = (
     mutant(EvalModeByEuler, "mode_name_misleading", "other-uses"),
     mutant(NoGradByEuler, "inference_mode", "other-uses"),
     mutant(NoGradIgnored, "inference_mode", "other-uses"),
+    mutant(NoGradResultKept, "stale_cache_after_first_call", "repeated-use"),
+    mutant(StateKnownBySum, "stale_cache_after_first_call", "repeated-use"),
     mutant(NanReplacedInState, "nan_input_masked", "not-a-number"),
     mutant(NanReplacedInGradient, "nan_input_masked", "not-a-number"),
     mutant(GradientInWorkspace, "interleaved_calls_corrupt", "other-uses"),
