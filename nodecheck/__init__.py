@@ -8,32 +8,32 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from nodecheck._version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from nodecheck import adapt as adapt
+    from nodecheck import adapt
+    from nodecheck.frontends.pytest.parametrize import parametrize as parametrize
     from nodecheck.layers import TorchLayer as TorchLayer
-    from nodecheck.neural_ode import TABLEAUS as TABLEAUS
-    from nodecheck.neural_ode import ButcherTableau as ButcherTableau
     from nodecheck.neural_ode import ODELayer as ODELayer
-    from nodecheck.pytest_plugin.parametrize import parametrize as parametrize
+    from nodecheck.numerics.tableau import ButcherTableau as ButcherTableau
+    from nodecheck.numerics.tableaus import TABLEAUS as TABLEAUS
     from nodecheck.results import Result as Result
     from nodecheck.results import Run as Run
     from nodecheck.results import Status as Status
     from nodecheck.results import load_run as load_run
-    from nodecheck.runner import run as run
-
-__version__ = "0.1.0"
+    from nodecheck.runner.session import run as run
 
 _HOMES = {
-    "ButcherTableau": "nodecheck.neural_ode",
+    "ButcherTableau": "nodecheck.numerics.tableau",
     "ODELayer": "nodecheck.neural_ode",
     "Result": "nodecheck.results",
     "Run": "nodecheck.results",
     "Status": "nodecheck.results",
-    "TABLEAUS": "nodecheck.neural_ode",
+    "TABLEAUS": "nodecheck.numerics.tableaus",
     "TorchLayer": "nodecheck.layers",
     "load_run": "nodecheck.results",
-    "parametrize": "nodecheck.pytest_plugin.parametrize",
-    "run": "nodecheck.runner",
+    "parametrize": "nodecheck.frontends.pytest.parametrize",
+    "run": "nodecheck.runner.session",
 }
 
 __all__ = [  # noqa: RUF022

@@ -1,5 +1,5 @@
 """`python -m nodecheck`."""
 
-from nodecheck.cli import main
+from nodecheck.frontends.cli.main import main
 
 main()

@@ -2,7 +2,7 @@
 
     python reports/detection_power.py [--profile ci] [--output FILE]
 
-Mutants are layers that are wrong on purpose (`nodecheck.layers.mutants`); a right layer that is failed would
+Mutants are layers that are wrong on purpose (`nodecheck.mutants`); a right layer that is failed would
 be a false alarm.  The page it writes is a Markdown table.
 """
 
@@ -14,13 +14,13 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from nodecheck.layers.discovery import load_target
-from nodecheck.layers.mutants import MUTANTS, ORIGINALS
-from nodecheck.layers.odelayer import LAYERS as ODELAYERS
+from nodecheck.mutants import MUTANTS, ORIGINALS
 from nodecheck.results import Run, Status
-from nodecheck.runner import run
+from nodecheck.runner.session import run
+from nodecheck.targets.discovery import load_target
+from nodecheck.targets.third_party.odelayer import LAYERS as ODELAYERS
 
-RIGHT_LAYERS = "tests/layers/right_layers.py:LAYERS"
+RIGHT_LAYERS = "tests/samples/right_layers.py:LAYERS"
 
 
 def failed_checks(result: Run) -> tuple[str, ...]:

@@ -1,17 +1,15 @@
 """The checks, in the order in which they run and are reported."""
 
 from nodecheck.checks.adapter import adapter
-from nodecheck.checks.adaptive import forward_tolerance, gradient_tolerance
-from nodecheck.checks.base import Check, Inconclusive, Refusal, Skip, Unsupported, attempt, check
-from nodecheck.checks.behaviour import batch_independence, evaluation_times
-from nodecheck.checks.completion import long_interval
+from nodecheck.checks.check import Check, check
 from nodecheck.checks.consistency import (
     backprop_agreement,
     finite_differences,
     gradient_class,
     taylor_remainder,
 )
-from nodecheck.checks.contract import (
+from nodecheck.checks.contract.not_a_number import not_a_number
+from nodecheck.checks.contract.passes import (
     backward_pass,
     determinism,
     float32_state,
@@ -19,28 +17,30 @@ from nodecheck.checks.contract import (
     nothing_mutated,
     zero_cotangent,
 )
-from nodecheck.checks.cost import gradient_cost
-from nodecheck.checks.exactness import (
+from nodecheck.checks.contract.reuse import interleaved_calls, repeated_use
+from nodecheck.checks.contract.uses import other_uses
+from nodecheck.checks.convergence.forward import forward_order, solve_ivp_agreement
+from nodecheck.checks.convergence.gradient import gradient_completeness, gradient_order
+from nodecheck.checks.convergence.reverse import reverse_time, reverse_time_gradient
+from nodecheck.checks.exactness.fields import (
     constant_field,
     constant_field_gradient,
     polynomial_field,
     time_precision,
 )
-from nodecheck.checks.forward import forward_order, solve_ivp_agreement
-from nodecheck.checks.gradient import gradient_completeness, gradient_order
-from nodecheck.checks.leaks import memory_leak
-from nodecheck.checks.memory import hidden_memory, memory_law
-from nodecheck.checks.not_a_number import not_a_number
-from nodecheck.checks.other_modules import other_modules
-from nodecheck.checks.other_sizes import other_sizes
-from nodecheck.checks.other_units import other_units
-from nodecheck.checks.other_uses import other_uses
-from nodecheck.checks.properties import constant_field_property, cotangent_linearity
-from nodecheck.checks.quadrature import power_tolerance
-from nodecheck.checks.reuse import interleaved_calls, repeated_use
-from nodecheck.checks.reverse import reverse_time, reverse_time_gradient
-from nodecheck.checks.sudden import sudden_change
-from nodecheck.checks.uninvolved import uninvolved_parameters
+from nodecheck.checks.exactness.properties import constant_field_property, cotangent_linearity
+from nodecheck.checks.invariance.batch import batch_independence, evaluation_times
+from nodecheck.checks.invariance.modules import other_modules
+from nodecheck.checks.invariance.parameters import uninvolved_parameters
+from nodecheck.checks.invariance.sizes import other_sizes
+from nodecheck.checks.invariance.units import other_units
+from nodecheck.checks.memory.cost import gradient_cost
+from nodecheck.checks.memory.law import hidden_memory, memory_law
+from nodecheck.checks.memory.leaks import memory_leak
+from nodecheck.checks.tolerance.long_interval import long_interval
+from nodecheck.checks.tolerance.powers import power_tolerance
+from nodecheck.checks.tolerance.step_rejection import sudden_change
+from nodecheck.checks.tolerance.sweep import forward_tolerance, gradient_tolerance
 
 CHECKS: tuple[Check, ...] = (
     adapter,
@@ -87,4 +87,4 @@ CHECKS: tuple[Check, ...] = (
     gradient_cost,
 )
 
-__all__ = ["CHECKS", "Check", "Inconclusive", "Refusal", "Skip", "Unsupported", "attempt", "check"]
+__all__ = ["CHECKS", "Check", "check"]

@@ -8,19 +8,20 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from nodecheck.checks.answers import ask, explain_answer
-from nodecheck.checks.base import Inconclusive, Refusal, attempt, check
-from nodecheck.checks.handed_over import (
+from nodecheck.checks.check import check
+from nodecheck.diagnosis.adapter.arguments import (
     FEWER_STEPS,
     N_STEPS,
     explain_interval,
     explain_resolution,
     on_constant_field,
 )
-from nodecheck.checks.identities import identity_bound
+from nodecheck.diagnosis.adapter.errors import ask, explain_answer
 from nodecheck.layers import Array, ForwardRun, LayerUnderTest
+from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.measure.identities import identity_bound
 from nodecheck.problems import Problem, constant, neural
-from nodecheck.results import Evidence, at_least, at_most
+from nodecheck.results import Evidence, Inconclusive, at_least, at_most
 
 _TOLERANCES = (1e-3, 1e-4, 1e-6)  # the tightest is asked for only where the others make no difference
 

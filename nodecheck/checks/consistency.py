@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 
-from nodecheck.checks.base import Skip, check
-from nodecheck.checks.controls import control, own_layer
-from nodecheck.checks.gradient import consistency, explain, observe
-from nodecheck.checks.ladders import Ladder, fit, gradient_ladders, order_of
-from nodecheck.checks.own_forward import (
+from nodecheck.checks.check import check
+from nodecheck.checks.convergence.gradient import consistency, explain, observe
+from nodecheck.diagnosis.gradient.experiments import format_of_cotangent
+from nodecheck.layers import LayerUnderTest
+from nodecheck.measure.controls import control, own_layer
+from nodecheck.measure.convergence import Ladder, fit, gradient_ladders, order_of
+from nodecheck.measure.own_derivative import (
     FEW_STEPS,
     TAYLOR_THRESHOLD,
     Distance,
@@ -17,10 +19,6 @@ from nodecheck.checks.own_forward import (
     require_separation,
     taylor_rate,
 )
-from nodecheck.diagnosis.experiments import format_of_cotangent
-from nodecheck.diagnosis.precision import UNIT_ROUNDOFF
-from nodecheck.layers import LayerUnderTest
-from nodecheck.neural_ode import TABLEAUS, ButcherTableau
 from nodecheck.numerics import (
     FLOOR_FACTOR,
     INCONSISTENT_BELOW,
@@ -29,9 +27,12 @@ from nodecheck.numerics import (
     relative_error,
     roundoff,
 )
+from nodecheck.numerics.formats import UNIT_ROUNDOFF
+from nodecheck.numerics.tableau import ButcherTableau
+from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import Feature
-from nodecheck.results import Evidence, Measurement, at_least, at_most
+from nodecheck.results import Evidence, Measurement, Skip, at_least, at_most
 
 # What a problem must be for every class of wrong adjoint to show on it.
 GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE}

@@ -1,36 +1,19 @@
 """Layers under test."""
 
-from nodecheck.layers.arrangements import ARRANGEMENTS, Arrangement
-from nodecheck.layers.base import (
-    Adjoint,
-    Array,
-    Gradients,
-    LayerError,
-    Solution,
-    TorchLayer,
-)
-from nodecheck.layers.reuse import Passed, overlap, use_again, with_uninvolved
+from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers.layer import Adjoint, Array, Gradients, LayerError, Solution, TorchLayer
 from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
-from nodecheck.layers.uses import PLAIN, USES, Answer, Use
 
 __all__ = [
-    "ARRANGEMENTS",
-    "PLAIN",
-    "USES",
     "Adjoint",
-    "Answer",
-    "Arrangement",
     "Array",
     "ForwardRun",
     "GradientRun",
     "Gradients",
     "LayerError",
     "LayerUnderTest",
-    "Passed",
+    "Refusal",
     "Solution",
     "TorchLayer",
-    "Use",
-    "overlap",
-    "use_again",
-    "with_uninvolved",
+    "attempt",
 ]

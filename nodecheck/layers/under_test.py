@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nodecheck.instruments import Call
-from nodecheck.layers.base import Array, Gradients, Solution, TorchLayer
+from nodecheck.backends.torch.dynamics import Call
+from nodecheck.layers.layer import Array, Gradients, Solution, TorchLayer
+from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
-from nodecheck.profiles import Profile
 
 _T = TypeVar("_T")
 # Methods of order six and more reach the round-off floor early: their ladder starts coarser.

@@ -20,8 +20,8 @@ from nodecheck.neural_ode.recall import (
     version,
     with_tensors,
 )
-from nodecheck.neural_ode.tableau import ButcherTableau
 from nodecheck.neural_ode.vjp import DetachedField, Vjp
+from nodecheck.numerics.tableau import ButcherTableau
 
 __all__ = ["Scheme", "integrate_without_trajectory"]
 

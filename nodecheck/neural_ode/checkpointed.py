@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from nodecheck.neural_ode.explicit import VectorField, begin, integrate, walk
 from nodecheck.neural_ode.grid import Segment
 from nodecheck.neural_ode.recall import Conditions, tensors_of, version, with_tensors
-from nodecheck.neural_ode.tableau import ButcherTableau
+from nodecheck.numerics.tableau import ButcherTableau
 
 __all__ = ["integrate_with_checkpoints"]
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from nodecheck.neural_ode.adjoint import Scheme, integrate_without_trajectory
 from nodecheck.neural_ode.explicit import VectorField, advance, integrate
 from nodecheck.neural_ode.grid import Segment, stage_times
-from nodecheck.neural_ode.tableau import ButcherTableau
 from nodecheck.neural_ode.vjp import Vjp, add_to
+from nodecheck.numerics.tableau import ButcherTableau
 
 __all__ = ["integrate_with_adjoint", "reverse_steps"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nodecheck.neural_ode.grid import Segment, stage_times
-from nodecheck.neural_ode.tableau import ButcherTableau, Coefficient
+from nodecheck.numerics.tableau import ButcherTableau, Coefficient
 
 __all__ = ["VectorField", "advance", "begin", "integrate", "slope", "slopes", "walk"]
 

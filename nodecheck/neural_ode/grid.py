@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nodecheck.neural_ode.tableau import Coefficient
+from nodecheck.numerics.tableau import Coefficient
 
 __all__ = ["Segment", "node_times", "segments_through", "stage_times"]
 

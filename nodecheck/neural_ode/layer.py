@@ -15,9 +15,9 @@ from nodecheck.neural_ode.continuous import integrate_with_adjoint
 from nodecheck.neural_ode.explicit import VectorField, integrate
 from nodecheck.neural_ode.grid import Segment, segments_through
 from nodecheck.neural_ode.reversible import integrate_reversibly
-from nodecheck.neural_ode.tableau import ButcherTableau
-from nodecheck.neural_ode.tableaus import find_tableau
 from nodecheck.neural_ode.trajectory import BackwardTrajectory, backward_trajectory
+from nodecheck.numerics.tableau import ButcherTableau
+from nodecheck.numerics.tableaus import find_tableau
 
 __all__ = ["ODELayer"]
 

@@ -12,8 +12,8 @@ from nodecheck.neural_ode.continuous import reverse_steps
 from nodecheck.neural_ode.explicit import VectorField, integrate
 from nodecheck.neural_ode.grid import Segment, node_times
 from nodecheck.neural_ode.recall import fixed_randomness, tensors_of, with_tensors
-from nodecheck.neural_ode.tableau import ButcherTableau
 from nodecheck.neural_ode.vjp import DetachedField, Vjp
+from nodecheck.numerics.tableau import ButcherTableau
 
 __all__ = ["BackwardTrajectory", "backward_trajectory"]
 

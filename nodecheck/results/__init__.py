@@ -1,5 +1,6 @@
 """Records of a run: plain frozen data whose statuses are computed, to and from JSON."""
 
+from nodecheck.results.no_verdict import Inconclusive, Skip, Unsupported
 from nodecheck.results.records import (
     NOT_REACHED,
     SCHEMA_VERSION,
@@ -24,6 +25,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "VERIFIED_SHARE",
     "Evidence",
+    "Inconclusive",
     "LayerCard",
     "Measurement",
     "Metric",
@@ -31,7 +33,9 @@ __all__ = [
     "Result",
     "Run",
     "Series",
+    "Skip",
     "Status",
+    "Unsupported",
     "at_least",
     "at_most",
     "finite_or_nan",

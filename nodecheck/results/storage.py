@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nodecheck import __version__
+from nodecheck._version import __version__
 from nodecheck.results.records import SCHEMA_VERSION, Run
 
 if TYPE_CHECKING:

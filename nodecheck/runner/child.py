@@ -15,13 +15,13 @@ import torch
 
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
-from nodecheck.layers.discovery import load_target
-from nodecheck.layers.loading import Loaded, load_targets
-from nodecheck.profiles import Profile
+from nodecheck.options.profile import Profile
 from nodecheck.results import LayerCard
 from nodecheck.runner.journal import encode
 from nodecheck.runner.measure import blank, measure, raised
 from nodecheck.runner.plan import card_of, problems_of
+from nodecheck.targets.discovery import load_target
+from nodecheck.targets.loading import Loaded, load_targets
 
 # The pool takes an exit with 0 for the end of a worker that had nothing to do, so it gets a code of its own.
 EXITED_WITH_ZERO = 96

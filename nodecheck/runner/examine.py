@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from nodecheck.checks import Check
+from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
-from nodecheck.profiles import Profile
 from nodecheck.results import NOT_REACHED, LayerCard, Outcome, Result
 from nodecheck.runner.measure import blank
 from nodecheck.runner.plan import Plan, preconditions, problems_of

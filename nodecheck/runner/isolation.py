@@ -14,16 +14,15 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from nodecheck import forkserver
 from nodecheck.checks import Check
-from nodecheck.layers.loading import Loaded
+from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
-from nodecheck.profiles import Profile
 from nodecheck.results import LayerCard, Result
-from nodecheck.runner import child
+from nodecheck.runner import child, forkserver
 from nodecheck.runner.journal import decode
 from nodecheck.runner.measure import blank
 from nodecheck.runner.output import Output
+from nodecheck.targets.loading import Loaded
 
 _T = TypeVar("_T")
 SECONDS_TO_IMPORT = 120.0

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from nodecheck.checks import Check, Inconclusive, Skip, Unsupported
+from nodecheck.checks import Check
 from nodecheck.layers import LayerError, LayerUnderTest, TorchLayer
+from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
-from nodecheck.profiles import Profile
 from nodecheck.reference import ReferenceFailure
-from nodecheck.results import Evidence, LayerCard, Outcome, Result
+from nodecheck.results import Evidence, Inconclusive, LayerCard, Outcome, Result, Skip, Unsupported
 from nodecheck.runner.time_limit import time_limit
 
 # Frames of ours above the layer's own code in a traceback.

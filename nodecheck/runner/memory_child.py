@@ -11,23 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
-from nodecheck.checks import Inconclusive
-from nodecheck.checks.footprints import Footprints, summarise
-from nodecheck.checks.levels import at_level
-from nodecheck.checks.memory import judge_law, memory_law
-from nodecheck.checks.passes import Pass, at_most_states
-from nodecheck.checks.passes import measure as measure_pass
-from nodecheck.checks.resident import process_curve, use_once
-from nodecheck.checks.witness import hear_witness
-from nodecheck.growth import FEWEST_LEVELS
-from nodecheck.instruments.process import ProcessMemory
+from nodecheck.backends.torch.memory.process import ProcessMemory
+from nodecheck.checks.memory.law import judge_law, memory_law
 from nodecheck.layers import LayerUnderTest, TorchLayer
-from nodecheck.layers.discovery import load_target
-from nodecheck.profiles import FULL
-from nodecheck.results import Evidence
+from nodecheck.measure.memory.footprints import Footprints, summarise
+from nodecheck.measure.memory.ladder import at_level
+from nodecheck.measure.memory.pass_memory import Pass, at_most_states
+from nodecheck.measure.memory.pass_memory import measure as measure_pass
+from nodecheck.measure.memory.process import process_curve, use_once
+from nodecheck.measure.memory.witness import hear_witness
+from nodecheck.numerics.growth import FEWEST_LEVELS
+from nodecheck.options.profile import FULL
+from nodecheck.results import Evidence, Inconclusive
 from nodecheck.runner.child import limit_memory, seen_to_exit
 from nodecheck.runner.journal import encode
 from nodecheck.runner.measure import blank, measure, raised
+from nodecheck.targets.discovery import load_target
 
 _T = TypeVar("_T")
 Level: TypeAlias = tuple[int, tuple[Pass, ...]]

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from nodecheck.checks import CHECKS, Check
 from nodecheck.layers import TorchLayer
+from nodecheck.options.profile import PROFILES, Profile
 from nodecheck.problems import Problem
-from nodecheck.profiles import PROFILES, Profile
 from nodecheck.results import LayerCard
 
 _LARGEST_SEED = 2**63 - 1  # of torch, the pickiest

@@ -14,16 +14,15 @@ import array_api_compat.torch as _torch_fields  # noqa: F401
 import torch.fx.experimental.symbolic_shapes as _first_backward  # noqa: F401
 
 from nodecheck.checks import CHECKS
-from nodecheck.checks.drawn import falsify
-from nodecheck.checks.portraits import remaining
-from nodecheck.checks.properties import constant_fields
-from nodecheck.forkserver import TARGETS_VARIABLE
-from nodecheck.layers.registry import registered_layers, registered_names
+from nodecheck.checks.exactness.properties import constant_fields
+from nodecheck.measure.pictures import remaining
+from nodecheck.measure.search import falsify
+from nodecheck.options.profile import CI
 from nodecheck.problems import spiral
-from nodecheck.profiles import CI
 from nodecheck.reference import ReferenceFailure, sensitivity
-from nodecheck.runner import child as child
+from nodecheck.runner.forkserver import TARGETS_VARIABLE
 from nodecheck.runner.plan import problems_of
+from nodecheck.targets.registry import registered_layers, registered_names
 
 
 def _import_registered() -> None:

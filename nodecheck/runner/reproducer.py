@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nodecheck.layers.findings import confirmation
 from nodecheck.results import Outcome, Result
 from nodecheck.runner.plan import Plan
+from nodecheck.targets.known_failures import confirmation
 
 
 def reproducer(result: Result, target: str, plan: Plan) -> str:
@@ -20,7 +20,7 @@ def reproducer(result: Result, target: str, plan: Plan) -> str:
         found = (
             f"layers = load_target({target!r})\nlayer = next(x for x in layers if x.name == {result.layer!r})"
         )
-        head = f"import nodecheck\nfrom nodecheck.layers.discovery import load_target\n\n{found}"
+        head = f"import nodecheck\nfrom nodecheck.targets.discovery import load_target\n\n{found}"
     else:
         head = f"import nodecheck\n\nlayer = ...  # the TorchLayer named {result.layer!r}"
     arguments = f"layer, select={result.check!r}, profile={plan.profile.name!r}, seed={plan.seed}"

@@ -10,7 +10,9 @@ from adapters import BUILDS, LAYERS
 from torch import nn
 
 import nodecheck
-from nodecheck import ODELayer, TorchLayer, adapt
+from nodecheck import adapt
+from nodecheck.layers import TorchLayer
+from nodecheck.neural_ode import ODELayer
 from nodecheck.results import Status
 
 SELECTIONS = ("*-order", "constant-field*", "gradient-completeness", "reverse-time", "time-precision")

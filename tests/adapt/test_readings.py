@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nodecheck import adapt
-from nodecheck.instruments import Dynamics
+from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.problems import neural
 
 INTERVALS = [(0.3, 1.7), (1.7, 0.3), (-0.1, 0.7), (0.0, 1e-3)]

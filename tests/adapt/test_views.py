@@ -11,7 +11,7 @@ from public_layers import ODEFunc
 from torch import nn
 
 from nodecheck import adapt
-from nodecheck.instruments import Dynamics
+from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.problems import neural
 
 T = 0.7

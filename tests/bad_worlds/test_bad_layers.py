@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nodecheck.cli import main
+from nodecheck.frontends.cli.main import main
 from nodecheck.results import Status, load_run
 
-HERE = Path(__file__).parent
+LAYERS = Path(__file__).parents[1] / "samples" / "bad_layers.py"
 OPTIONS = ["--profile", "smoke", "--select", "constant-field", "--time-limit", "2", "--memory-limit", "1"]
 
 # Words of the reason.
@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(folder):
-    target = f"{HERE / 'layers.py'}:LAYERS"
+    target = f"{LAYERS}:LAYERS"
     outcome = CliRunner().invoke(main, ["check", target, *OPTIONS, "--output", str(folder)])
     assert outcome.exit_code == 1, outcome.output
     return load_run(folder / "run.json")

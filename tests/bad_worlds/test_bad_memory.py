@@ -12,9 +12,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from nodecheck import ODELayer, TorchLayer
-from nodecheck.checks import resident
-from nodecheck.cli import main
+from nodecheck.frontends.cli.main import main
+from nodecheck.layers import TorchLayer
+from nodecheck.measure.memory import process as resident
+from nodecheck.neural_ode import ODELayer
 from nodecheck.results import Status, load_run
 
 LADDER = ("--steps", "4:40", "--state", "256", "--device", "cpu", "--output", "out")

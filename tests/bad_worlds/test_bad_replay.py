@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nodecheck.cli import main
+from nodecheck.frontends.cli.main import main
 from nodecheck.results import LayerCard, Outcome, Result, Run, to_json
 
-LAYERS = f"{Path(__file__).parent / 'layers.py'}:LAYERS"
+LAYERS = f"{Path(__file__).parents[1] / 'samples' / 'bad_layers.py'}:LAYERS"
 LIMITS = ("--time-limit", "1", "--memory-limit", "1")
 PROBLEM = "neural"
 # Words of what is said.

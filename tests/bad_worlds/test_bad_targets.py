@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 import nodecheck.runner.isolation
-from nodecheck.cli import main
+from nodecheck.frontends.cli.main import main
 from nodecheck.results import load_run
 
 GOOD = """

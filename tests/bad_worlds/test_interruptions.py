@@ -14,11 +14,11 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from nodecheck.cli import main
+from nodecheck.frontends.cli.main import main
 from nodecheck.results import NOT_REACHED, Status, load_run
 from nodecheck.runner.journal import Journal
 
-LAYERS = Path(__file__).parent / "layers.py"
+LAYERS = Path(__file__).parents[1] / "samples" / "bad_layers.py"
 ARGUMENTS = [f"{LAYERS}:SLOW", "--profile", "smoke", "--select", "constant-field"]
 
 

@@ -29,10 +29,11 @@ from wrong_layers import (
     with_field,
 )
 
-from nodecheck.checks import CHECKS, Inconclusive, Skip
+from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
-from nodecheck.layers.mutants import MUTANTS
-from nodecheck.profiles import CI, SMOKE
+from nodecheck.mutants import MUTANTS
+from nodecheck.options.profile import CI, SMOKE
+from nodecheck.results import Inconclusive, Skip
 
 
 def scaled(dynamics):

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import nodecheck
-from nodecheck.layers.discovery import load_target
 from nodecheck.results import Status
+from nodecheck.targets.discovery import load_target
 
-RIGHT_LAYERS = Path(__file__).parents[1] / "layers" / "right_layers.py"
+RIGHT_LAYERS = Path(__file__).parents[1] / "samples" / "right_layers.py"
 LAYERS = load_target(f"{RIGHT_LAYERS}:LAYERS")
 # More than ten seconds each: steps that are iterated, or taken back by an adaptive solver.
 SLOW = {"implicit-midpoint", "bogacki-shampine-adjoint"}

@@ -20,10 +20,11 @@ from wrong_layers import (
     with_field,
 )
 
-from nodecheck.checks import CHECKS, Inconclusive, Skip, Unsupported
+from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, TorchLayer
+from nodecheck.options.profile import SMOKE
 from nodecheck.problems import constant, cubic
-from nodecheck.profiles import SMOKE
+from nodecheck.results import Inconclusive, Skip, Unsupported
 
 BY_ID = {check.id: check for check in CHECKS}
 

@@ -10,11 +10,9 @@ import torch
 
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
-from nodecheck.layers.mutants.adaptive_families import AdaptiveBackprop
-from nodecheck.layers.mutants.families import AdjointEuler, AdjointRK4, BackpropRK4
-from nodecheck.layers.mutants.mutant import as_layer
+from nodecheck.mutants import AdaptiveBackprop, AdjointEuler, AdjointRK4, BackpropRK4, as_layer
+from nodecheck.options.profile import CI
 from nodecheck.problems import constant, lotka_volterra, neural, spiral
-from nodecheck.profiles import CI
 
 MISLEADING = ("float32", "mixed up", "mixes", "weights")
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nodecheck.neural_ode import TABLEAUS, ODELayer
+from nodecheck.neural_ode import ODELayer
+from nodecheck.numerics.tableaus import TABLEAUS
 
 Gradients = Callable[..., list[Tensor]]
 

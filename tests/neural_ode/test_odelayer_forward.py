@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nodecheck.neural_ode import TABLEAUS, ButcherTableau, ODELayer
+from nodecheck.neural_ode import ODELayer
+from nodecheck.numerics.tableau import ButcherTableau
+from nodecheck.numerics.tableaus import TABLEAUS
 
 EPS = 2.0**-52
 ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")

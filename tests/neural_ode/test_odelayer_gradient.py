@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nodecheck.neural_ode import TABLEAUS, ODELayer
+from nodecheck.neural_ode import ODELayer
+from nodecheck.numerics.tableaus import TABLEAUS
 
 EPS = 2.0**-52
 ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")

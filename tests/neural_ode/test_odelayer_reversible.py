@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nodecheck.neural_ode import TABLEAUS, ODELayer
+from nodecheck.neural_ode import ODELayer, Segment
 from nodecheck.neural_ode.explicit import walk
-from nodecheck.neural_ode.grid import Segment
 from nodecheck.neural_ode.reversible import COUPLING, integrate_pair
+from nodecheck.numerics.tableaus import TABLEAUS
 
 EPS = 2.0**-52
 EVEN = [name for name, method in TABLEAUS.items() if method.order % 2 == 0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nodecheck.neural_ode.grid import Segment, node_times, segments_through, stage_times
+from nodecheck.neural_ode import Segment
+from nodecheck.neural_ode.grid import node_times, segments_through, stage_times
 
 LIKE = torch.zeros(2, dtype=torch.float64)
 INTERVALS = [(0.0, 1.0), (0.1, 0.7), (-1.3, 2.9), (1.0, 1e6), (0.7, 0.1), (1e-3, 1e-3 + 1e-9)]

@@ -1,0 +1,1 @@
+"""Instruments that count what a PyTorch layer holds."""

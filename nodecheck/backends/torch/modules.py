@@ -1,0 +1,220 @@
+"""Other modules that are the same field: nested, hooked, with modes, with tied or parametrised weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from nodecheck.backends.torch.dynamics import Dynamics, Trace
+from nodecheck.backends.torch.uses import Answer
+from nodecheck.layers import Array, TorchLayer
+from nodecheck.layers.layer import as_numpy, built, checked, run_backward
+from nodecheck.problems import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class _Arranged:
+    """A module, where its calls are recorded, and what its parameters are to those of the problem.
+
+    The gradient of a parameter of the problem is `sign` times the sum over its `leaves`.
+    """
+
+    module: nn.Module
+    trace: Trace
+    leaves: Mapping[str, Sequence[Tensor]]
+    sign: int = 1
+
+
+class _Within(nn.Module):
+    """A module that has no parameters but those of the module in it."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, t: object, y: Tensor) -> Tensor:
+        """Return f(t, y)."""
+        value: Tensor = self.inner(t, y)
+        return value
+
+
+class _Negated(nn.Module):
+    """The weight is the negative of what is stored; no other simple map is exact and not the identity."""
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """Return the weight."""
+        return -stored
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """Return what to store."""
+        return -weight
+
+
+class _Tied(Dynamics):
+    """Every parameter has a second name, and is used under both."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        for name in problem.params:
+            self.register_parameter(f"{name}_too", getattr(self, name))
+
+    def parameter_at(self, name: str, _time: Tensor) -> Tensor:
+        """Return the mean of a parameter and itself."""
+        value: Tensor = (getattr(self, name) + getattr(self, f"{name}_too")) / 2
+        return value
+
+
+class _InTurns(Dynamics):
+    """Every parameter has a twin of the same value that is used instead of it in the second half."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.middle = (problem.t0 + problem.t1) / 2
+        for name in problem.params:
+            self.register_parameter(f"{name}_late", nn.Parameter(getattr(self, name).detach().clone()))
+
+    def parameter_at(self, name: str, time: Tensor) -> Tensor:
+        """Return the parameter or its twin, whichever it is the turn of."""
+        late = bool(time.reshape(-1)[0] >= self.middle)
+        value: Tensor = getattr(self, f"{name}_late" if late else name)
+        return value
+
+
+class _Without(Dynamics):
+    """What are parameters elsewhere are buffers: nothing of it is trained.
+
+    They hold a tenth of each, which no float32 is.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        for name, parameter in dict(self.named_parameters()).items():
+            delattr(self, name)
+            self.register_buffer(name, parameter.detach() / 10)
+
+    def parameter_at(self, name: str, time: Tensor) -> Tensor:
+        """Return what is stored, times ten."""
+        return 10 * super().parameter_at(name, time)
+
+
+class _Hooked(Dynamics):
+    """Half of the field, doubled by a forward hook."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.register_forward_hook(lambda _module, _inputs, output: 2 * output)
+
+    def forward(self, t: Any, y: Tensor) -> Tensor:
+        """Return half of f(t, y)."""
+        return super().forward(t, y) / 2
+
+
+class _Moded(Dynamics):
+    """The field in the mode that the module is put into; in the other one twice the field."""
+
+    def __init__(self, problem: Problem, *, training: bool) -> None:
+        super().__init__(problem)
+        self.wanted = training
+        self.train(training)
+
+    def forward(self, t: Any, y: Tensor) -> Tensor:
+        """Return f(t, y), or twice that."""
+        value = super().forward(t, y)
+        return value if self.training is self.wanted else 2 * value
+
+
+def _plainly(dynamics: Dynamics) -> _Arranged:
+    leaves = {name: [parameter] for name, parameter in dynamics.named_parameters()}
+    return _Arranged(dynamics, dynamics.trace, leaves)
+
+
+def _without(problem: Problem) -> _Arranged:
+    return _plainly(_Without(problem))
+
+
+def _nested(problem: Problem) -> _Arranged:
+    flat = _plainly(Dynamics(problem))
+    return replace(flat, module=_Within(_Within(flat.module)))
+
+
+def _tied(problem: Problem) -> _Arranged:
+    dynamics = _Tied(problem)
+    return _Arranged(dynamics, dynamics.trace, {name: [getattr(dynamics, name)] for name in problem.params})
+
+
+def _parametrised(problem: Problem) -> _Arranged:
+    dynamics = Dynamics(problem)
+    for name in problem.params:
+        parametrize.register_parametrization(dynamics, name, _Negated())
+    stored = dict(dynamics.named_parameters())
+    leaves = {name: [stored[f"parametrizations.{name}.original"]] for name in problem.params}
+    return _Arranged(dynamics, dynamics.trace, leaves, sign=-1)
+
+
+def _in_turns(problem: Problem) -> _Arranged:
+    dynamics = _InTurns(problem)
+    pairs = {name: [getattr(dynamics, name), getattr(dynamics, f"{name}_late")] for name in problem.params}
+    return _Arranged(dynamics, dynamics.trace, pairs)
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """A way to write the dynamics.
+
+    Attributes
+    ----------
+    words
+        When it is: "when weights are tied".
+    arrange
+        Makes the module of a problem.
+    refusable
+        Whether a layer may say that it cannot do this.
+    judged
+        Whether another answer is a failure: always.
+    """
+
+    words: str
+    arrange: Callable[[Problem], _Arranged]
+    refusable: bool = False
+    judged: bool = True
+
+    def answer(
+        self,
+        layer: TorchLayer,
+        problem: Problem,
+        resolution: float,
+        cotangent: Array,
+        limit: float = math.inf,
+    ) -> Answer:
+        """Build the layer with dynamics arranged so, and use it; the gradients are those of the problem."""
+        arranged = self.arrange(problem)
+        arranged.trace.limit = limit
+        y0 = torch.tensor(problem.y0, requires_grad=True)
+        y1 = checked(built(layer, arranged.module, problem, resolution)(y0), y0)
+        run_backward(y1, torch.tensor(cotangent))
+        gradients = {name: _sum(leaves, arranged.sign) for name, leaves in arranged.leaves.items()}
+        return Answer(as_numpy(y1), {"y0": _sum([y0]), **gradients}, len(arranged.trace.calls))
+
+
+def _sum(leaves: Sequence[Tensor], sign: int = 1) -> Array | None:
+    """Return the sum of the gradients that arrived; None if none did."""
+    arrived = [as_numpy(leaf.grad) for leaf in leaves if leaf.grad is not None]
+    return sign * sum(arrived[1:], start=arrived[0]) if arrived else None
+
+
+ARRANGEMENTS: tuple[Arrangement, ...] = (
+    Arrangement("when there are no parameters", _without, refusable=True),
+    Arrangement("when a forward hook changes the field", lambda p: _plainly(_Hooked(p))),
+    Arrangement("when train mode changes the field", lambda p: _plainly(_Moded(p, training=True))),
+    Arrangement("when eval mode changes the field", lambda p: _plainly(_Moded(p, training=False))),
+    Arrangement("when parameters are two modules deep", _nested),
+    Arrangement("when every parameter has two names", _tied),
+    Arrangement("when parameters are parametrised", _parametrised, refusable=True),
+    Arrangement("when half of the parameters are used in half of the interval", _in_turns, refusable=True),
+)

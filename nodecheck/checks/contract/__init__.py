@@ -1,0 +1,1 @@
+"""Checks of what every autograd function owes to the code around it."""

@@ -1,0 +1,175 @@
+"""What any autograd function owes to the code around it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from nodecheck.checks.check import check
+from nodecheck.layers import Gradients, LayerUnderTest
+from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
+from nodecheck.problems import Problem, neural
+from nodecheck.results import Evidence, Unsupported, at_most
+
+_TOLERANCE = 1e-3  # nothing here asks for accuracy
+_N_STEPS = 4
+_SINGLE_PRECISION_TOLERANCE = 1e-3
+
+
+def resolution_of(layer: LayerUnderTest) -> float:
+    """Return few steps, or a usual tolerance."""
+    return _TOLERANCE if layer.adaptive else _N_STEPS
+
+
+@check(
+    title="Forward pass runs",
+    failure_title="Forward pass does not run",
+    theme="Contract",
+    kind="contract",
+    problems=(neural,),
+    needs="adapter",
+    cite="the contract of TorchLayer: y0 of shape (B, d) in, y1 of the same shape out",
+)
+def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Solve one ordinary problem: a network with time as an input, a batch of four, float64.
+
+    A layer that cannot do this costs one result; nothing else is tried on it.
+    """
+    y1 = layer.solve(problem, 16 if not layer.adaptive else _TOLERANCE).y1
+    bad = int(np.sum(~np.isfinite(y1)))
+    diagnosis = f"{bad} of {y1.size} entries of y1 are NaN or infinite." if bad else ""
+    return Evidence((at_most("entries of y1 that are not finite", bad, 0),), diagnosis)
+
+
+@check(
+    title="Backward pass runs",
+    failure_title="Backward pass does not run",
+    theme="Contract",
+    kind="contract",
+    problems=(neural,),
+    cite="the contract of TorchLayer: gradients through .backward() and .grad",
+)
+def backward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Run one backward pass on the same ordinary problem; without it there is no gradient to judge."""
+    (run,) = layer.gradients(problem, 16 if not layer.adaptive else _TOLERANCE, 1)
+    bad = [name for name, g in run.gradients.items() if g is not None and not np.isfinite(g).all()]
+    diagnosis = f"The gradient of {', '.join(bad)} has entries that are NaN or infinite." if bad else ""
+    return Evidence((at_most("groups with a gradient that is not finite", len(bad), 0),), diagnosis)
+
+
+@check(
+    title="Zero cotangent gives zero gradient",
+    failure_title="Zero cotangent gives a gradient that is not zero",
+    theme="Gradient",
+    kind="identity",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="Griewank & Walther (2008), ch. 3: the pullback is a linear map",
+)
+def zero_cotangent(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Pull back the zero cotangent: every gradient must be exactly zero."""
+    gradients = layer.fresh(problem, resolution_of(layer)).pullback(np.zeros_like(problem.y0))
+    sizes = {name: largest_entry(value) for name, value in gradients.items()}
+    worst = max(sizes, key=lambda name: sizes[name])
+    largest = max(sizes.values())
+    diagnosis = f"∂L/∂{worst} is {largest:.2g} although the loss does not depend on y1." if largest else ""
+    return Evidence((at_most("largest entry of the gradient", largest, 0.0),), diagnosis)
+
+
+def largest_entry(value: np.ndarray | None) -> float:
+    """Return the size of the largest entry; 0 for a gradient that did not arrive."""
+    return 0.0 if value is None else float(np.max(np.abs(value), initial=0.0))
+
+
+@check(
+    title="Two calls give the same numbers",
+    failure_title="Two calls do not give the same numbers",
+    theme="Contract",
+    kind="identity",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="PyTorch documentation, Reproducibility; torch.autograd.gradcheck, nondet_tol",
+)
+def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Run forward and backward twice with the same input; on the CPU every bit must agree."""
+    resolution = resolution_of(layer)
+    (cotangent,) = layer.cotangents(problem, 1)
+    first, second = (layer.fresh(problem, resolution) for _ in range(2))
+    forward = float(np.max(np.abs(first.y1 - second.y1)))
+    # Each backward pass follows its own forward pass: overlapping passes are another check.
+    g, h = (layer.fresh(problem, resolution).pullback(cotangent) for _ in range(2))
+    backward = difference(g, h)
+    diagnosis = ""
+    if forward or backward:
+        diagnosis = "The same input gives other numbers the second time: hidden state or random numbers."
+    return Evidence(
+        (
+            at_most("difference of two forward passes", forward, 0.0),
+            at_most("difference of two backward passes", backward, 0.0),
+        ),
+        diagnosis,
+    )
+
+
+def difference(g: Gradients, h: Gradients) -> float:
+    """Return the largest difference, NaN among them; infinite where only one of two gradients arrived."""
+    return float(np.max([_distance(value, h[name]) for name, value in g.items()]))
+
+
+def _distance(value: np.ndarray | None, other: np.ndarray | None) -> float:
+    if value is None or other is None:
+        return 0.0 if value is other else np.inf
+    return float(np.max(np.abs(value - other), initial=0.0))
+
+
+@check(
+    title="Inputs are left as they were",
+    failure_title="Inputs are modified",
+    theme="Contract",
+    kind="contract",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="PyTorch documentation, Extending PyTorch: inputs and grad_output are not modified",
+)
+def nothing_mutated(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Compare y0, parameters, cotangent and global settings, bit by bit, before and after a pass."""
+    solution = layer.fresh(problem, resolution_of(layer))
+    after_forward = solution.changed()
+    solution.pullback(layer.cotangents(problem, 1)[0])
+    changed = sorted({*after_forward, *solution.changed()})
+    diagnosis = f"Changed by the layer: {', '.join(changed)}." if changed else ""
+    return Evidence((at_most("inputs changed", len(changed), 0),), diagnosis)
+
+
+@check(
+    title="A float32 state stays float32",
+    failure_title="A float32 state does not stay float32",
+    theme="Contract",
+    kind="identity",
+    problems=(neural,),
+    profile="ci",
+    cite="torchode, tests: dtype stability; PyTorch documentation, Type promotion",
+)
+def float32_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Solve in float32: the state keeps its dtype, and agrees with float64 to float32 rounding.
+
+    Most models run in float32.  A constant or a buffer of fixed dtype either promotes the state or stops the
+    model; stopping with an error is `unsupported`, silently returning another dtype is not.
+    """
+    resolution = _SINGLE_PRECISION_TOLERANCE if layer.adaptive else _N_STEPS
+    outcome = attempt(lambda: layer.claims.vjp(problem, resolution, dtype=torch.float32))
+    if isinstance(outcome, Refusal):
+        raise Unsupported(str(outcome))
+    exact = layer.solve(problem, resolution)
+    error = rms(outcome.y1 - exact.y1) / rms(exact.y1)
+    widest = max(value.size for value in problem.params.values())
+    bound = roundoff(max(1, exact.evaluations) * widest, eps=EPS_FLOAT32)
+    if layer.adaptive:
+        bound = max(bound, TOLERANCE_FACTOR * resolution)
+    changed = outcome.y1.dtype != np.float32
+    diagnosis = f"y0 is float32, y1 is {outcome.y1.dtype}." if changed else ""
+    return Evidence(
+        (at_most("changes of dtype", int(changed), 0), at_most("float32 against float64", error, bound)),
+        diagnosis,
+    )

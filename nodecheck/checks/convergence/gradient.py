@@ -1,0 +1,245 @@
+"""The gradient against the exact gradient: whether it arrives, and whether it converges."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from nodecheck.checks.check import check
+from nodecheck.diagnosis.forward.explanations import explain_backward_times
+from nodecheck.diagnosis.gradient.explain import explain_gradient
+from nodecheck.diagnosis.gradient.observation import Observation
+from nodecheck.diagnosis.step_count import explain_onset, explain_which, gradient_error
+from nodecheck.layers import Array, Gradients, LayerUnderTest
+from nodecheck.measure.controls import asymptotic, control
+from nodecheck.measure.convergence import (
+    Ladder,
+    drawn,
+    enough_cotangents,
+    exact_gradients,
+    forward_ladder,
+    gradient_ladders,
+    order_of,
+    settled,
+)
+from nodecheck.measure.own_derivative import FEW_STEPS, own_derivative_distance
+from nodecheck.measure.pictures import backward_trajectory
+from nodecheck.numerics import (
+    FLOOR_FACTOR,
+    INCONSISTENT_BELOW,
+    ORDER_MARGIN,
+    group_errors,
+    relative_error,
+    roundoff,
+)
+from nodecheck.problems import Problem, linear, lotka_volterra, neural, spiral, time_linear, van_der_pol
+from nodecheck.reference import Feature, features
+from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
+
+_SINGLE_TOLERANCE = 1e-3  # whether a gradient arrives does not depend on it
+_ODD_MARGIN = 2.0  # 2^p for p = 1
+# Their parameters are single numbers, so an RMS takes five cotangents where other problems need two: dear,
+# and scalars and time are looked at elsewhere, too.
+_OF_SCALARS = (lotka_volterra, time_linear, van_der_pol(1.0))
+
+
+@check(
+    title="Every group receives a gradient",
+    failure_title="A gradient is missing",
+    theme="Gradient",
+    kind="contract",
+    problems=(neural,),
+    needs="backward-pass",
+    cite="torchdiffeq issues 118, 227 and pull request 104: gradients that are silently None",
+)
+def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Ask for the gradient of y0 and of every parameter tensor, and count those that stay None.
+
+    An autograd Function passes gradients only to the tensors handed to `apply`; whatever it reaches by
+    another way silently gets none.
+    """
+    (run,) = layer.gradients(problem, _SINGLE_TOLERANCE if layer.adaptive else 8, 1)
+    missing = [name for name, value in run.gradients.items() if value is None]
+    diagnosis = f"No gradient arrives at {', '.join(missing)}." if missing else ""
+    if len(missing) == len(run.gradients):
+        diagnosis = "No gradient arrives anywhere: the output is detached from its inputs."
+    return Evidence((at_most("groups without a gradient", len(missing), 0, "groups"),), diagnosis)
+
+
+@check(
+    title="Gradient converges at its order",
+    failure_title="Gradient does not converge at its order",
+    theme="Gradient",
+    kind="order",
+    applies_to="fixed-step",
+    problems=(neural, spiral, linear, *_OF_SCALARS),
+    features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
+    needs="backward-pass",
+    cite="Roache (1998): observed order of accuracy; Chen et al. (2018), sec. 2: the adjoint method",
+)
+def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Fit the order at which the gradient of every group approaches the exact gradient.
+
+    This tells a bug from discretisation: the error of a right adjoint, continuous or discrete, shrinks like
+    h^order; the error of a wrong one stays, or shrinks too slowly.  Errors are RMS over random cotangents and
+    relative to the group.  Our own solver of the same order is the control.  The ladder has even numbers of
+    steps only; one odd number beside it must do as well.
+    """
+    order = order_of(layer)
+    own = control(layer, order)
+    judges = None if own is None else asymptotic(gradient_ladders(own, problem), order, problem)
+    ladders = settled(
+        lambda extra: gradient_ladders(layer, problem, extra),
+        lambda ladders: any(ladder.fit.rises_towards(order) for ladder in ladders.values()),
+    )
+    ladders = {g: ladder for g, ladder in ladders.items() if judges is None or g in judges}
+    measurements = tuple(_order_measurement(group, ladder, order) for group, ladder in ladders.items())
+    wrong = any(not m.holds for m in measurements)
+    odd = _at_an_odd_number(layer, problem, ladders) if problem is neural else ()
+    measurements += odd
+    if wrong:
+        _require_own_error(layer, problem, ladders, order)
+    series = tuple(
+        ladder.series("Gradient error", f"∂L/∂{group}, {problem.name}", problem, order)
+        for group, ladder in ladders.items()
+    )
+    if problem is spiral:
+        series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
+    diagnosis = explain(layer, problem) if wrong else _explain_odd(layer, odd)
+    facts = {"gradient order": _range(ladders)} if problem is neural else {}
+    metrics = tuple(
+        m for group, ladder in ladders.items() for m in ladder.metrics(drawn(group, layer, problem), problem)
+    )
+    return Evidence(measurements, diagnosis, series, facts, metrics)
+
+
+def _order_measurement(group: str, ladder: Ladder, order: int) -> Measurement:
+    """Return the order of one group against what it must reach; less is asked of one that is still rising.
+
+    The error of a small group may pass through a minimum, and then rises towards its order from below.
+    """
+    if ladder.fit.exact:
+        return ladder.at_floor(f"error of ∂L/∂{group} on the finest grid")
+    if ladder.fit.rises_towards(order):
+        return at_least(f"order of ∂L/∂{group}, still rising", ladder.fit.pairwise[-1], INCONSISTENT_BELOW)
+    return at_least(f"order of ∂L/∂{group}", ladder.fit.slope, order - ORDER_MARGIN)
+
+
+def _odd(layer: LayerUnderTest) -> int:
+    """Return an odd number of steps: one more than on the second level of the ladder."""
+    return layer.ladder()[1] + 1
+
+
+def _at_an_odd_number(
+    layer: LayerUnderTest, problem: Problem, ladders: dict[str, Ladder]
+) -> tuple[Measurement, ...]:
+    """Return the error at an odd number of steps over that at half as many, or at one less if that is larger.
+
+    Every level of the ladder is even.  The error of a right gradient does not jump between one number of
+    steps and the next, so an odd number leaves no more than half as many steps do; the margin is the one an
+    order of one has between the two.
+    """
+    count = enough_cotangents(layer, problem)
+    runs = [run.gradients for run in layer.gradients(problem, _odd(layer), count)]
+    errors = group_errors(runs, exact_gradients(layer, problem, count))
+    return tuple(
+        at_most(
+            f"error of ∂L/∂{group} at {_odd(layer)} steps over that at half as many",
+            errors[group] / max(*ladder.errors[:2], FLOOR_FACTOR * ladder.floor),
+            _ODD_MARGIN,
+        )
+        for group, ladder in ladders.items()
+    )
+
+
+def _explain_odd(layer: LayerUnderTest, odd: tuple[Measurement, ...]) -> str:
+    worst = max((m.value for m in odd if not m.holds), default=None)
+    if worst is None:
+        return ""
+    n = _odd(layer)
+    limit = gradient_error(layer, neural, n) / _ODD_MARGIN  # as the measurement has it
+    which = explain_which(lambda m: gradient_error(layer, neural, m) > limit, n)
+    return f"At {n} steps the error is {worst:.2g} times that at {layer.ladder()[0]}. {which}".strip()
+
+
+def _require_own_error(
+    layer: LayerUnderTest, problem: Problem, ladders: dict[str, Ladder], order: int
+) -> None:
+    """Raise `Inconclusive` if the gradient is right and the forward pass is what does not converge."""
+    if not forward_ladder(layer, problem).fit.slope < order - ORDER_MARGIN:
+        return
+    if own_derivative_distance(layer, problem, FEW_STEPS).at_rounding:
+        slowest = min(ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact)
+        message = (
+            f"the gradient is the derivative of the layer's own forward pass, to rounding; that derivative "
+            f"converges at order {slowest:z.2f}, not {order}: the forward pass decides, not the gradient"
+        )
+        raise Inconclusive(message)
+
+
+def _range(ladders: dict[str, Ladder]) -> str:
+    slopes = [ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact]
+    if not slopes:
+        return "exact"
+    low, high = min(slopes), max(slopes)
+    return f"{low:z.2f}" if high - low < 0.005 else f"{low:z.2f} to {high:z.2f}"
+
+
+def explain(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return the cause of a wrong gradient, from the two finest levels of the ladder."""
+    coarse, fine = layer.ladder()[-2:]
+    if not _repeats(layer, problem, fine):
+        return "A second backward pass for the same input returns other gradients."
+    onset = explain_onset(functools.partial(gradient_error, layer, problem), layer.ladder())
+    if onset:
+        return onset
+    observations = (observe(layer, problem, n, n) for n in (fine, coarse))
+    found = explain_gradient(*observations, order=order_of(layer))
+    timed = Feature.TIME_DEPENDENT in features(problem)
+    return f"{found} {explain_backward_times(layer, problem, fine) if timed else ''}".strip()
+
+
+def _repeats(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool:
+    """Whether the layer returns the same gradients again; to rounding, as sums may run in another order."""
+    first = layer.gradients(problem, n_steps, 1)[0].gradients
+    again = layer.fresh(problem, n_steps).pullback(layer.cotangents(problem, 1)[0])
+    bound = roundoff(n_steps * problem.y0.size)
+    return not any(
+        relative_error(other, value) > bound  # where either is no number, that is what is wrong
+        for name, value in first.items()
+        if value is not None and (other := again[name]) is not None
+    )
+
+
+def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
+    """Return the cause of a wrong gradient of an adaptive layer, from its tightest tolerance and a loose one.
+
+    What a mistake leaves besides is a discretisation error if it shrinks from the one to the other.
+    """
+    loose = tolerances[len(tolerances) // 4]  # the loosest of all may have too few steps to show anything
+    found = explain_gradient(*(observe(layer, problem, tol, None) for tol in (tolerances[-1], loose)))
+    return found or (
+        f"At tol = {tolerances[-1]:g} the gradient is near the exact one, but it does not approach it as "
+        f"the tolerance shrinks: a part of the backward pass has an error, or a tolerance, of its own."
+    )
+
+
+def observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps: int | None) -> Observation:
+    """Return the gradients for all cotangents, and the means to ask for others."""
+    runs = layer.gradients(problem, resolution)
+
+    def again(cotangent: Array) -> Gradients:
+        return layer.fresh(problem, resolution).pullback(cotangent)
+
+    gradients, evaluates = tuple(run.gradients for run in runs), bool(runs[0].calls)
+    tolerance = resolution if n_steps is None else None
+    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again, evaluates, tolerance)
+
+
+def consistency(ladders: dict[str, Ladder]) -> str:
+    """Return "consistent" with its order, or "inconsistent", for the worst group."""
+    slopes = [ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact]
+    worst = min(slopes, default=math.inf)
+    if not worst >= INCONSISTENT_BELOW:
+        return "inconsistent"
+    return "exact" if math.isinf(worst) else f"continuously consistent of order {worst:.1f}"

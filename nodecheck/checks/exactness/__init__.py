@@ -1,0 +1,1 @@
+"""Checks on problems that every consistent method solves exactly."""

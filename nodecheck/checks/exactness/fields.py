@@ -1,0 +1,280 @@
+"""Identities of the forward pass: fields on which every consistent method is exact."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nodecheck.checks.check import check
+from nodecheck.diagnosis.forward.elapsed import Elapsed, explain_elapsed
+from nodecheck.diagnosis.forward.explanations import (
+    elapsed_times,
+    explain_backward_times,
+    explain_powers,
+    explain_time,
+    explain_times,
+)
+from nodecheck.diagnosis.gradient.explain import explain_gradient
+from nodecheck.diagnosis.gradient.observation import Observation
+from nodecheck.layers import Gradients, LayerUnderTest
+from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.measure.convergence import forward_ladder, order_of
+from nodecheck.measure.identities import TOLERANCE, identity_bound, power_measurements
+from nodecheck.numerics import EPS_FLOAT32, FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth, roundoff
+from nodecheck.problems import Problem, constant, neural
+from nodecheck.results import Evidence, Measurement, Skip, at_most
+
+_N_STEPS = 16  # few enough that one step more or less is plain to see
+_FEW_STEPS = 2  # a multiple that is off by more steps is a factor, not a step too many
+_TIGHTER = (1e-6, 1e-8, 1e-10)  # float32 rounding stays at 1e-8; as many as an exponent needs
+# A decimal interval: none of its interior points i/10 + 0.1 but 0.5 is a short binary fraction.
+_DECIMAL = constant.replace(name="constant_decimal").with_interval(0.1, 0.8)
+_DECIMAL_STEPS = 7
+_ROUNDINGS = 16.0  # coefficients that are rounded to float32 err by so many units of it at most
+
+
+@check(
+    title="Constant field is integrated exactly",
+    failure_title="Constant field is not integrated exactly",
+    theme="Forward",
+    kind="identity",
+    problems=(constant,),
+    cite="Hairer, Nørsett & Wanner (1993), sec. II.1: consistency, the sum of the weights is 1",
+)
+def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Integrate y' = c, for which every consistent one-step method is exact.
+
+    A time grid with one point too many passes an order check at order one, because the overshoot is itself
+    O(h).  Here it shows as an elapsed time that is wrong by a whole number of steps.  One step must take a
+    fixed-step layer all the way, too, unless it refuses that: a grid of n points has n - 1 steps.  Adaptive
+    layers are held to their tolerance.
+    """
+    elapsed = elapsed_times(layer, problem, TOLERANCE if layer.adaptive else _N_STEPS)
+    error = float(np.max(np.abs(elapsed - problem.duration)))
+    bound = identity_bound(layer, problem, _N_STEPS)
+    diagnosis = ""
+    if not error <= bound:
+        worst = float(elapsed.flat[np.argmax(np.abs(elapsed - problem.duration))])
+        diagnosis = (
+            explain_elapsed(Elapsed(worst, problem.duration, None, problem.t0))
+            if layer.adaptive
+            else explain_time(layer, problem, _N_STEPS)
+        )
+    one = () if layer.adaptive else _in_one_step(layer, problem)
+    if not diagnosis and not all(m.holds for m in one):
+        diagnosis = _explain_one_step(layer, problem)
+    return Evidence((at_most("error of the elapsed time", error, bound), *one), diagnosis)
+
+
+def _in_one_step(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    """Return the error of a single step; nothing of a layer that needs more of them, and says so."""
+    elapsed = attempt(lambda: elapsed_times(layer, problem, 1))
+    if isinstance(elapsed, Refusal):
+        return ()
+    error = float(np.max(np.abs(elapsed - problem.duration)))
+    return (at_most("error of the elapsed time, one step", error, identity_bound(layer, problem, 1)),)
+
+
+def _explain_one_step(layer: LayerUnderTest, problem: Problem) -> str:
+    if np.array_equal(layer.solve(problem, 1).y1, problem.y0):
+        return (
+            "With n_steps = 1 no step is taken, y1 is y0: fewer steps are taken than are asked for.  A grid "
+            "of n steps has n + 1 points."
+        )
+    return f"With n_steps = 1: {explain_time(layer, problem, 1)}"
+
+
+@check(
+    title="Time is kept in double precision",
+    failure_title="Time is not kept in double precision",
+    theme="Forward",
+    kind="identity",
+    problems=(_DECIMAL,),
+    cite="PyTorch documentation, torch.linspace: the default dtype is float32",
+)
+def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Integrate y' = c over a decimal interval and look at the times handed to the dynamics.
+
+    `torch.linspace` makes float32 unless told otherwise.  In a float64 layer such a grid leaves an error of
+    1e-8 that no refinement removes, and that no test at ordinary tolerance shows.  Times that float32
+    represents exactly, or that arrive in another dtype than the state, give it away; so does an elapsed time
+    that stays wrong however tight the tolerance.
+    """
+    calls = layer.solve(problem, TOLERANCE if layer.adaptive else _DECIMAL_STEPS).calls
+    rounded = [float(np.float32(c.t)) == c.t for c in calls]
+    lower = sum(
+        c.t_dtype is not None and c.t_dtype.is_floating_point and c.t_dtype.itemsize < c.y_dtype.itemsize
+        for c in calls
+    )
+    measurements = [
+        at_most("share of times that float32 represents", float(np.mean(rounded)) if calls else 0.0, 0.5),
+        at_most("times of lower precision than the state", lower, 0, "calls"),
+    ]
+    elapsed = _elapsed_at_any_tolerance if layer.adaptive else _elapsed_in_float64
+    measurements.append(elapsed(layer, problem))
+    diagnosis = ""
+    if not all(m.holds for m in measurements[:-1]):
+        seen = explain_times(calls, problem)
+        diagnosis = seen or (
+            f"{sum(rounded)} of {len(calls)} times are float32 numbers and {lower} arrive in lower precision "
+            f"than the state: the time grid is probably made without dtype=y0.dtype."
+        )
+    elif not measurements[-1].holds:
+        diagnosis = (
+            _explain_tightest(layer, problem)
+            if layer.adaptive
+            else explain_time(layer, problem, _DECIMAL_STEPS)
+        )
+    return Evidence(tuple(measurements), diagnosis)
+
+
+def _explain_tightest(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return what is known of an elapsed time that no tolerance mends."""
+    error = _error_of_elapsed(layer, problem, _TIGHTER[-1])
+    seen = (
+        f"The elapsed time is off by {error:.1g} however tight the tolerance, although the times are float64"
+    )
+    if EPS_FLOAT32 / _ROUNDINGS <= error <= _ROUNDINGS * EPS_FLOAT32:
+        return f"{seen}: coefficients of the method may be float32, or wrong in the eighth digit."
+    return f"{seen}: coefficients that do not add up, or a last step that does not end at t1."
+
+
+def _elapsed_in_float64(layer: LayerUnderTest, problem: Problem) -> Measurement:
+    """Return the error of the elapsed time, less the part that is a whole number of steps."""
+    h = problem.duration / _DECIMAL_STEPS
+    error = (elapsed_times(layer, problem, _DECIMAL_STEPS) - problem.duration) / h
+    fraction = float(np.max(np.abs(error - np.round(error)))) * h
+    return at_most(
+        "error of the elapsed time, less whole steps",
+        fraction,
+        identity_bound(layer, problem, _DECIMAL_STEPS),
+    )
+
+
+def _elapsed_at_any_tolerance(layer: LayerUnderTest, problem: Problem) -> Measurement:
+    """Return how the error of the elapsed time grows over the tolerance; 0 where it is at rounding.
+
+    The estimate of the error of a constant field is zero, so the tightest tolerance costs a few steps.
+    """
+    errors = [_error_of_elapsed(layer, problem, tol) for tol in _TIGHTER]
+    evaluations = layer.solve(problem, _TIGHTER[-1]).evaluations
+    largest = float(np.max(np.abs(problem.y0))) + float(np.max(np.abs(problem.params["c"])))
+    growth = fit_growth(_TIGHTER, errors, FLOOR_FACTOR * roundoff(evaluations, largest))
+    name = "growth exponent of the elapsed time's error over the tolerance"
+    return at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
+
+
+def _error_of_elapsed(layer: LayerUnderTest, problem: Problem, resolution: float) -> float:
+    return float(np.max(np.abs(elapsed_times(layer, problem, resolution) - problem.duration)))
+
+
+@check(
+    title="Powers of t below the order are integrated exactly",
+    failure_title="Powers of t below the order are not integrated exactly",
+    theme="Forward",
+    kind="identity",
+    applies_to="fixed-step",
+    cite="Hairer, Nørsett & Wanner (1993), sec. II.1: order conditions B(p), sum b_i c_i^(k-1) = 1/k",
+)
+def polynomial_field(layer: LayerUnderTest) -> Evidence:
+    """Integrate y' = c t^k for every k below the order: a Runge-Kutta method of order p is exact up to p - 1.
+
+    This sees wrong stage times, a wrong weight and a mislabelled order at rounding level, on one coarse
+    grid.  Methods with fewer evaluations a step than their order are multistep methods (Butcher: an explicit
+    Runge-Kutta method of order p needs at least p stages); a start-up of lower order is legitimate there, so
+    the check does not apply.
+    """
+    order = order_of(layer)
+    if layer.claims.order is None and not forward_ladder(layer, neural).fit.asymptotic:
+        message = f"no order is claimed, and the one measured ({order} or more) has not settled"
+        raise Skip(message)
+    per_step = layer.evaluations_per_step(neural)
+    if per_step < order:
+        message = f"not a one-step method: {per_step:g} evaluations a step at order {order}"
+        raise Skip(message)
+    measurements = power_measurements(layer, order)
+    wrong = {k: m.value for k, m in enumerate(measurements) if not m.holds}
+
+    def is_wrong(n_steps: int) -> bool:
+        return not all(m.holds for m in power_measurements(layer, order, n_steps))
+
+    return Evidence(measurements, explain_powers(layer, wrong, is_wrong))
+
+
+@check(
+    title="Gradient of a constant field is exact",
+    failure_title="Gradient of a constant field is not exact",
+    theme="Gradient",
+    kind="identity",
+    problems=(constant,),
+    needs="backward-pass",
+    cite="Chen et al. (2018), sec. 2: the adjoint of a field without state is constant",
+)
+def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Differentiate through y' = c: dL/dy0 is the cotangent, dL/dc the elapsed time times its batch sum.
+
+    Holds for backprop and for every consistent discretisation of the adjoint alike, so it needs no claim.
+    """
+    n_steps = _N_STEPS
+    (run,) = layer.gradients(problem, TOLERANCE if layer.adaptive else n_steps, 1)
+    (cotangent,) = layer.cotangents(problem, 1)
+    exact = {"y0": cotangent, "c": problem.duration * cotangent.sum(axis=0)}
+    bound = identity_bound(layer, problem, n_steps) + roundoff(problem.y0.size)
+    measurements = tuple(
+        at_most(f"error of ∂L/∂{name}", _distance(run.gradients[name], value), bound)
+        for name, value in exact.items()
+    )
+    diagnosis = "" if all(m.holds for m in measurements) else _explain_constant(layer, problem, bound)
+    return Evidence(measurements, diagnosis)
+
+
+def _distance(value: np.ndarray | None, exact: np.ndarray) -> float:
+    return float(np.max(np.abs((0.0 if value is None else value) - exact)))
+
+
+def _explain_constant(layer: LayerUnderTest, problem: Problem, bound: float) -> str:
+    """Return what the gradients are that are not the exact ones, from as many cotangents as there are."""
+    resolution, n_steps = (TOLERANCE, None) if layer.adaptive else (_N_STEPS, _N_STEPS)
+    runs = layer.gradients(problem, resolution)
+    cotangents = layer.cotangents(problem)
+    exact = {
+        "y0": np.array(cotangents),
+        "c": np.array([problem.duration * cotangent.sum(axis=0) for cotangent in cotangents]),
+    }
+    gradients = tuple(run.gradients for run in runs)
+    seen = ""
+    if any(_distance(g["y0"], value) > bound for g, value in zip(gradients, exact["y0"], strict=True)):
+        seen = "∂L/∂y0 is not the cotangent, although the field does not depend on the state."
+    elif all(g["c"] is not None for g in gradients):
+        found = np.array([g["c"] for g in gradients])
+        steps = "" if layer.adaptive else _explain_steps(found, exact["c"])
+        if steps:
+            return steps
+        elapsed = elapsed_times(layer, problem, resolution)[0]
+        if not layer.adaptive and np.max(np.abs(found - elapsed / problem.duration * exact["c"])) <= bound:
+            return (
+                f"∂L/∂c is right for the time of the forward pass. {explain_time(layer, problem, _N_STEPS)}"
+            )
+    exact_to = max(bound * math.sqrt(value.size) / float(np.linalg.norm(value)) for value in exact.values())
+
+    def again(cotangent: np.ndarray) -> Gradients:
+        return layer.fresh(problem, resolution).pullback(cotangent)
+
+    observation = Observation(problem, cotangents, gradients, n_steps, again)
+    times = "" if layer.adaptive else explain_backward_times(layer, problem, _N_STEPS)
+    return f"{seen} {explain_gradient(observation, exact_to=exact_to)} {times}".strip()
+
+
+def _explain_steps(value: np.ndarray, exact: np.ndarray) -> str:
+    """Return how many steps the backward pass takes, if it is a wrong number of whole ones."""
+    ratio = float(np.vdot(value, exact) / np.vdot(exact, exact))
+    steps = (ratio - 1) * _N_STEPS
+    whole = round(steps)
+    if (
+        np.allclose(value, ratio * exact, rtol=1e3 * EPS_FLOAT32)
+        and 0 < abs(whole) <= _FEW_STEPS
+        and abs(steps - whole) < 1e3 * EPS_FLOAT32
+    ):
+        return f"The backward pass takes {_N_STEPS + whole} steps of h, the interval has {_N_STEPS}."
+    return ""

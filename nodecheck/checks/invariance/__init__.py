@@ -1,0 +1,1 @@
+"""Checks that an answer does not depend on how the problem is posed."""

@@ -1,0 +1,42 @@
+"""The same field in modules of another shape."""
+
+from __future__ import annotations
+
+from nodecheck.backends.torch.modules import ARRANGEMENTS
+from nodecheck.checks.check import check
+from nodecheck.checks.invariance.units import iterates
+from nodecheck.layers import LayerUnderTest
+from nodecheck.problems import Problem, neural
+from nodecheck.results import Evidence, Inconclusive
+from nodecheck.variations.same_answer import same_answer
+
+
+@check(
+    title="Other modules of the same field give the same answer",
+    failure_title="Other modules of the same field give another answer",
+    theme="Gradient",
+    kind="identity",
+    problems=(neural,),
+    needs="backward-pass",
+    profile="ci",
+    cite="PyTorch documentation, Module.named_parameters, Parametrizations; torchdiffeq issues 119 and 227",
+)
+def other_modules(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Write the field as networks are written: y1 and the gradients must be those of one flat module.
+
+    A field may have no parameters at all, but buffers.  Forward hooks run when a module is called, as those
+    of pruning and of older normalisations do, and a field may depend on train and eval mode.  Parameters sit
+    in modules within modules.  A tied weight is one parameter under two names, and its gradient counts once.
+    Under a parametrisation what is trained is not the weight.  And a field may use some of its parameters at
+    some times only, so that one step says nothing about the others.
+
+    A layer may refuse the first and the last two with an error, but not lose a gradient silently.
+    """
+    (cotangent,) = layer.cotangents(problem, 1)
+    evidence = same_answer(layer, problem, ARRANGEMENTS, cotangent)
+    if evidence.diagnosis and not layer.adaptive and iterates(layer):
+        message = (
+            f"the layer iterates to some tolerance, whose norm may depend on parameters: {evidence.diagnosis}"
+        )
+        raise Inconclusive(message)
+    return evidence

@@ -1,0 +1,189 @@
+"""Adaptive layers: the error must follow the tolerance, in the state and in every gradient."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from nodecheck.checks.check import check
+from nodecheck.checks.convergence.gradient import explain_at_tolerance
+from nodecheck.layers import LayerUnderTest
+from nodecheck.measure.convergence import (
+    drawn,
+    enough_cotangents,
+    error_at_tolerance,
+    exact_gradients,
+    judged_groups,
+)
+from nodecheck.measure.tolerance import CLEAR_RISE, order_against_claim
+from nodecheck.measure.tolerance_sweep import Sweep, exponent, sweep_tolerances
+from nodecheck.numerics import MAXIMUM_GROWTH, TOLERANCE_FACTOR, group_errors, relative_error
+from nodecheck.problems import Problem, cubic, linear, lotka_volterra, neural, spiral, time_linear
+from nodecheck.reference import Feature, sensitivity, solve_adaptive
+from nodecheck.results import Evidence, Series, at_most
+
+# A state that is more exact may take a step or two more; the tolerance itself asks for several times as many.
+_HARDLY_MORE = 1.25
+# Two members at rest beside two of which one component moves, as mirror images: an error norm that looks at
+# the first member or component, at the smallest error, or at a signed mean sees nothing of what happens.
+_UNEVEN = cubic(5.0).replace(name="uneven", y0=np.array([[0.0, 0.0], [0.0, -1.0], [0.0, 1.0], [0.0, 0.0]]))
+
+
+@check(
+    title="Error follows the tolerance",
+    failure_title="Error does not follow the tolerance",
+    theme="Forward",
+    kind="order",
+    applies_to="adaptive",
+    problems=(neural, _UNEVEN, lotka_volterra, time_linear),
+    cite="Hairer, Nørsett & Wanner (1993), sec. II.4: control of the local error",
+)
+def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Sweep the tolerance and watch error/tol, beside SciPy's RK45 at equal tolerance.
+
+    Under local error control a method of order p has a global error like tol^(p/(p+1)), so error/tol may
+    grow like tol^(-1/2) at the worst (p = 1).  If the tolerance is ignored, or a part of the computation has
+    a fixed error, it grows like tol^(-1).  One problem has members at rest beside members that move: the
+    error norm must see the ones that do.
+
+    Whatever the controller does, N evaluations leave an error like N^(-p), one order less where the lower of
+    two embedded solutions is kept.  A claimed order that is missed by more says that the method is another:
+    a coefficient, a stage time, the interpolation to t1.
+    """
+    exact = sensitivity(problem).y1
+    sweep = sweep_tolerances(
+        layer, problem, lambda tol: {"y1": relative_error(layer.solve(problem, tol).y1, exact)}
+    )
+    tolerances, errors, growth = sweep.tolerances, sweep.errors["y1"], sweep.growths["y1"]
+    own = _scipy_errors(problem, tolerances)
+    claimed = order_against_claim(layer, problem, tolerances, errors)
+    diagnosis = ""
+    if not growth <= MAXIMUM_GROWTH:
+        diagnosis = (
+            f"Between tol = {tolerances[0]:g} and {tolerances[-1]:g} the error goes from {errors[0]:.2g} to "
+            f"{errors[-1]:.2g}; SciPy's RK45 ends at {own[-1]:.2g}."
+        )
+    elif claimed and not claimed[0].holds:
+        diagnosis = (
+            f"The error shrinks with the evaluations N like N^(-{claimed[0].value:.1f}); order "
+            f"{layer.claims.order} is claimed: a coefficient, a stage time or the interpolation to t1 is "
+            f"wrong."
+        )
+    series = (
+        _curve("Error against tolerance", f"y1, {problem.name}", tolerances, errors),
+        _curve("Error against tolerance", f"SciPy RK45, {problem.name}", tolerances, own),
+    )
+    facts = {"growth of error/tol": f"{growth:z.2f}"} if problem is neural else {}
+    measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
+    metrics = (error_at_tolerance("y1", problem, tolerances, errors),)
+    return Evidence((measurement, *claimed), diagnosis, series, facts, metrics)
+
+
+@check(
+    title="Gradient error follows the tolerance",
+    failure_title="Gradient error does not follow the tolerance",
+    theme="Gradient",
+    kind="order",
+    applies_to="adaptive",
+    problems=(neural, spiral, linear, lotka_volterra, time_linear),
+    most=2,  # every mutant that fails on the third fails on one of these
+    features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
+    needs="backward-pass",
+    cite="Chen et al. (2018), sec. 2; SciMLSensitivity issue 1094: judge by the tolerance sweep",
+)
+def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Sweep the tolerance and watch the gradient error over the tolerance, group by group.
+
+    Finite differences of an adaptive solver are biased, so only the exact gradient is a yardstick.  A
+    wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.
+    """
+    count = enough_cotangents(layer, problem)
+    exact = exact_gradients(layer, problem, count)
+
+    def errors_at(tol: float) -> dict[str, float]:
+        errors = group_errors([run.gradients for run in layer.gradients(problem, tol, count)], exact)
+        return {group: errors[group] for group in judged_groups(problem)}
+
+    sweep = sweep_tolerances(layer, problem, errors_at, with_gradient=True)
+    tolerances, growths = sweep.tolerances, sweep.growths
+    measurements = tuple(
+        at_most(f"growth exponent of error/tol of ∂L/∂{g}", growth, MAXIMUM_GROWTH)
+        for g, growth in growths.items()
+    )
+    wrong = any(not m.holds for m in measurements)
+    diagnosis = _explain_gradient(layer, problem, sweep) if wrong else ""
+    series = tuple(
+        _curve(
+            "Gradient error against tolerance",
+            f"∂L/∂{g}, {problem.name}",
+            tolerances,
+            sweep.errors[g],
+        )
+        for g in growths
+    )
+    facts = {"gradient class": _class(max(growths.values()))} if problem is neural else {}
+    metrics = tuple(
+        error_at_tolerance(drawn(g, layer, problem), problem, tolerances, sweep.errors[g]) for g in growths
+    )
+    return Evidence(measurements, diagnosis, series, facts, metrics)
+
+
+def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: Sweep) -> str:
+    """Return the cause of a wrong gradient: a pass that does not follow the tolerance, if one does not.
+
+    Other causes are looked for only if that explains no error so large.  The gradient may be worse than the
+    state, or than the loosest tolerance, by the factor by which any right answer may exceed its tolerance.
+    """
+    tolerances, exact = sweep.tolerances, sensitivity(problem).y1
+    errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]
+    if exponent(problem, tolerances, errors) > MAXIMUM_GROWTH:
+        explained = errors[-1]
+        text = (
+            f"The forward pass itself does not follow the tolerance: between tol = {tolerances[0]:g} and "
+            f"{tolerances[-1]:g} the error of y1 goes from {errors[0]:.2g} to {errors[-1]:.2g}, and the "
+            f"gradient can be no better."
+        )
+    else:
+        explained = tolerances[0]
+        text = _own_tolerance(layer, problem, tolerances)
+    largest = max(of_group[-1] for of_group in sweep.errors.values())
+    if text and largest <= TOLERANCE_FACTOR * explained:
+        return text
+    return f"{text} {explain_at_tolerance(layer, problem, tolerances)}".strip()
+
+
+def _own_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
+    """Return that the backward pass costs the same at every tolerance, where the forward pass costs more.
+
+    Nothing is known of a backward pass that does not evaluate the field.
+    """
+    ends = tolerances[0], tolerances[-1]
+    forward = [layer.solve(problem, tol).evaluations for tol in ends]
+    backward = [len(layer.gradients(problem, tol, 1)[0].calls) for tol in ends]
+    if not backward[0] or forward[1] < CLEAR_RISE * forward[0] or backward[1] > _HARDLY_MORE * backward[0]:
+        return ""
+    return (
+        f"Between tol = {ends[0]:g} and {ends[1]:g} the evaluations of the field go from {forward[0]} to "
+        f"{forward[1]} in the forward pass, and from {backward[0]} to {backward[1]} in the backward pass: it "
+        f"has a tolerance, or steps, of its own."
+    )
+
+
+def _class(growth: float) -> str:
+    if not growth <= MAXIMUM_GROWTH:
+        return "inconsistent"
+    return f"continuously consistent, error ~ tol^{1 - max(growth, 0.0):.2f}"
+
+
+@functools.lru_cache
+def _scipy_errors(problem: Problem, tolerances: tuple[float, ...]) -> tuple[float, ...]:
+    exact = sensitivity(problem).y1
+    return tuple(relative_error(solve_adaptive(problem, tol)[0], exact) for tol in tolerances)
+
+
+def _curve(plot: str, label: str, tolerances: Sequence[float], errors: Sequence[float]) -> Series:
+    return Series(
+        plot, label, tuple(tolerances), tuple(errors), "tolerance", "relative error", log=True, slope=1.0
+    )

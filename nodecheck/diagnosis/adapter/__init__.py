@@ -1,0 +1,1 @@
+"""Mistakes in the lines between nodecheck and a layer."""

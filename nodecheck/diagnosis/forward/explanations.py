@@ -1,0 +1,232 @@
+"""Why an identity or an order of the forward pass fails, from evidence: times, numbers, other step counts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from nodecheck.backends.torch.dynamics import Call
+from nodecheck.diagnosis.forward.elapsed import Elapsed, explain_elapsed
+from nodecheck.diagnosis.forward.precision import rounded_parts, stage_times
+from nodecheck.diagnosis.step_count import explain_onset, explain_which, forward_error
+from nodecheck.layers import Array, LayerUnderTest
+from nodecheck.measure.convergence import forward_ladder
+from nodecheck.measure.identities import POWER_STEPS, power_measurements
+from nodecheck.numerics import (
+    EPS_FLOAT32,
+    INCONSISTENT_BELOW,
+    ORDER_MARGIN,
+    OrderFit,
+    relative_error,
+    time_roundoff,
+)
+from nodecheck.numerics.formats import UNIT_ROUNDOFF, format_of
+from nodecheck.problems import Problem, lotka_volterra, neural, power
+
+# An error as small as some roundings of float32: no other equation, and no evidence of float32 either.
+_SMALL = 16.0 * EPS_FLOAT32
+# Elapsed times of components that differ by less than a thousandth of the error have one cause.
+_ALIKE = 1e-3
+
+
+def elapsed_times(layer: LayerUnderTest, problem: Problem, resolution: float) -> Array:
+    """Return for every component of y' = c the time the layer has integrated over."""
+    y1 = layer.solve(problem, resolution).y1.astype(np.float64)
+    elapsed: Array = (y1 - problem.y0) / problem.params["c"]
+    return elapsed
+
+
+def explain_time(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return why a fixed-step layer is wrong on y' = c; "" if it is not."""
+    elapsed = elapsed_times(layer, problem, n_steps)
+    errors = np.abs(elapsed - problem.duration)
+    worst = np.unravel_index(int(np.argmax(errors)), errors.shape)
+    finer = elapsed_times(layer, problem, 2 * n_steps)
+    spread = float(np.ptp(elapsed))
+    even = spread <= max(_ALIKE * errors[worst], time_roundoff(n_steps, problem.t0, problem.t1))
+    text = explain_elapsed(
+        Elapsed(
+            float(elapsed[worst]),
+            problem.duration,
+            n_steps,
+            problem.t0,
+            rate=float(problem.params["c"][worst[-1]]),
+            finer=float(finer[worst]),
+            coarse=rounded_parts(layer, problem, n_steps, float(errors[worst] / abs(problem.duration))),
+            others=None if even else (float(elapsed.min()), float(elapsed.max())),
+            grid=_grid(layer, problem, n_steps),
+        )
+    )
+    return text if even else f"{text} {_of_state(layer, problem, n_steps)}".strip()
+
+
+def explain_times(calls: Sequence[Call], problem: Problem, who: str = "The field") -> str:
+    """Return at which times the field is evaluated, if at one only, or outside the interval."""
+    times = np.unique([call.t for call in calls])
+    if len(times) == 1:
+        return f"{who} is evaluated at t = {times[0]:.4g} only."
+    # Rounded times may lie a little outside, those of the coarsest format furthest.
+    rounding = max(UNIT_ROUNDOFF.values()) * max(abs(problem.t0), abs(problem.t1))
+    first, last = sorted((problem.t0, problem.t1))
+    if times[0] < first - rounding or times[-1] > last + rounding:
+        return f"{who} is evaluated on [{times[0]:.4g}, {times[-1]:.4g}], not on [{first}, {last}]."
+    return ""
+
+
+def explain_backward_times(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return what is wrong with the times of the backward pass, as far as they show it by themselves.
+
+    Nothing is known of a layer that evaluates the field in its forward pass only.
+    """
+    calls = layer.gradients(problem, n_steps, 1)[0].calls
+    if not calls:
+        return ""
+    precisions = {format_of(row[1:]) for row in stage_times(calls, n_steps)} - {""}
+    seen = explain_times(calls, problem, "In the backward pass the field")
+    return seen or "".join(f"The times of the backward pass are {name} numbers." for name in precisions)
+
+
+def _grid(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return where the last step begins, if not where it should; "" if that is not seen."""
+    starts = stage_times(layer.solve(problem, n_steps).calls, n_steps)[0]
+    expected = problem.t1 - problem.duration / n_steps
+    if len(starts) != n_steps or abs(starts[-1] - expected) <= time_roundoff(n_steps, problem.t0, problem.t1):
+        return ""
+    return f"the last step begins at t = {starts[-1]:.4g}, not at {expected:.4g}"
+
+
+def explain_powers(
+    layer: LayerUnderTest, errors: Mapping[int, float], is_wrong: Callable[[int], bool]
+) -> str:
+    """Return why y' = c t^k is wrong for the k of ``errors``, where ``is_wrong`` asks other step counts."""
+    if not errors:
+        return ""
+    n_steps = POWER_STEPS
+    values = ", ".join(f"t^{k}: {error:.2g}" for k, error in errors.items())
+    lowest, highest = min(errors), max(errors)
+    rounded = rounded_parts(layer, power(highest), n_steps, max(errors.values()))
+    if rounded:
+        return f"With {n_steps} steps the errors are {values}: {rounded}."
+    which = explain_which(is_wrong, n_steps)
+    if which:
+        return f"With {n_steps} steps the errors are {values}. {which}"
+    if lowest == 0:
+        seen = explain_time(layer, power(0), n_steps)
+        return f"Already a constant field is wrong ({values}). {seen}".strip()
+    outside = _outside(layer, power(lowest), n_steps)
+    if outside:
+        return f"Exact below t^{lowest}, wrong from there on ({values}): {outside}."
+    return _explain_quadrature(layer, values, lowest, n_steps)
+
+
+def _explain_quadrature(layer: LayerUnderTest, values: str, lowest: int, n_steps: int) -> str:
+    """Return what is wrong with the weights and nodes: only if the error shrinks as theirs does."""
+    problem = power(lowest)
+    exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
+    coarse, fine = (float(np.max(np.abs(layer.solve(problem, n).y1 - exact))) for n in (n_steps, 2 * n_steps))
+    order = float(np.log2(coarse / fine)) if coarse > 0.0 and fine > 0.0 else 0.0
+    seen = f"Exact below t^{lowest}, wrong from there on ({values})"
+    if order < INCONSISTENT_BELOW:
+        return f"{seen}, and no less with twice as many steps: not a matter of stage times or weights alone."
+    nodes = _nodes(layer, n_steps)
+    where = f" The first step evaluates the field at c = ({nodes})." if nodes else ""
+    return f"{seen}, shrinking at order {order:.1f}: stage times or weights.{where}"
+
+
+def _nodes(layer: LayerUnderTest, n_steps: int) -> str:
+    """Return the stage times of the first step in units of h, as a list."""
+    problem = power(0)
+    calls = layer.solve(problem, n_steps).calls
+    stages, h = len(calls) // n_steps, problem.duration / n_steps
+    return ", ".join(f"{(c.t - problem.t0) / h:.3g}" for c in calls[:stages])
+
+
+def _outside(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return which times are looked at, if they are not those of the interval."""
+    times = np.array([call.t for call in layer.solve(problem, n_steps).calls])
+    if not times.size or not np.isfinite(times).all():
+        return ""
+    first, last = sorted((problem.t0, problem.t1))
+    rounding = time_roundoff(n_steps, problem.t0, problem.t1)
+    step = abs(problem.duration) / n_steps
+    within = times.min() >= first - rounding and times.max() <= last + rounding
+    if within and times.min() <= first + step + rounding and times.max() >= last - step - rounding:
+        return ""
+    text = f"the field is evaluated on [{times.min():.4g}, {times.max():.4g}], not on [{first}, {last}]"
+    if abs(times[0]) <= rounding < abs(problem.t0):
+        return f"{text}: time starts at 0, not at t0"
+    return text
+
+
+def explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, claimed: int | None) -> str:
+    """Return why the forward pass does not show its order."""
+    successive = ", ".join(f"{s:z.2f}" for s in fitted.pairwise)
+    seen = f"Order {fitted.slope:z.2f} is observed (successive: {successive})"
+    seen += f", order {claimed} claimed." if claimed is not None else "."
+    levels = forward_ladder(layer, problem).n_steps
+    onset = explain_onset(functools.partial(forward_error, layer, problem), levels)
+    if onset:
+        return f"{seen} {onset}"
+    if not fitted.pairwise or not fitted.pairwise[-1] >= INCONSISTENT_BELOW:
+        return f"{seen} {_explain_plateau(layer, problem, levels[-1])}"
+    if claimed is not None and fitted.slope > claimed:
+        return f"{seen} The method is of higher order than claimed."
+    autonomous = forward_ladder(layer, lotka_volterra).fit.slope
+    if problem is neural and autonomous >= (claimed or autonomous) - ORDER_MARGIN:
+        return (
+            f"{seen} Without time in the field the order is {autonomous:z.2f}: the stage times are wrong, "
+            f"or a term with ∂f/∂t is missing."
+        )
+    return f"{seen} {_explain_stages(layer, claimed)}".strip()
+
+
+def _explain_stages(layer: LayerUnderTest, claimed: int | None) -> str:
+    """Return what the powers of t leave as the cause of a low order, if they are integrated exactly.
+
+    They ask for the weights and nodes of a Runge-Kutta method and for nothing else.
+    """
+    one_step = claimed is not None and layer.evaluations_per_step(neural) >= claimed
+    if claimed is None or not one_step or not all(m.holds for m in power_measurements(layer, claimed)):
+        return ""
+    return (
+        "Powers of t are integrated exactly: the weights and the times of the stages are right, "
+        "the states at which the stages are evaluated are not."
+    )
+
+
+def _explain_plateau(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return why an error stays however many steps are taken."""
+    error = forward_error(layer, problem, n_steps)
+    rounded = rounded_parts(layer, problem, n_steps, error)
+    if rounded:
+        return f"The error stops shrinking at {error:.1g}: {rounded}."
+    counts = [layer.solve(problem, n).evaluations for n in (n_steps // 2, n_steps)]
+    if counts[0] == counts[1]:
+        return (
+            f"The error stops shrinking: {counts[0]} evaluations are made at {n_steps // 2} steps and at "
+            f"{n_steps} alike, so the number of steps is not what was asked for."
+        )
+    outside = _outside(layer, problem, n_steps)
+    if outside:
+        return f"The error stops shrinking: {outside}."
+    if error > _SMALL:
+        seen = "The error stops shrinking: the layer solves another equation."
+        return f"{seen} {_of_state(layer, problem, n_steps)}".strip()
+    return (
+        f"The error stops shrinking at {error:.1g}: something is that inaccurate, a step or a coefficient "
+        f"perhaps; times and y1 have all bits of a float64."
+    )
+
+
+def _of_state(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return what is done to the state, if it shows: members that are mixed, values that are clipped."""
+    y1 = layer.solve(problem, n_steps).y1
+    alone = layer.solve(problem.replace(y0=problem.y0[:1]), n_steps).y1
+    if relative_error(y1[:1], alone) > _SMALL:
+        return "A batch member ends elsewhere when it is alone: the members are mixed."
+    limit = np.max(np.abs(y1))
+    if np.count_nonzero(np.abs(y1) == limit) > 1:
+        return f"Several entries of y1 are ±{limit:.3g} to the last bit: the state is clipped."
+    return ""

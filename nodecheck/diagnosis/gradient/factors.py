@@ -1,0 +1,125 @@
+"""Constant factors: fitted by least squares, followed over two resolutions, and named where a name fits."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from nodecheck.diagnosis.gradient.hypotheses import Levels
+from nodecheck.diagnosis.gradient.observation import Observation
+
+# Powers of h a factor may carry: 1 for "multiplied by h", -1 for a sum that forgot its h.  A measured power
+# further from an integer than this is none: Euler factors at 32 and 64 steps are within 0.05.
+_POWER_MARGIN = 0.2
+# A fitted factor errs by about the residual of its fit; a name must lie within three of those.
+_NAME_MARGIN = 3.0
+# Names are up to a few per cent apart (2/3 and 1/1.4): beyond this a name would be a guess.
+_WIDEST_MARGIN = 0.05
+_TWO_DIGITS = 0.02
+_NEAR_ONE = 1e-3  # four digits of a factor nearer to one would say nothing
+ROUNDING = 1e-6  # no layer is converged further than that, and no two names are this close by design
+
+
+@dataclasses.dataclass(frozen=True)
+class Factor:
+    """A fitted factor at the fine and at the coarse level, and the relative residual of the fit."""
+
+    fine: float
+    coarse: float | None
+    ratio: float
+
+    @property
+    def power(self) -> int | None:
+        """The power of h that the factor carries; None if unknown, or if it is no such power."""
+        if self.coarse is None or self.ratio == 1.0 or self.fine * self.coarse <= 0.0:
+            return None
+        measured = math.log(self.coarse / self.fine) / math.log(self.ratio)
+        nearest = round(measured)
+        return nearest if nearest in (-1, 0, 1) and abs(measured - nearest) < _POWER_MARGIN else None
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether the two levels agree on the factor, up to a power of h; a random one does not."""
+        return self.coarse is None or self.ratio == 1.0 or self.power is not None
+
+    @property
+    def limit(self) -> float:
+        """The fine factor without its error of first order in h, the power of h itself kept."""
+        if self.coarse is None or self.power is None:
+            return self.fine
+        before = self.coarse / self.ratio**self.power
+        return (self.ratio * self.fine - before) / (self.ratio - 1.0)
+
+    def weights(self, groups: tuple[str, ...]) -> dict[str, float]:
+        """Return what brings coarse differences of the scaled groups to the scale of the fine ones."""
+        weight = 1.0 if self.power is None else self.ratio**-self.power
+        return dict.fromkeys(groups, weight)
+
+    def names(self, observation: Observation, residual: float) -> list[str]:
+        """Return the names that fit the factor's magnitude; none if it is too uncertain to be named."""
+        change = abs(self.limit / self.fine - 1.0) if self.fine else 0.0
+        margin = max(ROUNDING, change, _NAME_MARGIN * residual)
+        if margin > _WIDEST_MARGIN:
+            return []
+        known = _names(observation, self.power)
+        return [name for name, value in known if abs(abs(self.limit) / value - 1.0) <= margin]
+
+    def describe(self, observation: Observation, residual: float, what: str) -> str:
+        """Return e.g. "0.25 times the exact gradient (1/B = 1/4)"."""
+        excess = self.limit - 1.0
+        near_one = 0.0 < abs(excess) < _NEAR_ONE
+        text = f"{self.limit:.4g}"
+        if near_one:  # two digits only where the two levels agree on them
+            digits = 2 if abs(self.limit - self.fine) < _TWO_DIGITS * abs(excess) else 1
+            text = f"(1 {'+' if excess > 0 else '-'} {abs(excess):.{digits}g})"
+        names = [name for name in self.names(observation, residual) if name not in ("1", text)]
+        remarks = ["sign flipped"] if self.limit < 0.0 else []
+        remarks += [" or ".join(names)] if names else []
+        remarks += {1: ["it shrinks like h"], -1: ["it grows like 1/h"]}.get(self.power or 0, [])
+        return f"{text} times {what}" + (f" ({', '.join(remarks)})" if remarks else "")
+
+
+def fit_factor(observed: Levels, predicted: Levels, groups: tuple[str, ...], ratio: float) -> Factor:
+    """Return the factor c that brings c times the prediction nearest to the observation."""
+    factors: list[float] = []
+    for ours, theirs in zip(observed, predicted, strict=True):
+        if ours is None or theirs is None:
+            continue
+        above = sum(float(np.vdot(theirs[name], ours[name])) for name in groups)
+        below = sum(float(np.vdot(theirs[name], theirs[name])) for name in groups)
+        factors.append(above / below if below > 0.0 else 0.0)
+    return Factor(factors[0], factors[1] if len(factors) > 1 else None, ratio)
+
+
+def scaled(factor: Factor, predicted: Levels, groups: tuple[str, ...]) -> Levels:
+    """Return the predictions with some groups multiplied by the factor of their level."""
+    fine, coarse = predicted
+    first = {name: factor.fine * rows if name in groups else rows for name, rows in fine.items()}
+    if coarse is None or factor.coarse is None:
+        return first, None
+    second = factor.coarse
+    return first, {name: second * rows if name in groups else rows for name, rows in coarse.items()}
+
+
+def _names(observation: Observation, power: int | None) -> list[tuple[str, float]]:
+    """Return the names a factor may have, those of the measured power of h only."""
+    batch, d = observation.problem.y0.shape
+    length = abs(observation.problem.duration)
+    constants = [("1", 1.0), ("2", 2.0), ("1/2", 0.5)]
+    for name, value in (("B", batch), ("d", d), ("(B·d)", batch * d)):
+        if value > 1:
+            constants += [(f"{name} = {value}", float(value)), (f"1/{name} = 1/{value}", 1.0 / value)]
+    constants += [(f"t1 - t0 = {length:.3g}", length), (f"1/(t1 - t0) = {1 / length:.3g}", 1.0 / length)]
+    found = [(name, value, 0) for name, value in constants]
+    if observation.n_steps is not None and observation.n_steps > 1:
+        n, h = observation.n_steps, length / observation.n_steps
+        found += [
+            (f"h = {h:.3g}", h, 1),
+            (f"1/n_steps = 1/{n}", 1.0 / n, 1),
+            ("2h", 2 * h, 1),
+            ("h/2", h / 2, 1),
+        ]
+        found += [(f"1/h = {1 / h:.3g}", 1.0 / h, -1), (f"n_steps = {n}", float(n), -1)]
+    return [(name, value) for name, value, carried in found if power is None or power == carried]

@@ -1,0 +1,52 @@
+"""`nodecheck compare`: what got better, worse, fixed or broken from one run to another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nodecheck.frontends.cli.stored_run import stored_run
+
+if TYPE_CHECKING:
+    from nodecheck.results import Run
+
+_RULES = """\b
+Worse is
+  a check that newly fails, raises, or cannot be loaded; one that was not run before too
+  an observed order that fell by more than 0.3
+  an error on the same grid, or at the same tolerance, that more than doubled
+  states held for backward that grew by more than 1 %
+  any more evaluations of the field
+  a verdict that is missing, if profile and version are the same and its check was not left out
+Time is not compared: it is noisy.
+\b
+Exit codes:  0  no regression    1  regression    2  a file cannot be read
+"""
+
+
+@click.command(epilog=_RULES)
+@click.argument("before", callback=stored_run, metavar="BEFORE")
+@click.argument("after", callback=stored_run, metavar="AFTER")
+@click.option("--markdown", metavar="FILE", type=click.Path(path_type=Path), help="Write it as Markdown too.")
+def compare(before: Run, after: Run, markdown: Path | None) -> None:
+    """Compare two runs by verdicts and by numbers that do not depend on time.
+
+    BEFORE and AFTER are files run.json, or the folders that hold them.
+    """
+    from rich.console import Console
+
+    from nodecheck.report import changes_text
+    from nodecheck.report.changes import compare as compare_runs
+
+    changes = compare_runs(before, after)
+    if markdown is not None:
+        try:
+            markdown.write_text(changes_text.markdown(changes), encoding="utf-8")
+        except OSError as error:
+            message = f"--markdown must be a writable file, got {markdown} ({error.strerror}); name another"
+            raise click.UsageError(message) from error
+    changes_text.print_changes(changes, Console())
+    sys.exit(1 if changes.regressed else 0)

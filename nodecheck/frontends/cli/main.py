@@ -1,0 +1,77 @@
+"""The command line: check, memory, compare, replay, report, list, explain, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nodecheck._version import __version__
+from nodecheck.frontends.cli.arguments import EXIT_CODES
+from nodecheck.frontends.cli.check import check
+from nodecheck.frontends.cli.compare import compare
+from nodecheck.frontends.cli.memory import memory
+from nodecheck.frontends.cli.replay import replay
+from nodecheck.frontends.cli.schema import schema
+from nodecheck.frontends.cli.stored_run import read_run, run_file
+
+# Everything heavy is imported inside the commands: the help text has to come at once.
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.version_option(__version__, prog_name="nodecheck")
+def main() -> None:
+    """Tell whether a Neural ODE layer is right: its forward pass, its gradient, and why not."""
+
+
+main.add_command(check)
+main.add_command(memory)
+main.add_command(compare)
+main.add_command(replay)
+main.add_command(schema)
+
+
+@main.command()
+@click.argument("path", metavar="RUN", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output", metavar="FILE", type=click.Path(path_type=Path), help="Default: index.html beside it."
+)
+def report(path: Path, output: Path | None) -> None:
+    """Write the HTML page of a stored run again; needs no torch.
+
+    RUN is a run.json, or the folder that holds it.
+    """
+    from nodecheck.report import html
+
+    target = output or run_file(path).with_name("index.html")
+    page = html.render(read_run(path))
+    try:
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        message = (
+            f"--output must be a file that can be written, got {target} ({error.strerror}); name another"
+        )
+        raise click.UsageError(message) from error
+    click.echo(str(target))
+
+
+@main.command("list")
+@click.argument("what", type=click.Choice(["checks", "layers", "problems", "mutants"]))
+def list_(what: str) -> None:
+    """List checks, registered layers, problems or mutants: layers that are wrong on purpose."""
+    from nodecheck.frontends.cli.catalogue import listing
+
+    for name, text in listing(what):
+        click.echo(f"{name:<24}  {text}")  # a line each, for grep, however long a name is
+
+
+@main.command()
+@click.argument("check_id", metavar="CHECK")
+def explain(check_id: str) -> None:
+    """Say what a check does, why it matters, what a failure looks like, and where it comes from."""
+    from nodecheck.frontends.cli.catalogue import page
+
+    try:
+        click.echo(page(check_id))
+    except KeyError as error:
+        raise click.UsageError(str(error.args[0])) from error

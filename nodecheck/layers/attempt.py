@@ -1,0 +1,27 @@
+"""The one place where a check may catch what a layer raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a layer raised where raising is one of the answers a check asks about."""
+
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}".strip().splitlines()[0][:300]
+
+
+def attempt(call: Callable[[], _T]) -> _T | Refusal:
+    """Return what `call` returns, or what it raised: the one place where a check may catch."""
+    try:
+        return call()
+    except Exception as error:
+        return Refusal(error)

@@ -1,0 +1,1 @@
+"""What checks look at: cached measurements, computed from solutions."""

@@ -1,0 +1,174 @@
+"""Errors over a refinement ladder, and the order that they show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from nodecheck.layers import Array, LayerUnderTest
+from nodecheck.numerics import (
+    FLOOR_FACTOR,
+    INCONSISTENT_BELOW,
+    OrderFit,
+    fit_order,
+    group_errors,
+    relative_error,
+    roundoff,
+)
+from nodecheck.options.profile import SMOKE
+from nodecheck.problems import Problem, neural
+from nodecheck.reference import group_weights, sensitivity
+from nodecheck.reference.adequacy import SMALLEST_WEIGHT
+from nodecheck.results import Inconclusive, Measurement, Metric, Series, at_most
+
+_T = TypeVar("_T")
+_MOST_EXTRA_LEVELS = 2
+_COARSE_LADDER = (2, 4, 8, 16)  # shows an order so high that the usual ladder is at rounding
+_COMMON_TOLERANCES = 3  # a sweep may end early, but has at least so many
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Errors at every level, relative to their group, and the order fitted to them."""
+
+    n_steps: tuple[int, ...]
+    errors: tuple[float, ...]
+    fit: OrderFit
+    floor: float
+
+    def at_floor(self, name: str) -> Measurement:
+        """Return the measurement of an error that vanishes into rounding."""
+        return at_most(name, self.errors[-1], FLOOR_FACTOR * self.floor)
+
+    def series(self, plot: str, label: str, problem: Problem, order: float | None) -> Series:
+        """Return the curve error against step size."""
+        h = tuple(abs(problem.duration) / n for n in self.n_steps)
+        return Series(plot, label, h, self.errors, "step h", "relative error", log=True, slope=order)
+
+    def metrics(self, name: str, problem: Problem) -> tuple[Metric, ...]:
+        """Return what a later run is compared by: the order, and the error on a grid of every profile."""
+        level = min(SMOKE.levels, len(self.n_steps)) - 1
+        n = self.n_steps[level]
+        error = known_error(f"at {n} steps of {name}", self.errors[level], problem, n)
+        return (error,) if self.fit.exact else (Metric(f"order of {name}", self.fit.slope, "order"), error)
+
+
+def fit(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> Ladder:
+    """Return the ladder of these errors."""
+    return Ladder(tuple(n_steps), tuple(errors), fit_order(n_steps, errors, floor), floor)
+
+
+def floor_of(problem: Problem, n_steps: int) -> float:
+    """Return the error below which nothing is known: the reference's own, or rounding."""
+    return max(sensitivity(problem).rtol, roundoff(n_steps))
+
+
+def known_error(name: str, error: float, problem: Problem, n_steps: int = 1) -> Metric:
+    """Return an error as a metric: no less than the floor, below which it changes with every machine."""
+    floor = FLOOR_FACTOR * floor_of(problem, n_steps)
+    return Metric(f"error {name}", error if math.isnan(error) else max(error, floor), "error")
+
+
+def error_at_tolerance(
+    name: str, problem: Problem, tolerances: Sequence[float], errors: Sequence[float]
+) -> Metric:
+    """Return the error at a tolerance that the sweep of every profile has."""
+    k = min(_COMMON_TOLERANCES, len(tolerances)) - 1
+    return known_error(f"at tol {tolerances[k]:g} of {name}", errors[k], problem)
+
+
+def drawn(group: str, layer: LayerUnderTest, problem: Problem) -> str:
+    """Return the name of a gradient with what its RMS is taken over: other cotangents give other numbers."""
+    return f"∂L/∂{group} over {enough_cotangents(layer, problem)} cotangents"
+
+
+def forward_ladder(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> Ladder:
+    """Return the errors of y1 over the refinement ladder, with `extra` levels at its fine end."""
+    require_refinable(layer, problem)
+    return _forward_ladder(layer, problem, layer.ladder(len(layer.ladder()) + extra))
+
+
+def _forward_ladder(layer: LayerUnderTest, problem: Problem, levels: Sequence[int]) -> Ladder:
+    exact = sensitivity(problem).y1
+    errors = [relative_error(layer.solve(problem, n).y1, exact) for n in levels]
+    return fit(levels, errors, floor_of(problem, levels[-1]))
+
+
+def gradient_ladders(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> dict[str, Ladder]:
+    """Return the errors of the gradient of every group that can be judged, over the ladder."""
+    require_refinable(layer, problem)
+    levels = layer.ladder(len(layer.ladder()) + extra)
+    count = enough_cotangents(layer, problem)
+    exact = exact_gradients(layer, problem, count)
+    by_level = [
+        group_errors([run.gradients for run in layer.gradients(problem, n, count)], exact) for n in levels
+    ]
+    floor = floor_of(problem, levels[-1])
+    return {
+        group: fit(levels, [errors[group] for errors in by_level], floor) for group in judged_groups(problem)
+    }
+
+
+def settled(build: Callable[[int], _T], unsettled: Callable[[_T], bool]) -> _T:
+    """Return what `build` makes of the ladder with as few extra levels as settle it, two at most."""
+    result = build(0)
+    for extra in range(1, _MOST_EXTRA_LEVELS + 1):
+        if not unsettled(result):
+            break
+        result = build(extra)
+    return result
+
+
+def judged_groups(problem: Problem) -> tuple[str, ...]:
+    """Return the groups whose gradient is large enough to be judged on this problem."""
+    weights = group_weights(problem)
+    largest = max(weights.values())
+    return tuple(name for name, weight in weights.items() if weight >= SMALLEST_WEIGHT * largest)
+
+
+def enough_cotangents(layer: LayerUnderTest, problem: Problem) -> int:
+    """Return how many cotangents make every group an RMS over as many numbers as the profile asks for.
+
+    An RMS over several numbers does not cross zero as one number does, whether they are the components of
+    one gradient or one component for several cotangents.  Each cotangent costs a forward and a backward pass.
+    """
+    smallest = min(problem.groups[name].size for name in judged_groups(problem))
+    return max(2, math.ceil(layer.profile.cotangents / smallest))
+
+
+def exact_gradients(
+    layer: LayerUnderTest, problem: Problem, count: int | None = None
+) -> list[dict[str, Array]]:
+    """Return the reference gradients for the cotangents of the layer."""
+    reference = sensitivity(problem)
+    return [reference.pullback(cotangent) for cotangent in layer.cotangents(problem, count)]
+
+
+def require_refinable(layer: LayerUnderTest, problem: Problem) -> None:
+    """Raise `Inconclusive` if asking for more steps changes nothing."""
+    n, m = layer.ladder(2)
+    coarse, fine = layer.solve(problem, n), layer.solve(problem, m)
+    if coarse.evaluations == fine.evaluations and np.array_equal(coarse.y1, fine.y1):
+        message = (
+            f"the resolution cannot be changed: n_steps={n} and n_steps={m} both cost "
+            f"{coarse.evaluations} evaluations and return the same state"
+        )
+        raise Inconclusive(message)
+
+
+def order_of(layer: LayerUnderTest) -> int:
+    """Return the claimed order, or the one measured on the network, rounded down where it has not settled."""
+    if layer.claims.order is not None:
+        return layer.claims.order
+    fitted = forward_ladder(layer, neural).fit
+    if fitted.exact:
+        fitted = _forward_ladder(layer, neural, _COARSE_LADDER).fit
+    if len(fitted.pairwise) < 2 or not min(fitted.pairwise[-2:]) >= INCONSISTENT_BELOW:
+        orders = ", ".join(f"{s:z.2f}" for s in fitted.pairwise) or "none"
+        message = f"no order is claimed and none can be measured: successive orders {orders}"
+        raise Inconclusive(message)
+    return max(1, round(fitted.slope) if fitted.asymptotic else math.floor(min(fitted.pairwise[-2:])))

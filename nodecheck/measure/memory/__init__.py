@@ -1,0 +1,1 @@
+"""Memory of a layer against its number of steps."""

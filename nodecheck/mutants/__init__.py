@@ -1,0 +1,55 @@
+"""Mutants: layers that are wrong on purpose, each with the checks that must see it.
+
+A check that no mutant fails has shown nothing; a failure mode that no check sees is a gap.
+"""
+
+from nodecheck.layers import TorchLayer
+from nodecheck.mutants.adaptive import ADAPTIVE
+from nodecheck.mutants.adaptive_families import AdaptiveAdjoint, AdaptiveBackprop
+from nodecheck.mutants.backward_time import BACKWARD_TIME
+from nodecheck.mutants.contract import CONTRACT
+from nodecheck.mutants.families import (
+    AdjointEuler,
+    AdjointRK4,
+    BackpropBogackiShampine,
+    BackpropEuler,
+    BackpropRK4,
+)
+from nodecheck.mutants.forward import FORWARD
+from nodecheck.mutants.gradient import GRADIENT
+from nodecheck.mutants.memory import MEMORY
+from nodecheck.mutants.modules import MODULES
+from nodecheck.mutants.mutant import Mutant, as_layer
+from nodecheck.mutants.ranges import RANGES
+from nodecheck.mutants.uninvolved import UNINVOLVED
+from nodecheck.mutants.uses import USES
+
+MUTANTS: tuple[Mutant, ...] = (
+    *FORWARD,
+    *GRADIENT,
+    *BACKWARD_TIME,
+    *CONTRACT,
+    *UNINVOLVED,
+    *USES,
+    *MODULES,
+    *RANGES,
+    *ADAPTIVE,
+    *MEMORY,
+)
+
+ORIGINALS: tuple[TorchLayer, ...] = tuple(
+    as_layer(family, claims=family)
+    for family in (
+        BackpropEuler,
+        BackpropBogackiShampine,
+        BackpropRK4,
+        AdjointEuler,
+        AdjointRK4,
+        AdaptiveBackprop,
+        AdaptiveAdjoint,
+    )
+)
+
+LAYERS: tuple[TorchLayer, ...] = tuple(mutant.layer for mutant in MUTANTS)
+
+__all__ = ["LAYERS", "MUTANTS", "ORIGINALS", "Mutant"]

@@ -1,0 +1,193 @@
+"""The right layers that every mutant is a variation of: small, self-contained, and open to overriding.
+
+Two ways to take steps, fixed and adaptive, times two ways to differentiate: backpropagation through the
+steps, and the continuous adjoint.  A state is a tuple of tensors, so that one integrator serves y in the
+forward pass and (y, adjoint, parameter integrals) in the backward pass.  Overriding a concrete method is the
+mutants' privilege; nothing else in nodecheck does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from nodecheck.layers import Adjoint
+from nodecheck.layers.layer import Memory
+
+State = tuple[Tensor, ...]
+Field = Callable[[float, State], State]
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """An explicit Runge-Kutta method: stage rows, weights, nodes, and weights of an embedded method."""
+
+    a: tuple[tuple[float, ...], ...]
+    b: tuple[float, ...]
+    c: tuple[float, ...]
+    embedded: tuple[float, ...] = ()
+
+
+EULER = Tableau(a=((),), b=(1.0,), c=(0.0,))
+HEUN = Tableau(a=((), (1.0,)), b=(0.5, 0.5), c=(0.0, 1.0))
+RK4 = Tableau(
+    a=((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), b=(1 / 6, 1 / 3, 1 / 3, 1 / 6), c=(0.0, 0.5, 0.5, 1.0)
+)
+# Bogacki & Shampine (1989): order three, with an embedded method of order two.
+BOGACKI_SHAMPINE = Tableau(
+    a=((), (1 / 2,), (0.0, 3 / 4), (2 / 9, 1 / 3, 4 / 9)),
+    b=(2 / 9, 1 / 3, 4 / 9, 0.0),
+    c=(0.0, 1 / 2, 3 / 4, 1.0),
+    embedded=(7 / 24, 1 / 4, 1 / 3, 1 / 8),
+)
+
+
+def advance(state: State, h: float, weights: Sequence[float], stages: Sequence[State]) -> State:
+    """Return state + h Σ weights[j] stages[j]."""
+    for weight, stage in zip(weights, stages, strict=False):
+        if weight:
+            state = tuple(x + h * weight * k for x, k in zip(state, stage, strict=True))
+    return state
+
+
+class Backprop:
+    """Explicit Runge-Kutta with `n_steps` equal steps, differentiated by backpropagation."""
+
+    tableau: ClassVar[Tableau] = RK4
+    order: ClassVar[int] = 4
+    adjoint: ClassVar[Adjoint] = "discrete"
+    memory: ClassVar[Memory] = "linear"
+    tableau_name: ClassVar[str | None] = "rk4"
+    adaptive: ClassVar[bool] = False
+
+    def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
+        self.dynamics, self.t0, self.t1, self.n_steps = dynamics, t0, t1, n_steps
+
+    def __call__(self, y0: Tensor) -> Tensor:
+        """Return y1."""
+        return self.solve(y0)
+
+    def solve(self, y0: Tensor) -> Tensor:
+        """Return y1; recorded by autograd unless it is told not to."""
+        return self.integrate(self.field, self.t0, self.t1, (y0,))[0]
+
+    def field(self, t: float, state: State) -> State:
+        """Return the right-hand side of the forward equation."""
+        return (self.dynamics(t, state[0]),)
+
+    def integrate(self, field: Field, start: float, end: float, state: State) -> State:
+        """Return the state at `end`; backward in time if end < start."""
+        for i in range(self.n_steps):
+            t = start + (end - start) * i / self.n_steps
+            state = self.step(field, t, (end - start) / self.n_steps, state)
+        return state
+
+    def step(self, field: Field, t: float, h: float, state: State) -> State:
+        """Return the state one step of size h later."""
+        return advance(state, h, self.tableau.b, self.stages(field, t, h, state))
+
+    def stages(self, field: Field, t: float, h: float, state: State) -> list[State]:
+        """Return the stage derivatives."""
+        stages: list[State] = []
+        for row, node in zip(self.tableau.a, self.tableau.c, strict=True):
+            stages.append(field(self.stage_time(t, node, h), advance(state, h, row, stages)))
+        return stages
+
+    def stage_time(self, t: float, node: float, h: float) -> float:
+        """Return the time of a stage."""
+        return t + node * h
+
+
+class ByAdjoint(Backprop):
+    """The same forward pass, differentiated by the continuous adjoint: nothing but y1 is kept.
+
+    Chen et al. (2018), Algorithm 1: (y, a, g) with a' = -a ∂f/∂y and g' = -a ∂f/∂θ, from t1 back to t0.
+    """
+
+    adjoint: ClassVar[Adjoint] = "continuous"
+    memory: ClassVar[Memory] = "constant"
+
+    def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
+        super().__init__(dynamics, t0, t1, n_steps)
+        self.params = tuple(p for p in dynamics.parameters() if p.requires_grad)
+
+    def __call__(self, y0: Tensor) -> Tensor:
+        """Return y1, with the adjoint as its gradient function."""
+        y1: Tensor = _Solve.apply(self, y0, *self.params)  # type: ignore[no-untyped-call]
+        return y1
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients with respect to y0 and each parameter."""
+        state = (y1, cotangent, *(torch.zeros_like(p) for p in self.params))
+        return self.backward(state)[1:]
+
+    def backward(self, state: State) -> State:
+        """Return the augmented state at t0."""
+        return self.integrate(self.augmented, self.t1, self.t0, state)
+
+    def augmented(self, t: float, state: State) -> State:
+        """Return the right-hand side of the augmented equation."""
+        y, a, *_ = state
+        dy, *pulled = self.vjp(self.adjoint_time(t), y, a)
+        return (dy, *(-v for v in pulled))
+
+    def adjoint_time(self, t: float) -> float:
+        """Return the time at which the backward pass evaluates the field."""
+        return t
+
+    def vjp(self, t: float, y: Tensor, a: Tensor) -> State:
+        """Return f, a ∂f/∂y and a ∂f/∂θ for each parameter."""
+        inputs = (y.detach().requires_grad_(), *self.params)
+        with torch.enable_grad():
+            dy = self.dynamics(t, inputs[0])
+            pulled = torch.autograd.grad(dy, inputs, a, allow_unused=True)
+        zeros = (torch.zeros_like(x) if v is None else v for x, v in zip(inputs, pulled, strict=True))
+        return (dy.detach(), *zeros)
+
+
+class _Solve(torch.autograd.Function):
+    """Hands a layer's forward pass and pullback to autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: ByAdjoint, y0: Tensor, *_params: Tensor) -> Tensor:
+        ctx.layer = layer
+        y1 = layer.solve(y0)
+        ctx.save_for_backward(y1)
+        return y1
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        (y1,) = ctx.saved_tensors
+        return (None, *ctx.layer.pullback(y1, cotangent))
+
+
+class BackpropRK4(Backprop):
+    """RK4, differentiated by backpropagation."""
+
+
+class BackpropEuler(Backprop):
+    """Explicit Euler, differentiated by backpropagation."""
+
+    tableau, order, tableau_name = EULER, 1, "euler"
+
+
+class BackpropBogackiShampine(Backprop):
+    """Bogacki and Shampine's method of order three at a fixed step, by backpropagation."""
+
+    tableau, order, tableau_name = BOGACKI_SHAMPINE, 3, None
+
+
+class AdjointRK4(ByAdjoint):
+    """RK4, differentiated by the continuous adjoint."""
+
+
+class AdjointEuler(ByAdjoint):
+    """Explicit Euler, differentiated by the continuous adjoint."""
+
+    tableau, order, tableau_name = EULER, 1, "euler"

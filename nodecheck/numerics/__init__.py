@@ -1,0 +1,55 @@
+"""Errors, orders and bounds."""
+
+from nodecheck.numerics.bounds import roundoff, time_roundoff
+from nodecheck.numerics.constants import (
+    CONTROL_MARGIN,
+    EPS,
+    EPS_FLOAT32,
+    FLOOR_FACTOR,
+    GROWTH_OF_LOWEST_ORDER,
+    GROWTH_OF_PLATEAU,
+    HIGH_ORDER,
+    HIGHEST_ORDER,
+    INCONSISTENT_BELOW,
+    LARGEST_WEIGHTS,
+    MAXIMUM_GROWTH,
+    MINIMUM_LEVELS,
+    ORDER_MARGIN,
+    REPORTED_ERROR_FACTOR,
+    ROUNDINGS_PER_STEP,
+    SEPARATION,
+    TOLERANCE_FACTOR,
+)
+from nodecheck.numerics.errors import Array, group_errors, relative_error, rms
+from nodecheck.numerics.orders import OrderFit, control_margin, fit_growth, fit_order, richardson
+
+__all__ = [
+    "CONTROL_MARGIN",
+    "EPS",
+    "EPS_FLOAT32",
+    "FLOOR_FACTOR",
+    "GROWTH_OF_LOWEST_ORDER",
+    "GROWTH_OF_PLATEAU",
+    "HIGHEST_ORDER",
+    "HIGH_ORDER",
+    "INCONSISTENT_BELOW",
+    "LARGEST_WEIGHTS",
+    "MAXIMUM_GROWTH",
+    "MINIMUM_LEVELS",
+    "ORDER_MARGIN",
+    "REPORTED_ERROR_FACTOR",
+    "ROUNDINGS_PER_STEP",
+    "SEPARATION",
+    "TOLERANCE_FACTOR",
+    "Array",
+    "OrderFit",
+    "control_margin",
+    "fit_growth",
+    "fit_order",
+    "group_errors",
+    "relative_error",
+    "richardson",
+    "rms",
+    "roundoff",
+    "time_roundoff",
+]

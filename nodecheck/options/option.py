@@ -1,0 +1,163 @@
+"""What can be chosen of a run, said once: for the command line, for pytest and for configuration files."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nodecheck.options.profile import PROFILES
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_WHAT_TO_DO = "leave it out for the default"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option.
+
+    Attributes
+    ----------
+    name
+        In words joined by hyphens: ``--profile`` on the command line, ``--nodecheck-profile`` under pytest.
+    help
+        A sentence.
+    kind
+        str, int, float, Path, or bool for a flag.
+    default
+        What holds if neither the command line nor the configuration says anything.
+    choices, minimum
+        What it must be one of; what it must not be below.
+    metavar
+        What stands for its value in the help.
+    """
+
+    name: str
+    help: str
+    kind: type = str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    metavar: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name in Python and in a configuration file."""
+        return self.name.replace("-", "_")
+
+    def read(self, text: str) -> Any:
+        """Return the value that a text stands for.
+
+        Raises
+        ------
+        ValueError
+            If it stands for none.
+        """
+        try:
+            value = self.kind(text)
+        except ValueError as error:
+            message = f"{self.name} must be a number, got {text!r}; {_WHAT_TO_DO}"
+            raise ValueError(message) from error
+        if self.choices and value not in self.choices:
+            message = f"{self.name} must be one of {', '.join(self.choices)}, got {text!r}; {_WHAT_TO_DO}"
+            raise ValueError(message)
+        if self.minimum is not None and not self.minimum <= value < math.inf:
+            message = f"{self.name} must be at least {self.minimum:g}, got {text!r}; {_WHAT_TO_DO}"
+            raise ValueError(message)
+        return value
+
+
+OPTIONS = (
+    Option("profile", "How thorough.", default="ci", choices=tuple(PROFILES)),
+    Option("select", "Only checks whose id matches.", default="*", metavar="GLOB"),
+    Option("output", "Folder of all that is written.", Path, metavar="DIR"),
+    Option("seed", "Seed of all draws.", int, 0, minimum=0),
+    Option(
+        "device",
+        "Where memory is measured; both: on CUDA too, if there is a device.",
+        default="both",
+        choices=("cpu", "cuda", "both"),
+    ),
+    Option("jobs", "Layers at a time; as many as there are cores, up to four.", int, minimum=1),
+    Option("memory-limit", "Of one layer; half of the machine's.", float, minimum=1, metavar="GIB"),
+    Option("time-limit", "Of one check; by the profile.", float, minimum=0.1, metavar="SECONDS"),
+    Option("strict", "Exit 1 also if a layer could not be verified.", bool, False),
+)
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+def option(name: str) -> Option:
+    """Return the option of this name."""
+    return _BY_NAME[name]
+
+
+def on_command_line(*names: str) -> Callable[[_Command], _Command]:
+    """Return the decorator that gives these options to a command of click, in this order."""
+    import click
+
+    def decorate(command: _Command) -> _Command:
+        for name in reversed(names):
+            command = _click_option(click, _BY_NAME[name])(command)
+        return command
+
+    return decorate
+
+
+def _click_option(click: Any, chosen: Option) -> Any:
+    more: dict[str, Any] = {"help": chosen.help, "metavar": chosen.metavar}
+    if chosen.kind is bool:
+        return click.option(f"--{chosen.name}", is_flag=True, **more)
+    kind: Any = click.Path(path_type=Path) if chosen.kind is Path else chosen.kind
+    if chosen.choices:
+        kind = click.Choice(chosen.choices)
+    elif chosen.kind is int:
+        kind = click.IntRange(min=chosen.minimum)
+    elif chosen.kind is float:
+        kind = click.FloatRange(min=chosen.minimum)
+        more["callback"] = _require_finite
+    more["show_default"] = chosen.default is not None and chosen.default != "*"
+    return click.option(f"--{chosen.name}", type=kind, default=chosen.default, **more)
+
+
+def _require_finite(_context: Any, parameter: Any, value: float | None) -> float | None:
+    """Refuse what a range of click lets through: NaN, which is not below its end, and infinity."""
+    import click
+
+    if value is not None and not math.isfinite(value):
+        message = f"expected a finite number, got {value}; {_WHAT_TO_DO}"
+        raise click.BadParameter(message, param=parameter)
+    return value
+
+
+def in_pytest(add: Callable[..., Any], *names: str) -> None:
+    """Add these options to pytest; `add` is the ``addoption`` of a parser or of a group.
+
+    Their default is None there: what nobody gave is looked for in the configuration, see `settle`.
+    """
+    for name in names:
+        chosen = _BY_NAME[name]
+        more: dict[str, Any] = {"help": chosen.help, "default": None, "dest": f"nodecheck_{chosen.key}"}
+        if chosen.kind is bool:
+            more["action"] = "store_true"
+        else:
+            more |= {"metavar": chosen.metavar or chosen.key.upper(), "type": _argument(chosen)}
+        add(f"--nodecheck-{chosen.name}", **more)
+
+
+def _argument(chosen: Option) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return chosen.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def settle(name: str, given: Any, configured: Mapping[str, Any]) -> Any:
+    """Return what holds: what was given, else what is configured, else the default."""
+    chosen = _BY_NAME[name]
+    return given if given is not None else configured.get(chosen.key, chosen.default)

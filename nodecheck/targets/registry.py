@@ -1,0 +1,116 @@
+"""The registered targets: layers that nodecheck brings an adapter for, by name.
+
+A registered name stands for the ``LAYERS`` of one module, which is imported only when it is asked for: the
+libraries are optional, and their import takes seconds.  Other packages add theirs by `extensions`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+
+from nodecheck.layers import TorchLayer
+from nodecheck.targets.imports import import_installed, why_not_importable
+
+
+class MissingLibrary(Exception):
+    """A registered target needs a library that is not there; the runner skips it with this reason."""
+
+
+@dataclass(frozen=True)
+class RegisteredTarget:
+    """A name on the command line, and the module whose ``LAYERS`` it stands for.
+
+    Attributes
+    ----------
+    name
+        The target as it is typed; also the name of the library and of the extra that installs it.
+    module
+        Module with a tuple ``LAYERS``.
+    summary
+        What the layers are, for ``nodecheck list layers``.
+    library
+        Import name of what the module needs of its library; empty if it needs none.
+    advice
+        ``(module, what to do)``: said if the library cannot be imported while that module is installed.
+    """
+
+    name: str
+    module: str
+    summary: str
+    library: str = ""
+    advice: tuple[str, str] = ("", "")
+
+
+REGISTERED: tuple[RegisteredTarget, ...] = (
+    RegisteredTarget(
+        "odelayer",
+        "nodecheck.targets.third_party.odelayer",
+        "nodecheck's own ODELayer: Euler, Heun, Ralston, RK4, each with continuous and discrete adjoint",
+    ),
+    RegisteredTarget(
+        "torchdiffeq",
+        "nodecheck.targets.third_party.torchdiffeq",
+        "odeint and odeint_adjoint with every solver: fixed grid, Adams and adaptive",
+        library="torchdiffeq",
+    ),
+    RegisteredTarget(
+        "torchode",
+        "nodecheck.targets.third_party.torchode",
+        "AutoDiffAdjoint, BacksolveAdjoint and JointBacksolveAdjoint, steps controlled and fixed",
+        library="torchode",
+    ),
+    RegisteredTarget(
+        "torchdyn",
+        "nodecheck.targets.third_party.torchdyn",
+        "odeint, and NeuralODE with autograd, adjoint and interpolated_adjoint, every solver",
+        library="torchdyn.core",
+        advice=(
+            "torchvision",
+            "torchdyn requires torchvision but never uses it, and its wheel does not fit every build of "
+            "torch: remove it with `python -m pip uninstall torchvision`",
+        ),
+    ),
+)
+
+
+def registered_names() -> tuple[str, ...]:
+    """Return the registered names, in their order."""
+    return tuple(target.name for target in REGISTERED)
+
+
+def registered_layers(name: str) -> tuple[TorchLayer, ...]:
+    """Return the layers of a registered target.
+
+    Raises
+    ------
+    KeyError
+        If the name is not registered.
+    MissingLibrary
+        If its library is not installed, or cannot be imported.
+    TargetError
+        If its library can be imported, but is not what the adapter was written for.
+    """
+    target = {target.name: target for target in REGISTERED}[name]
+    if target.library:
+        _require(target)
+    layers: tuple[TorchLayer, ...] = import_installed(target.module, target.module).LAYERS
+    return layers
+
+
+def _require(target: RegisteredTarget) -> None:
+    """Raise `MissingLibrary`, with what to do, unless the library of the target can be imported."""
+    package = target.library.partition(".")[0]
+    if importlib.util.find_spec(package) is None:
+        message = (
+            f"{target.name} needs the library {package}, which is not installed; "
+            f"install it with `python -m pip install nodecheck[{target.name}]`"
+        )
+        raise MissingLibrary(message)
+    reason = why_not_importable(target.library)
+    if reason:
+        module, what_to_do = target.advice
+        advised = module and importlib.util.find_spec(module) is not None
+        hint = what_to_do if advised else f"`python -c 'import {target.library}'` shows where this comes from"
+        message = f"{target.name} is installed but cannot be imported, got {reason}; {hint}"
+        raise MissingLibrary(message)

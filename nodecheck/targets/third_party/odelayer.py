@@ -1,0 +1,51 @@
+"""nodecheck's own reference implementation as layers under test: it has to pass its own checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from torch import Tensor, nn
+
+from nodecheck.layers import Adjoint, TorchLayer
+from nodecheck.layers.layer import Memory
+
+_ORDERS = {"euler": 1, "heun": 2, "ralston3": 3, "rk4": 4}
+_Mode = Literal["continuous", "discrete", "checkpointed", "reversible"]
+_CLAIMS: Mapping[_Mode, tuple[Adjoint, Memory]] = MappingProxyType(
+    {
+        "continuous": ("continuous", "constant"),
+        "discrete": ("discrete", "linear"),
+        "checkpointed": ("discrete", "sqrt"),
+        "reversible": ("discrete", "constant"),
+    }
+)
+
+
+def _layer(solver: str, mode: _Mode) -> TorchLayer:
+    """Return the ODELayer with one solver and one way to the gradient."""
+
+    def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
+        from nodecheck.neural_ode import ODELayer
+
+        layer: Callable[[Tensor], Tensor] = ODELayer(dynamics, t0, t1, n_steps, solver=solver, adjoint=mode)
+        return layer
+
+    adjoint, memory = _CLAIMS[mode]
+    return TorchLayer(
+        f"odelayer-{solver}-{mode}",
+        build,
+        order=_ORDERS[solver],
+        adjoint=adjoint,
+        memory=memory,
+        tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
+    )
+
+
+LAYERS: tuple[TorchLayer, ...] = (
+    *(_layer(solver, "continuous") for solver in _ORDERS),
+    *(_layer(solver, "discrete") for solver in _ORDERS),
+    _layer("rk4", "checkpointed"),
+    _layer("heun", "reversible"),
+)

@@ -1,0 +1,116 @@
+"""Layers made of torchdiffeq's odeint (backpropagation) and odeint_adjoint (continuous adjoint).
+
+Every solver of torchdiffeq 0.2.5 is here but two: `fixed_adams` is another name of `implicit_adams`, and
+`scipy_solver` computes in NumPy, so that only the adjoint can send a gradient through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction as Q
+from typing import Any
+
+import torch
+import torchdiffeq
+from torch import Tensor, nn
+
+from nodecheck.layers import Adjoint, TorchLayer
+from nodecheck.layers.layer import Memory
+from nodecheck.numerics.tableau import ButcherTableau
+from nodecheck.targets.known_failures import expected_failures
+
+_HEUN3 = ButcherTableau(
+    name="heun3",
+    order=3,
+    a=((), (Q(1, 3),), (Q(0), Q(2, 3))),
+    b=(Q(1, 4), Q(0), Q(3, 4)),
+    c=(Q(0), Q(1, 3), Q(2, 3)),
+    cite="Heun (1900): the third-order method",
+)
+_SOLVERS: dict[str, tuple[Callable[..., Tensor], Adjoint, Memory]] = {
+    "odeint": (torchdiffeq.odeint, "discrete", "linear"),
+    "odeint_adjoint": (torchdiffeq.odeint_adjoint, "continuous", "constant"),
+}
+# The orders are those of the classes in torchdiffeq/_impl, but for the Adams methods, which say 4: they start
+# with three steps of "rk4", whose local error h^5 is what remains when the order has risen.  "rk4" is Kutta's
+# 3/8 rule (rk_common.py, rk4_alt_step_func).
+_FIXED_GRID: dict[str, tuple[int, ButcherTableau | str | None]] = {
+    "euler": (1, "euler"),
+    "midpoint": (2, "midpoint"),
+    "heun2": (2, "heun"),
+    "heun3": (3, _HEUN3),
+    "rk4": (4, "rk38"),
+    "explicit_adams": (5, None),
+    "implicit_adams": (5, None),
+}
+_ADAPTIVE = {"adaptive_heun": 2, "fehlberg2": 2, "bosh3": 3, "dopri5": 5, "dopri8": 8}
+
+
+def _endpoints(t0: float, t1: float, y0: Tensor) -> Tensor:
+    return torch.tensor([t0, t1], dtype=y0.dtype, device=y0.device)
+
+
+def _grid(n_steps: int) -> Callable[..., Tensor]:
+    """Return a grid constructor for exactly `n_steps` equal steps, whichever way time runs.
+
+    The option step_size would be shorter, but the number of steps then is a rounded quotient: for
+    (t1 - t0) / step_size a hair above n_steps it makes a step more, as short as the rounding error.
+    """
+
+    def grid(_func: object, _y0: Tensor, t: Tensor) -> Tensor:
+        return torch.linspace(float(t[0]), float(t[-1]), n_steps + 1, dtype=t.dtype, device=t.device)
+
+    return grid
+
+
+def _fixed(function: str, method: str) -> TorchLayer:
+    solve, adjoint, memory = _SOLVERS[function]
+    order, tableau = _FIXED_GRID[method]
+
+    def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
+        options = {"grid_constructor": _grid(n_steps)}
+        return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), method=method, options=options)[-1]
+
+    name = f"torchdiffeq-{function}-{method}"
+    return TorchLayer(
+        name,
+        build,
+        order=order,
+        adjoint=adjoint,
+        memory=memory,
+        tableau=tableau,
+        expected_failures=expected_failures(name),
+    )
+
+
+def _adaptive(function: str, method: str, order: int, **solver: str) -> TorchLayer:
+    solve, adjoint, memory = _SOLVERS[function]
+
+    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
+        options: dict[str, Any] = {"method": method, "rtol": tol, "atol": tol}
+        if solver:
+            options["options"] = dict(solver)
+        return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), **options)[-1]
+
+    name = "-".join(["torchdiffeq", function, method, *solver.values()])
+    return TorchLayer(
+        name,
+        build,
+        order=order,
+        adjoint=adjoint,
+        memory=memory,
+        expected_failures=expected_failures(name),
+    )
+
+
+LAYERS: tuple[TorchLayer, ...] = (
+    *(
+        layer
+        for function in _SOLVERS
+        for layer in (
+            *(_fixed(function, method) for method in _FIXED_GRID),
+            *(_adaptive(function, method, order) for method, order in _ADAPTIVE.items()),
+        )
+    ),
+    _adaptive("odeint_adjoint", "scipy_solver", 5, solver="RK45"),
+)

@@ -1,0 +1,124 @@
+"""Layers made of torchdyn 1.0.6: its functional odeint, and NeuralODE with its three sensitivities.
+
+NeuralODE with autograd calls the functional odeint, and makes the solver for it: the function is here with
+the solvers for which that makes a difference.  Not here are `alf`, which integrates pairs (x, v), and the
+multiple shooting methods, which ignore the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torchdyn.core import NeuralODE
+from torchdyn.numerics import odeint
+
+from nodecheck.layers import Adjoint, TorchLayer
+from nodecheck.layers.layer import Memory
+from nodecheck.targets.known_failures import expected_failures
+
+# Order and tableau; torchdyn's documentation calls "rk4" the classical method.
+# Implicit Euler comes first because it takes longest: layers are examined side by side, in this order, and
+# the adjoint with which it takes longest comes first below.
+_FIXED: dict[str, tuple[int, str | None]] = {
+    "ieuler": (1, None),
+    "euler": (1, "euler"),
+    "midpoint": (2, "midpoint"),
+    "rk4": (4, "rk4"),
+}
+_ADAPTIVE = {"dopri5": 5, "tsit5": 5}
+_Sensitivity = Literal["autograd", "adjoint", "interpolated_adjoint"]
+# With a fixed step the adjoints keep the state at every point of the grid, by design; with a controlled one
+# the interpolated adjoint keeps every step.
+_CLAIMS: dict[_Sensitivity, tuple[Adjoint, Memory, Memory]] = {
+    "interpolated_adjoint": ("continuous", "linear", "linear"),
+    "adjoint": ("continuous", "linear", "constant"),
+    "autograd": ("discrete", "linear", "linear"),
+}
+
+
+class _Field(nn.Module):
+    """A vector field with the signature that torchdyn asks for."""
+
+    def __init__(self, dynamics: nn.Module) -> None:
+        super().__init__()
+        self.dynamics = dynamics
+
+    def forward(self, t: Tensor, x: Tensor, args: Any = None) -> Tensor:  # noqa: ARG002
+        """Return f(t, x); torchdyn passes `args` always."""
+        derivative: Tensor = self.dynamics(t, x)
+        return derivative
+
+
+def _grid(t0: float, t1: float, n_steps: int, y0: Tensor) -> Tensor:
+    return torch.linspace(t0, t1, n_steps + 1, dtype=y0.dtype, device=y0.device)
+
+
+def _fixed(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
+    """Return the layer of a fixed-step solver; without a sensitivity, that of the functional odeint."""
+    order, tableau = _FIXED[solver]
+    adjoint, memory, _ = _CLAIMS[sensitivity or "autograd"]
+
+    def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
+        if sensitivity is None:
+            field = _Field(dynamics)
+            return lambda y0: odeint(field, y0, _grid(t0, t1, n_steps, y0), solver)[1][-1]
+        model = NeuralODE(_Field(dynamics), solver=solver, sensitivity=sensitivity)
+        return lambda y0: model(y0, _grid(t0, t1, n_steps, y0))[1][-1]
+
+    name = _name(solver, sensitivity)
+    return TorchLayer(
+        name,
+        build,
+        order=order,
+        adjoint=adjoint,
+        memory=memory,
+        tableau=tableau,
+        expected_failures=expected_failures(name),
+    )
+
+
+def _adaptive(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
+    order = _ADAPTIVE[solver]
+    adjoint, _, memory = _CLAIMS[sensitivity or "autograd"]
+
+    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
+        if sensitivity is None:
+            field = _Field(dynamics)
+            return lambda y0: odeint(field, y0, _grid(t0, t1, 1, y0), solver, atol=tol, rtol=tol)[1][-1]
+        model = NeuralODE(
+            _Field(dynamics),
+            solver=solver,
+            sensitivity=sensitivity,
+            atol=tol,
+            rtol=tol,
+            atol_adjoint=tol,
+            rtol_adjoint=tol,
+        )
+        return lambda y0: model(y0, _grid(t0, t1, 1, y0))[1][-1]
+
+    name = _name(solver, sensitivity)
+    return TorchLayer(
+        name,
+        build,
+        order=order,
+        adjoint=adjoint,
+        memory=memory,
+        expected_failures=expected_failures(name),
+    )
+
+
+def _name(solver: str, sensitivity: _Sensitivity | None) -> str:
+    return f"torchdyn-odeint-{solver}" if sensitivity is None else f"torchdyn-{sensitivity}-{solver}"
+
+
+LAYERS: tuple[TorchLayer, ...] = tuple(
+    layer
+    for sensitivity in (*_CLAIMS, None)
+    for layer in (
+        *(_fixed(solver, sensitivity) for solver in (_FIXED if sensitivity else ("rk4",))),
+        *(_adaptive(solver, sensitivity) for solver in _ADAPTIVE),
+    )
+)

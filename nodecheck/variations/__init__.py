@@ -1,0 +1,1 @@
+"""Ways to use a layer under which its answer must not change."""

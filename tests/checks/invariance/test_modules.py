@@ -1,0 +1,77 @@
+"""A layer may refuse some modules with an error, and must stand the others."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from wrong_layers import layer, marching, rk4_step
+
+from nodecheck.checks import CHECKS
+from nodecheck.layers import LayerUnderTest, TorchLayer
+from nodecheck.options.profile import CI
+from nodecheck.results import Inconclusive
+
+(OTHER_MODULES,) = (check for check in CHECKS if check.id == "other-modules")
+IN_TURNS = "when half of the parameters are used in half of the interval"
+
+
+def measure(under_test):
+    return OTHER_MODULES.measure(LayerUnderTest(under_test, CI), *OTHER_MODULES.problems)
+
+
+def refusing(unwanted):
+    """Return RK4 that raises for dynamics that are `unwanted`."""
+
+    def build(dynamics, t0, t1, n_steps):
+        if unwanted(dynamics):
+            message = "cannot do this"
+            raise NotImplementedError(message)
+        return marching(rk4_step)(dynamics, t0, t1, n_steps)
+
+    return layer(build)
+
+
+def twins(dynamics):
+    return any(name.endswith("_late") for name, _ in dynamics.named_parameters())
+
+
+def test_a_refusal_that_can_be_worked_around_is_information():
+    evidence = measure(refusing(twins))
+    assert all(m.holds for m in evidence.measurements)
+    assert evidence.facts == {"cannot be used": IN_TURNS}
+
+
+def test_tied_weights_may_not_be_refused():
+    evidence = measure(refusing(lambda dynamics: hasattr(dynamics, "W1_too")))
+    assert [m.name for m in evidence.measurements if not m.holds] == [
+        "passes that raise when every parameter has two names"
+    ]
+    assert "The layer raises when every parameter has two names: NotImplementedError" in evidence.diagnosis
+
+
+def test_an_adaptive_layer_may_change_its_steps_with_the_number_of_parameters():
+    def build(dynamics, t0, t1, tol):
+        count = sum(1 for _ in dynamics.parameters())
+        return marching(rk4_step)(dynamics, t0, t1, round(2 * tol**-0.25) + count)
+
+    evidence = measure(TorchLayer("adaptive", build))
+    assert all(m.holds for m in evidence.measurements)
+
+
+def test_an_iteration_whose_norm_depends_on_parameters_decides_nothing():
+    def build(dynamics, t0, t1, n_steps):
+        h, few = (t1 - t0) / n_steps, not list(dynamics.parameters())
+
+        def solve(y):
+            for i in range(n_steps):
+                t, before = t0 + i * h, y
+                change = torch.full_like(y, torch.inf)
+                while torch.linalg.vector_norm(change) > (1e-3 if few else 1e-4):
+                    after = before + h / 8 * dynamics(t + h, y)
+                    change, y = after - y, after
+            return y
+
+        return solve
+
+    with pytest.raises(Inconclusive, match="iterates to some tolerance, whose norm may depend on parameters"):
+        measure(layer(build))

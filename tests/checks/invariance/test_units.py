@@ -1,0 +1,138 @@
+"""Shifts and units: which layers they are an identity for, and how exact it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from wrong_layers import adaptive, continuous, rk4, rk4_step
+
+from nodecheck.checks import CHECKS
+from nodecheck.checks.invariance.sizes import _OTHERS, _USUAL
+from nodecheck.checks.invariance.units import iterates
+from nodecheck.layers import LayerUnderTest, TorchLayer
+from nodecheck.options.profile import CI
+from nodecheck.problems import neural
+from nodecheck.results import Inconclusive
+
+BY_ID = {check.id: check for check in CHECKS}
+
+
+def measure(name, layer):
+    return BY_ID[name].measure(LayerUnderTest(layer, CI), None)
+
+
+def names(evidence):
+    return [m.name for m in evidence.measurements]
+
+
+def implicit(norm, tolerance=1e-9):
+    """Return the implicit midpoint rule, by iteration until the slopes change by less than a fixed number."""
+
+    def build(dynamics, t0, t1, n_steps):
+        def solve(y):
+            h = (t1 - t0) / n_steps
+            for i in range(n_steps):
+                t, slope, change = t0 + (i + 0.5) * h, torch.zeros_like(y), tolerance
+                while change >= tolerance:
+                    before, slope = slope, dynamics(t, y + h / 2 * slope)
+                    change = float(norm((slope - before).detach()))
+                y = y + h * slope
+            return y
+
+        return solve
+
+    return TorchLayer("implicit", build, order=2)
+
+
+def rosenbrock_by_differences(dynamics, t0, t1, n_steps):
+    """ROS2, of order two whatever its matrix is: here the Jacobian, by differences."""
+    gamma = 1 - 0.5**0.5
+
+    def jacobian(t, y):
+        size = 1e-7
+        columns = [(dynamics(t, y + size * e) - dynamics(t, y)) / size for e in torch.eye(y.shape[1]).to(y)]
+        return torch.stack(columns, -1)
+
+    def solve(y):
+        h = (t1 - t0) / n_steps
+        for i in range(n_steps):
+            t = t0 + i * h
+            matrix = torch.eye(y.shape[1]).to(y) - gamma * h * jacobian(t, y.detach()).detach()
+            k1 = torch.linalg.solve(matrix, dynamics(t, y).unsqueeze(-1)).squeeze(-1)
+            right = dynamics(t + h, y + h * k1) - 2 * k1
+            y = y + 1.5 * h * k1 + h / 2 * torch.linalg.solve(matrix, right.unsqueeze(-1)).squeeze(-1)
+        return y
+
+    return solve
+
+
+def test_a_layer_without_iterations_is_asked_for_shifts_and_units():
+    assert names(measure("other-units", rk4())) == [
+        "change on [-2.25, -0.75]",
+        "change on [-0.25, 1.25]",
+        "change on [40.25, 41.75]",
+        "change on an interval 8 times as long",
+        "change on an interval 1/8 as long",
+        "change for a state 1024 times as large",
+        "change for a state 1/1024 as large",
+    ]
+
+
+@pytest.mark.parametrize(
+    "layer", [adaptive(), implicit(torch.linalg.vector_norm)], ids=["adaptive", "implicit"]
+)
+def test_where_a_tolerance_has_units_there_are_shifts_alone(layer):
+    evidence = measure("other-units", layer)
+    assert [name.startswith("change on [") for name in names(evidence)] == [True] * 3
+    assert all(m.holds for m in evidence.measurements)
+
+
+@pytest.mark.parametrize("layer", [rk4(), continuous()], ids=lambda layer: layer.name)
+def test_powers_of_two_leave_every_bit_as_it_was(layer):
+    assert [m.value for m in measure("other-units", layer).measurements] == [0.0] * 7
+
+
+@pytest.mark.parametrize("eps", [1e-4, 1e-6])
+def test_a_rounded_time_is_seen_where_times_are_late(eps):
+    def build(dynamics, t0, t1, n_steps):
+        def solve(y):
+            h = (t1 - t0) / n_steps
+            for i in range(n_steps):
+                y = rk4_step(lambda t, y: dynamics(t * (1 + eps * (abs(t) > 30)), y), t0 + i * h, h, y)
+            return y
+
+        return solve
+
+    evidence = measure("other-units", TorchLayer("rounded", build))
+    assert [m.name for m in evidence.measurements if not m.holds] == ["change on [40.25, 41.75]"]
+
+
+def test_an_iteration_is_known_by_its_evaluations():
+    layers = (rk4(), continuous(), implicit(torch.linalg.vector_norm))
+    assert [iterates(LayerUnderTest(layer, CI)) for layer in layers] == [False, False, True]
+
+
+def test_where_an_iteration_stops_may_depend_on_sizes():
+    with pytest.raises(Inconclusive, match="iterates to some tolerance"):
+        measure("other-sizes", implicit(torch.linalg.vector_norm, 1e-3))
+
+
+def test_an_iteration_to_rounding_is_judged_at_all_sizes():
+    evidence = measure("other-sizes", implicit(torch.linalg.vector_norm, 1e-15))
+    assert len(evidence.measurements) == 6
+    assert all(m.holds for m in evidence.measurements)
+
+
+def test_the_same_numbers_in_all_shapes_are_those_of_the_network():
+    assert all(np.array_equal(np.unique(problem.y0), np.unique(neural.y0)) for _, problem in _OTHERS)
+    values = [np.concatenate([np.ravel(v) for v in p.params.values()]) for _, p in (("", _USUAL), *_OTHERS)]
+    assert all(np.array_equal(v, values[0]) for v in values)
+
+
+@pytest.mark.parametrize("name", ["other-units", "other-sizes"])
+def test_derivatives_may_be_taken_by_differences(name):
+    evidence = measure(name, TorchLayer("rosenbrock", rosenbrock_by_differences))
+    assert len(evidence.measurements) >= 6
+    assert all(m.holds for m in evidence.measurements)
+    assert any(m.value > 1e-4 for m in evidence.measurements)  # far more than rounding, far less than a fault

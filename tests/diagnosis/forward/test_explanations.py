@@ -1,0 +1,187 @@
+"""A wrong forward pass is explained by evidence: its times, its numbers, other numbers of steps."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import torch
+from wrong_layers import after, euler_step, layer, marching, pulling_back, rk4, rk4_step
+
+from nodecheck.checks import CHECKS
+from nodecheck.layers import LayerUnderTest
+from nodecheck.mutants import MUTANTS
+from nodecheck.options.profile import CI
+
+MUTANT = {mutant.name: mutant.layer for mutant in MUTANTS}
+
+
+@functools.lru_cache
+def diagnosis(check_id, wrong, problem=0):
+    """Return what a failing check says of a layer."""
+    check = next(check for check in CHECKS if check.id == check_id)
+    problems = check.problems or (None,)
+    evidence = check.measure(LayerUnderTest(wrong, CI), problems[problem])
+    assert any(not m.holds for m in evidence.measurements)
+    return evidence.diagnosis
+
+
+def stepping(step):
+    """Return a layer of order four whose step is given the number of steps besides."""
+
+    def build(dynamics, t0, t1, n_steps):
+        return marching(functools.partial(step, n_steps))(dynamics, t0, t1, n_steps)
+
+    return layer(build, order=4)
+
+
+def by_euler_if(condition):
+    return stepping(lambda n, f, t, h, y: (euler_step if condition(n) else rk4_step)(f, t, h, y))
+
+
+def float32_step(n, f, t, h, y):
+    return rk4_step(f, t, float(torch.tensor(h, dtype=torch.float32)), y)
+
+
+def float32_state(n, f, t, h, y):
+    return rk4_step(f, t, h, y).float().double()
+
+
+def float32_times(n, f, t, h, y):
+    return rk4_step(lambda s, x: f(float(torch.tensor(s, dtype=torch.float32)), x), t, h, y)
+
+
+def capped_increment(n, f, t, h, y):
+    return y + (rk4_step(f, t, h, y) - y).clamp(-0.25, 0.25)
+
+
+def clipped_state(n, f, t, h, y):
+    return rk4_step(f, t, h, y).clamp(-1.5, 1.5)
+
+
+def at_zero(n, f, t, h, y):
+    return rk4_step(lambda _, x: f(0.0, x), t, h, y)
+
+
+def index_for_time(n, f, t, h, y):
+    return rk4_step(lambda _, x: f(round((t - 0.1) / h), x), t, h, y)
+
+
+def nearly(n, f, t, h, y):
+    return y + (1 + 3e-8) * (rk4_step(f, t, h, y) - y)
+
+
+def third_stage(n, f, t, h, y):
+    k1 = f(t, y)
+    k2 = f(t + h / 2, y + h / 2 * k1)
+    k3 = f(t + h / 2, y + 0.51 * h * k2)
+    return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + f(t + h, y + h * k3))
+
+
+def heun_of_four_stages(n, f, t, h, y):
+    k1 = f(t, y)
+    return y + h / 2 * (k1 + f(t + h, y + h * k1)) + 0 * (f(t, y) + f(t, y))
+
+
+TIMES = "the times are float32 numbers"
+STATE = "y1 consists of float32 numbers"
+STEP = "the step is rounded to float32"
+
+
+@pytest.mark.parametrize(
+    ("check_id", "wrong", "cause"),
+    [
+        ("constant-field", stepping(float32_state), STATE),
+        ("constant-field", stepping(float32_step), STEP),
+        ("constant-field", MUTANT["weight-typo"], "as weights do that add up to 0.9762"),
+        ("constant-field", MUTANT["last-step-not-shortened"], "h rounded to 2 decimals"),
+        ("constant-field", MUTANT["end-capped"], "the last step begins at t = 0.9563, not at 1.613"),
+        ("time-precision", stepping(float32_state), STATE),
+        ("time-precision", stepping(float32_step), STEP),
+        ("time-precision", MUTANT["weight-typo"], "0.9762 times as long"),
+        ("polynomial-field", stepping(float32_state), STATE),
+        ("polynomial-field", stepping(float32_times), TIMES),
+        ("polynomial-field", stepping(float32_step), STEP),
+        ("polynomial-field", by_euler_if(lambda n: n % 2), "an odd number of steps is treated apart"),
+        ("polynomial-field", stepping(capped_increment), "depends on the size of the step"),
+        ("polynomial-field", MUTANT["time-from-zero"], "time starts at 0, not at t0"),
+        ("polynomial-field", stepping(heun_of_four_stages), "shrinking at order 2.0: stage times or"),
+        ("forward-order", MUTANT["time-from-zero"], "time starts at 0, not at t0"),
+        ("forward-order", by_euler_if(lambda n: n > 20), "At 20 steps the error is"),
+        ("forward-order", MUTANT["steps-capped"], "the number of steps is not what was asked for"),
+        ("forward-order", stepping(third_stage), "the states at which the stages are evaluated are not"),
+        ("forward-order", MUTANT["end-capped"], "the field is evaluated on [0.3, 1], not on [0.3, 1.7]"),
+    ],
+)
+def test_the_cause_is_named(check_id, wrong, cause):
+    assert cause in diagnosis(check_id, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("mean-over-batch", "0.3333 times the exact gradient (1/B = 1/3)"),
+        ("factor-step", "(h = 0.0875)"),
+        ("one-entry-zero", "wrong in 1 of 2 entries, (0,), zero there"),
+        ("first-member-only", "matches parameter gradients of the first batch member alone"),
+        ("cotangent-clipped", "the gradient for a cotangent clipped to [-0.5, 0.5]"),
+        ("adjoint-cotangent-through-bfloat16", "the gradient for a cotangent rounded to bfloat16"),
+        ("weight-typo", "∂L/∂c is right for the time of the forward pass"),
+        ("last-backward-step-missing", "The backward pass takes 15 steps of h, the interval has 16."),
+    ],
+)
+def test_a_wrong_gradient_of_a_constant_field_is_named(name, cause):
+    assert cause in diagnosis("constant-field-gradient", MUTANT[name])
+
+
+def test_finite_differences_name_the_groups_that_fail_and_no_other():
+    text = diagnosis("finite-differences", MUTANT["one-group-zero"])
+    assert "of the forward pass: ∂L/∂b2 by 1; 5 others pass." in text
+
+
+def test_mixed_members_and_a_clipped_state_are_told_from_other_equations():
+    assert "the members are mixed" in diagnosis("forward-order", MUTANT["batch-mean"])
+    assert "the state is clipped" in diagnosis("forward-order", stepping(clipped_state))
+
+
+@pytest.mark.parametrize("check_id", ["constant-field", "time-precision", "polynomial-field"])
+def test_a_small_error_of_another_cause_is_not_called_float32(check_id):
+    assert "float32" not in diagnosis(check_id, stepping(nearly))
+
+
+def test_times_that_are_no_times_are_not_called_float32():
+    assert "at t = 0 only" in diagnosis("time-precision", stepping(at_zero))
+    assert "evaluated on [0, 6]" in diagnosis("time-precision", stepping(index_for_time))
+
+
+@pytest.mark.parametrize(
+    "wrong", [by_euler_if(lambda n: n % 2), stepping(capped_increment), stepping(float32_state)]
+)
+def test_coefficients_are_not_blamed_for_what_depends_on_the_number_of_steps_or_on_rounding(wrong):
+    assert "weights" not in diagnosis("polynomial-field", wrong)
+
+
+def test_the_plateau_of_a_float32_state_is_not_called_another_equation():
+    text = diagnosis("forward-order", stepping(float32_state), 1)
+    assert STATE in text
+    assert "another equation" not in text
+
+
+def test_an_order_above_the_claim_is_called_that():
+    assert "higher order than claimed" in diagnosis("forward-order", rk4(order=3))
+
+
+def test_a_layer_that_takes_no_step_is_told():
+    assert "takes no step" in diagnosis("constant-field", after(lambda y0, _: y0 * 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda w: w.clamp(-8, 8), "clipped where it is large"),
+        (lambda w: torch.where(w.abs() < 1e-3, 0.0, w), "cut off, or rounded, where it is small"),
+        (lambda w: w + 1e-3, "something is added to ∂L/∂y0 that is there for a cotangent of zero"),
+    ],
+)
+def test_a_gradient_that_is_not_proportional_is_told_by_the_end_at_which_it_is_not(change, cause):
+    assert cause in diagnosis("cotangent-linearity", pulling_back(change))

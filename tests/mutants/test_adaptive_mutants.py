@@ -1,0 +1,31 @@
+"""Every adaptive mutant is failed by the checks that it names, and its original by none of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodecheck.checks import CHECKS
+from nodecheck.layers import LayerUnderTest
+from nodecheck.mutants import ADAPTIVE, ORIGINALS
+from nodecheck.options.profile import CI
+
+BY_ID = {check.id: check for check in CHECKS}
+CAUGHT = [(mutant, name) for mutant in ADAPTIVE for name in mutant.caught_by]
+
+
+def fails(layer, name):
+    """Whether a check fails the layer on one of the problems that the ci profile has."""
+    check, under_test = BY_ID[name], LayerUnderTest(layer, CI)
+    problems = check.problems[: CI.problems] or (None,)
+    return any(not m.holds for p in problems for m in check.measure(under_test, p).measurements)
+
+
+@pytest.mark.parametrize(("mutant", "name"), CAUGHT, ids=[f"{m.name}: {name}" for m, name in CAUGHT])
+def test_a_mutant_is_caught_by_what_it_names(mutant, name):
+    assert fails(mutant.layer, name)
+
+
+@pytest.mark.parametrize("name", sorted({name for _, name in CAUGHT}))
+@pytest.mark.parametrize("layer", [o for o in ORIGINALS if o.adaptive], ids=lambda layer: layer.name)
+def test_an_original_is_not(layer, name):
+    assert not fails(layer, name)

@@ -1,0 +1,124 @@
+"""Mutants differ from their originals in what they say, and in nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
+from nodecheck.problems import neural, spiral
+from nodecheck.reference import sensitivity
+
+# What these do wrong shows neither in y1 nor in the first gradient from t0 to t1 > t0, but on a second use.
+HIDDEN = {"float64-output", "unsigned-step", "input-mutated", "parameter-mutated", "cotangent-mutated"}
+HIDDEN |= {"frozen-between-passes"}
+HIDDEN |= {"trajectory-saved", "hidden-in-list", "hidden-in-num-py", "reference-cycle", "outputs-remembered"}
+HIDDEN |= {"state-on-class", "state-on-module", "first-call-remembered", "buffer-not-reset"}
+HIDDEN |= {"odd-number-of-steps-short", "reverse-time-sign", "reverse-time-detached", "reverse-time-by-euler"}
+HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
+# These show on a parameter that is frozen or not used, or on a cotangent that is large or small.
+HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", "unused-shifts-others"}
+HIDDEN |= {"cotangent-clamped", "gradient-clipped", "small-adjoint-zeroed"}
+# These show only after many steps.
+HIDDEN |= {"gives-up-late", "backward-gives-up"}
+# These show in other uses and modules, and in other sizes, times and magnitudes.
+HIDDEN |= {mutant.name for mutant in (*USES, *MODULES, *RANGES)}
+
+
+def outcome(layer, problem=neural):
+    cotangent = np.random.default_rng(0).standard_normal(problem.y0.shape)
+    solution = layer.vjp(problem, 1e-7 if layer.adaptive else 16)
+    return {"y1": solution.y1, **solution.pullback(cotangent)}
+
+
+def same(left, right):
+    return all(
+        (left[name] is None) == (right[name] is None)
+        and (left[name] is None or np.array_equal(left[name], right[name]))
+        for name in left
+    )
+
+
+def test_names_are_unique():
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_there_are_at_least_forty():
+    assert len(MUTANTS) >= 40
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_claims_what_its_original_claims(mutant):
+    claims = ("order", "adjoint", "memory", "tableau", "resolution")
+    assert all(getattr(mutant.layer, c) == getattr(mutant.original, c) for c in claims)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_says_in_a_sentence_what_is_wrong(mutant):
+    assert mutant.summary.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "mutant", [m for m in MUTANTS if m.name not in HIDDEN], ids=lambda mutant: mutant.name
+)
+def test_a_mutant_differs_from_its_original(mutant):
+    torch.manual_seed(0)
+    assert not same(outcome(mutant.layer), outcome(mutant.original))
+
+
+@pytest.mark.parametrize("original", ORIGINALS, ids=lambda layer: layer.name)
+def test_the_original_is_right(original):
+    exact = sensitivity(neural)
+    cotangent = np.random.default_rng(0).standard_normal(neural.y0.shape)
+    expected = {"y1": exact.y1, **exact.pullback(cotangent)}
+    resolutions = (1e-3, 1e-6) if original.adaptive else (32, 64)
+    errors = []
+    for resolution in resolutions:
+        solution = original.vjp(neural, resolution)
+        found = {"y1": solution.y1, **solution.pullback(cotangent)}
+        errors.append(max(np.abs(found[k] - expected[k]).max() / np.abs(expected[k]).max() for k in expected))
+    expected_ratio = 1e-3 if original.adaptive else 2.0**-original.order
+    assert errors[1] <= 1.5 * expected_ratio * errors[0] or errors[1] <= 1e-5
+
+
+def test_unsigned_step_shows_backward_in_time():
+    mutant = next(m for m in MUTANTS if m.name == "unsigned-step")
+    problem = neural.with_interval(1.7, 0.3)
+    assert not same(outcome(mutant.layer, problem), outcome(mutant.original, problem))
+
+
+def test_float64_output_shows_in_float32():
+    mutant = next(m for m in MUTANTS if m.name == "float64-output")
+    assert mutant.layer.vjp(neural, 4, dtype=torch.float32).y1.dtype == np.float64
+
+
+@pytest.mark.parametrize("name", ["first-call-remembered", "buffer-not-reset"])
+def test_a_memory_shows_in_the_second_call(name):
+    mutant = next(m for m in MUTANTS if m.name == name)
+    outcome(mutant.layer, spiral)
+    problem = spiral.replace(y0=spiral.y0 + 0.125)
+    assert not same(outcome(mutant.layer, problem), outcome(mutant.original, problem))
+
+
+def test_state_on_class_shows_when_calls_interleave():
+    mutant = next(m for m in MUTANTS if m.name == "state-on-class")
+    cotangent = np.ones_like(neural.y0)
+    first = mutant.layer.vjp(neural, 8)
+    mutant.layer.vjp(neural.replace(y0=neural.y0 + 0.5), 8)
+    undisturbed = mutant.original.vjp(neural, 8)
+    assert not same(first.pullback(cotangent), undisturbed.pullback(cotangent))
+
+
+def test_input_mutated_writes_into_y0():
+    mutant = next(m for m in MUTANTS if m.name == "input-mutated")
+    y0 = torch.zeros(2, 3, dtype=torch.float64)
+    mutant.layer.build(torch.nn.Module(), 0.0, 1.0, n_steps=0)  # building alone writes nothing
+    field = Ones()
+    mutant.layer.build(field, 0.0, 1.0, n_steps=2)(y0)
+    assert y0.any()
+
+
+class Ones(torch.nn.Module):
+    def forward(self, _t, y):
+        return torch.ones_like(y)

@@ -1,0 +1,14 @@
+"""Right layers in odd styles: no check may fail one of them.
+
+A target: tests/samples/right_layers.py:LAYERS.
+"""
+
+from __future__ import annotations
+
+from right_adaptive import ADAPTIVE
+from right_adjoints import ADJOINTS
+from right_loops import LOOPS
+from right_multistep import MULTISTEP
+from right_uses import USES
+
+LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE)

@@ -1,0 +1,116 @@
+"""Registered names stand for layers, and say what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from nodecheck.backends.torch.dynamics import Call
+from nodecheck.problems import neural
+from nodecheck.targets import registry
+from nodecheck.targets.imports import TargetError, why_not_importable
+from nodecheck.targets.registry import MissingLibrary, registered_layers, registered_names
+
+LIBRARIES = ("torchdiffeq", "torchode", "torchdyn")
+
+
+def importable(name):
+    try:
+        return registered_layers(name)
+    except MissingLibrary:
+        return ()
+
+
+# Implicit methods evaluate the field as often as their iteration needs.
+FIXED = [
+    layer
+    for name in registered_names()
+    for layer in importable(name)
+    if not layer.adaptive and not layer.name.endswith(("implicit_adams", "ieuler"))
+]
+
+
+def test_names_are_unique():
+    assert len(set(registered_names())) == len(registered_names())
+
+
+@pytest.mark.parametrize("name", registered_names())
+def test_every_layer_is_named_after_its_target(name):
+    layers = importable(name)
+    if not layers:
+        pytest.skip(f"{name} cannot be imported here")
+    assert all(layer.name.startswith(f"{name}-") for layer in layers)
+
+
+@pytest.mark.parametrize("name", registered_names())
+def test_layers_of_a_target_have_different_names(name):
+    names = [layer.name for layer in importable(name)]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_an_installed_library_that_cannot_be_imported_is_missing_for_that_reason(name, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: None if wanted == "torchvision" else True)
+    monkeypatch.setattr(registry, "why_not_importable", lambda _: "RuntimeError: operator does not exist")
+    with pytest.raises(MissingLibrary) as caught:
+        registered_layers(name)
+    assert str(caught.value).startswith(
+        f"{name} is installed but cannot be imported, got RuntimeError: operator does not exist; `python -c"
+    )
+
+
+def test_the_reason_says_how_to_mend_torchdyn_where_torchvision_is_in_its_way(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
+    monkeypatch.setattr(registry, "why_not_importable", lambda _: "RuntimeError: torchvision::nms")
+    with pytest.raises(MissingLibrary, match="remove it with `python -m pip uninstall torchvision`"):
+        registered_layers("torchdyn")
+
+
+def test_why_a_library_cannot_be_imported_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "library_that_raises.py").write_text("raise RuntimeError('first\\nsecond')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert why_not_importable("library_that_raises") == "RuntimeError: first"
+
+
+def test_a_library_that_can_be_imported_has_no_such_reason():
+    assert why_not_importable("json") == ""
+
+
+def test_a_library_that_the_adapter_does_not_fit_is_a_target_that_cannot_be_loaded(monkeypatch):
+    misfit = registry.RegisteredTarget("misfit", "nodecheck.layers.not_there", "", library="json")
+    monkeypatch.setattr(registry, "REGISTERED", (misfit,))
+    with pytest.raises(TargetError, match=r"expected 'nodecheck\.layers\.not_there' to import"):
+        registered_layers("misfit")
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_a_missing_library_is_named_with_its_extra(name, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(MissingLibrary) as caught:
+        registered_layers(name)
+    assert str(caught.value) == (
+        f"{name} needs the library {name}, which is not installed; "
+        f"install it with `python -m pip install nodecheck[{name}]`"
+    )
+
+
+@pytest.mark.parametrize("interval", [(0.3, 1.7), (1.7, 0.3)])
+@pytest.mark.parametrize("layer", FIXED, ids=lambda layer: layer.name)
+def test_a_fixed_step_layer_takes_as_many_steps_as_it_is_told(layer, interval):
+    problem = neural.with_interval(*interval)
+    calls = {n: forward_calls(layer.vjp(problem, n)) for n in (7, 49, 50)}
+    assert len(calls[50]) - len(calls[49]) == len(calls[7]) // 7
+
+
+def forward_calls(solution) -> list[Call]:
+    return [call for call in solution.trace.calls if call.phase == "forward"]
+
+
+@pytest.mark.parametrize("name", ["torchdiffeq-odeint-rk4", "torchdiffeq-odeint_adjoint-rk4"])
+def test_the_backward_pass_of_torchdiffeq_takes_the_same_number_of_steps(name):
+    layer = next(layer for layer in FIXED if layer.name == name)
+    solution = layer.vjp(neural, 50)
+    solution.pullback(np.ones_like(solution.y1))
+    assert len(solution.trace.times("backward")) in (0, 200)
