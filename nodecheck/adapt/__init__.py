@@ -1,14 +1,15 @@
-"""What an adapter is made of: the `build` of a `nodecheck.TorchLayer`, for a layer of any shape.
+"""Parts of adapters: views of the dynamics, and helpers for times and outputs.
 
-Two families.  *Views of the dynamics* are modules that evaluate ``dynamics(t, y)`` under the signature that a
-layer calls: each registers the dynamics, so ``parameters()`` finds its parameters, and can be copied and
-pickled.  Views may be put around each other.  *Readings* turn ``t0, t1, n_steps`` into the grid or the step
-size that a layer asks for, and what it returns into the final state.
+An adapter is the `build` of a `nodecheck.TorchLayer`, and has two kinds of parts.  *Views of the dynamics*
+are modules that evaluate ``dynamics(t, y)`` under the signature that a layer calls.  A view registers the
+dynamics, so that ``parameters()`` finds its parameters, and it can be copied and pickled.  A view may be put
+around another view.  *Readings* turn ``t0, t1, n_steps`` into the grid or the step size that a layer expects,
+and the output of a layer into the final state.
 
 =========================  ===========================================================================
-the layer calls            give it
+the layer calls            pass it
 =========================  ===========================================================================
-f(t, y), f(t[B], y)        ``dynamics`` as it is
+f(t, y), f(t[B], y)        ``dynamics`` itself
 f(y, t)                    ``swapped(dynamics)``
 f(y)                       ``autonomous(dynamics)``, with `append_time` and `drop_time` around the layer
 f(t, y, *params)           ``with_params(dynamics)``
@@ -17,19 +18,32 @@ f(y, t, theta)             ``swapped(with_flat_params(dynamics))``
 a subclass of Base         ``subclass(dynamics, Base)``
 f on [0, 1] only           ``over_unit_interval(dynamics, t0, t1)``
 =========================  ===========================================================================
+
+The names are imported when they are first used, so that the errors can be handled without torch.
 """
 
-from nodecheck.adapt.readings import append_time, drop_time, flat_params, grid, last, step_size
-from nodecheck.adapt.views import (
-    autonomous,
-    over_unit_interval,
-    subclass,
-    swapped,
-    with_flat_params,
-    with_params,
-)
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from nodecheck.adapt.errors import ViewCallError
+
+if TYPE_CHECKING:
+    from nodecheck.adapt.readings import append_time, drop_time, flat_params, grid, last, step_size
+    from nodecheck.adapt.subclassing import subclass
+    from nodecheck.adapt.views import autonomous, over_unit_interval, swapped, with_flat_params, with_params
+
+_READINGS = ("append_time", "drop_time", "flat_params", "grid", "last", "step_size")
+_VIEWS = ("autonomous", "over_unit_interval", "swapped", "with_flat_params", "with_params")
+_HOMES = {
+    **dict.fromkeys(_READINGS, "nodecheck.adapt.readings"),
+    **dict.fromkeys(_VIEWS, "nodecheck.adapt.views"),
+    "subclass": "nodecheck.adapt.subclassing",
+}
 
 __all__ = [
+    "ViewCallError",
     "append_time",
     "autonomous",
     "drop_time",
@@ -43,3 +57,14 @@ __all__ = [
     "with_flat_params",
     "with_params",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Readings: from t0, t1 and n_steps to what a layer asks for, and from what it returns to the final state."""
+"""Readings: from t0, t1 and n_steps to the inputs of a layer, and from its output to the final state."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from torch import Tensor, nn
 
 
 def grid(t0: float, t1: float, n_steps: int, *, like: Tensor | None = None) -> Tensor:
-    """Return the n_steps + 1 times of a grid of equal steps, from t0 to exactly t1.
+    """Return the times of `n_steps` equal steps, from t0 to exactly t1: shape (n_steps + 1,).
 
-    Computed in float64 and rounded once to the dtype of `like`, on its device; float64 without it.
-    ``torch.linspace`` alone makes float32.
+    Parameters
+    ----------
+    t0, t1
+        Ends of the interval; t1 may be the smaller one.
+    n_steps
+        Number of steps.
+    like
+        A tensor whose dtype and device the times get; without it they are float64 on the CPU.  The times are
+        computed in float64 and rounded once.  (``torch.linspace`` alone returns float32.)
 
+    Examples
+    --------
     >>> build = lambda dynamics, t0, t1, n_steps: lambda y0: odeint(
     ...     dynamics, y0, adapt.grid(t0, t1, n_steps, like=y0))[-1]
     """
@@ -23,12 +32,21 @@ def grid(t0: float, t1: float, n_steps: int, *, like: Tensor | None = None) -> T
 
 
 def step_size(t0: float, t1: float, n_steps: int) -> float:
-    """Return the positive size h of n_steps equal steps, also as the maximal step.
+    """Return the positive size h of `n_steps` equal steps; it may also serve as the maximal step.
 
-    Layers that are given h take |t1 - t0| / h steps, rounded up.  Rounding can leave the quotient for
-    h = |t1 - t0| / n_steps a hair above n_steps (measured: one time in 27), which costs a step more, as
-    short as the rounding error; h is then the next larger number.
+    A layer with the step size h takes |t1 - t0| / h steps, rounded up.  For h = |t1 - t0| / n_steps, rounding
+    can leave this quotient just above n_steps (measured: one time in 27).  The layer then takes one more
+    step, as short as the rounding error.  In that case h is the next larger number.
 
+    Parameters
+    ----------
+    t0, t1
+        Ends of the interval; t1 may be the smaller one.
+    n_steps
+        Number of steps.
+
+    Examples
+    --------
     >>> build = lambda dynamics, t0, t1, n_steps: MyLayer(
     ...     dynamics, t0, t1, h=adapt.step_size(t0, t1, n_steps))
     """
@@ -44,11 +62,13 @@ def last(trajectory: Tensor, *, time_axis: int) -> Tensor:
     ----------
     trajectory
         States at several times: (T, B, d) with time_axis=0, (B, T, d) with 1, (B, d, T) with 2 or -1.
+    time_axis
+        The axis of time.
 
     Raises
     ------
     TypeError
-        If it is not a tensor; of a tuple, pass the element that holds the states.
+        If `trajectory` is not a tensor; of a tuple, pass the element that holds the states.
 
     Examples
     --------
@@ -64,19 +84,20 @@ def last(trajectory: Tensor, *, time_axis: int) -> Tensor:
 
 
 def append_time(y0: Tensor, t0: float) -> Tensor:
-    """Return (y0, t0) of shape (..., d + 1): the initial state for `autonomous`."""
+    """Return (y0, t0), the initial state for `autonomous`: shape (..., d + 1) for y0 of shape (..., d)."""
     return torch.cat([y0, torch.full_like(y0[..., :1], t0)], dim=-1)
 
 
 def drop_time(z: Tensor) -> Tensor:
-    """Return the state y of shape (..., d) in z = (y, t) of shape (..., d + 1)."""
+    """Return the state y in z = (y, t): shape (..., d) for z of shape (..., d + 1)."""
     return z[..., :-1]
 
 
 def flat_params(dynamics: nn.Module) -> Tensor:
-    """Return the parameters as one vector through which gradients reach them, for `with_flat_params`.
+    """Return the parameters of the dynamics as one vector, through which gradients reach them.
 
-    Call it in the forward pass, not in `build`: training changes the parameters between two calls.
+    It is the argument theta of a view made by `with_flat_params`.  Call it in the forward pass and not in
+    `build`, because training changes the parameters between two calls.
     """
     parts: list[Any] = [parameter.reshape(-1) for parameter in dynamics.parameters()]
     return torch.cat(parts) if parts else torch.zeros(0)

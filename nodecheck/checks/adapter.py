@@ -6,24 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from nodecheck.checks.check import check
-from nodecheck.diagnosis.adapter.arguments import (
-    FEWER_STEPS,
-    N_STEPS,
-    explain_interval,
-    explain_resolution,
-    on_constant_field,
-)
-from nodecheck.diagnosis.adapter.errors import ask, explain_answer
-from nodecheck.layers import Array, ForwardRun, LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.diagnosis.adapter.arguments import explain_interval, explain_resolution, on_constant_field
+from nodecheck.diagnosis.adapter.errors import explain_trial
+from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, attempt
 from nodecheck.measure.identities import identity_bound
+from nodecheck.numerics.constants import ADAPTER_STEPS, ADAPTER_TOLERANCES, FEWER_ADAPTER_STEPS
 from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, Inconclusive, at_least, at_most
-
-_TOLERANCES = (1e-3, 1e-4, 1e-6)  # the tightest is asked for only where the others make no difference
 
 
 @check(
@@ -51,11 +42,10 @@ def adapter(layer: LayerUnderTest, problem: Problem) -> Evidence:
     A failure reads: `build` returns a tensor of shape (17, 4, 3) for y0 of shape (4, 3). Axis 0 of y, of size
     17, is time (its first entry is y0): return adapt.last(y, time_axis=0) for y.
     """
-    resolution = _TOLERANCES[0] if layer.adaptive else N_STEPS
+    resolution = ADAPTER_TOLERANCES[0] if layer.adaptive else ADAPTER_STEPS
     outcome = attempt(lambda: layer.solve(problem, resolution))
     if isinstance(outcome, Refusal):
-        answer = ask(layer.claims, problem, resolution)
-        mistake = explain_answer(layer.claims, answer, problem)
+        mistake = explain_trial(layer, problem, resolution)
         if not mistake:
             message = f"the layer itself raises {outcome}"
             raise Inconclusive(message)
@@ -79,7 +69,7 @@ def _evidence(layer: LayerUnderTest, mistake: str) -> Evidence:
     return Evidence((at_most("mistakes in build", bool(mistake), 0),), diagnosis)
 
 
-def _explain_state(layer: LayerUnderTest, problem: Problem, run: ForwardRun) -> str:
+def _explain_state(layer: LayerUnderTest, problem: Problem, run: Solution) -> str:
     """Return why the state that came back is not one that an integration has led to."""
     if run.y1.dtype.kind != "f":
         return f"`build` returns a tensor of {run.y1.dtype} for y0 of float64; return the state at t1."
@@ -98,24 +88,26 @@ def _explain_state(layer: LayerUnderTest, problem: Problem, run: ForwardRun) -> 
 
 
 def _same_without_the_dynamics(layer: LayerUnderTest, problem: Problem) -> bool:
-    """Whether other parameters leave y1 as it is: then the calls have not only escaped the trace."""
+    """Return True if other parameters leave y1 as it is: then the dynamics is not used at all."""
     other = problem.replace(params={name: value / 2 for name, value in problem.params.items()})
-    resolution = _TOLERANCES[0] if layer.adaptive else N_STEPS
+    resolution = ADAPTER_TOLERANCES[0] if layer.adaptive else ADAPTER_STEPS
 
     def final_state(p: Problem) -> Array:
-        torch.manual_seed(layer.seed)  # a network that `build` makes itself has the same weights then
-        return layer.fresh(p, resolution).y1
+        with layer.backend.isolated(
+            layer.seed
+        ):  # a network that `build` makes itself has the same weights then
+            return layer.fresh(Solve(p, resolution)).y1
 
     return attempt(lambda: np.array_equal(final_state(problem), final_state(other))) is True
 
 
 def _explain_arrangement(layer: LayerUnderTest) -> str:
-    """Return whether the right numbers come back in the wrong places."""
+    """Return a sentence if the right numbers come back in the wrong places; else ""."""
     run = on_constant_field(layer)
     if run is None:
         return ""
     mixed = (constant.y0 + constant.duration * constant.params["c"]).T.reshape(constant.y0.shape)
-    if not np.max(np.abs(run.y1 - mixed)) <= identity_bound(layer, constant, N_STEPS):
+    if not np.max(np.abs(run.y1 - mixed)) <= identity_bound(layer, constant, ADAPTER_STEPS):
         return ""
     return (
         "`build` returns the entries of the final state in another order: a state of shape (d, B) is "
@@ -123,12 +115,12 @@ def _explain_arrangement(layer: LayerUnderTest) -> str:
     )
 
 
-def _facts(layer: LayerUnderTest, problem: Problem, run: ForwardRun) -> dict[str, str]:
-    """Return what is unusual about the layer and no mistake."""
+def _facts(layer: LayerUnderTest, problem: Problem, run: Solution) -> dict[str, str]:
+    """Return unusual properties of the layer that are no mistakes."""
     facts = {}
     if run.y1.dtype != np.float64:
         facts["dtype of y1"] = f"{run.y1.dtype}, although y0 is float64"
-    resolutions = _TOLERANCES if layer.adaptive else (FEWER_STEPS, N_STEPS)
+    resolutions = ADAPTER_TOLERANCES if layer.adaptive else (FEWER_ADAPTER_STEPS, ADAPTER_STEPS)
 
     def all_the_same() -> bool:
         again = (layer.solve(problem, resolution) for resolution in resolutions)

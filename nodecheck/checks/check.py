@@ -1,25 +1,32 @@
-"""What a check is: a function that measures, with what is needed to run, explain and report it."""
+"""Checks: functions that measure, with the metadata to run, explain and report them."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, Literal
 
 from nodecheck.layers import LayerUnderTest
 from nodecheck.problems import Problem
 from nodecheck.reference import Feature, features
 from nodecheck.results import Evidence, Inconclusive
 
-_T = TypeVar("_T")
 Kind = Literal["identity", "order", "resource", "contract"]
-AppliesTo = Literal["all", "fixed-step", "adaptive"]
+Rank = Literal["smoke", "ci", "full"]
+# What a check may require of a layer, and the reason for skipping it where that is lacking.
+REQUIREMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "fixed-step": "asked only of fixed-step layers",
+        "adaptive": "asked only of adaptive layers",
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """A function (layer, problem) -> Evidence and what there is to know about it.
+    """A function (layer, problem) -> Evidence, and its metadata.
 
     Attributes
     ----------
@@ -34,11 +41,14 @@ class Check:
     problems
         The problems it runs on; the function is called once for each.  Empty: called once, with the layer.
     most
-        How many of the problems are used at most below the `full` profile, where further ones show no more.
-    applies_to
-        Kind of layer.
+        Number of the problems that are used at most below the `full` profile, where further ones show no
+        more.
+    more
+        Further problems, each with the cheapest profile that uses it: they do not count for `most`.
+    requires
+        Requirements of a layer, from `REQUIREMENTS`.
     features
-        What a problem must have for a failure to be able to show on it (adequacy).
+        Features without which no failure could show on a problem (adequacy).
     needs
         Id of the check without which this one means nothing: "adapter", "forward-pass" or "backward-pass".
     profile
@@ -57,17 +67,27 @@ class Check:
     function: Callable[..., Evidence]
     problems: tuple[Problem, ...] = ()
     most: int | None = None
-    applies_to: AppliesTo = "all"
+    more: tuple[tuple[Rank, Problem], ...] = ()
+    requires: frozenset[str] = frozenset()
     features: frozenset[Feature] = frozenset()
     needs: str = "forward-pass"
-    profile: Literal["smoke", "ci", "full"] = "smoke"
+    profile: Rank = "smoke"
     alone: bool = False
     cite: str = ""
 
     @property
     def page(self) -> str:
-        """What the check does, why it matters and what a failure looks like."""
+        """A description: the measurement, why it matters, and the look of a failure."""
         return inspect.cleandoc(self.function.__doc__ or "")
+
+    @property
+    def asked_of(self) -> str:
+        """The kind of layers that the check is asked of: "all", "fixed-step" or "adaptive"."""
+        return next((kind for kind in ("fixed-step", "adaptive") if kind in self.requires), "all")
+
+    def why_not(self, properties: Collection[str]) -> str:
+        """Return the reason why a check does not apply to a layer with these properties; "" if it does."""
+        return next((REQUIREMENTS[r] for r in sorted(self.requires) if r not in properties), "")
 
     def measure(self, layer: LayerUnderTest, problem: Problem | None) -> Evidence:
         """Run the check on one problem.
@@ -90,6 +110,10 @@ def check(**metadata: Any) -> Callable[[Callable[..., Evidence]], Check]:
     """Turn a function into a `Check` whose id is the function's name in kebab-case."""
 
     def decorate(function: Callable[..., Evidence]) -> Check:
+        unknown = set(metadata.get("requires", ())) - set(REQUIREMENTS)
+        if unknown:
+            message = f"requires must be among {sorted(REQUIREMENTS)}, got {sorted(unknown)}; add its reason"
+            raise ValueError(message)
         return Check(id=function.__name__.replace("_", "-"), function=function, **metadata)
 
     return decorate

@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 
 from nodecheck.checks.check import check
-from nodecheck.checks.convergence.gradient import consistency, explain, observe
+from nodecheck.checks.convergence.gradient import consistency
 from nodecheck.diagnosis.gradient.experiments import format_of_cotangent
+from nodecheck.diagnosis.layer_gradient import explain_layer_gradient, observe
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import control, own_layer
 from nodecheck.measure.convergence import Ladder, fit, gradient_ladders, order_of
 from nodecheck.measure.own_derivative import (
-    FEW_STEPS,
-    TAYLOR_THRESHOLD,
     Distance,
     own_derivative_distance,
     own_derivative_distances,
@@ -27,6 +26,12 @@ from nodecheck.numerics import (
     relative_error,
     roundoff,
 )
+from nodecheck.numerics.constants import (
+    APPROACH_LEVELS,
+    APPROACH_LEVELS_OF_ORDER_ONE,
+    FEW_STEPS,
+    TAYLOR_THRESHOLD,
+)
 from nodecheck.numerics.formats import UNIT_ROUNDOFF
 from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.numerics.tableaus import TABLEAUS
@@ -34,7 +39,7 @@ from nodecheck.problems import Problem, neural
 from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, Skip, at_least, at_most
 
-# What a problem must be for every class of wrong adjoint to show on it.
+# The features without which some class of wrong adjoint does not show.
 GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE}
 _FEWER, _MORE = (FEW_STEPS - 1, FEW_STEPS // 2), (FEW_STEPS + 1, 2 * FEW_STEPS)
 
@@ -44,7 +49,7 @@ _FEWER, _MORE = (FEW_STEPS - 1, FEW_STEPS // 2), (FEW_STEPS + 1, 2 * FEW_STEPS)
     failure_title="Gradient is not consistent, or not of the claimed class",
     theme="Gradient",
     kind="order",
-    applies_to="fixed-step",
+    requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
     needs="backward-pass",
@@ -57,6 +62,10 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
     consistent of order q: not that, but its distance to the exact gradient shrinks like h^q.  Inconsistent:
     it does not shrink; this is a bug.  No single tolerance can tell these apart.  A layer that claims
     "continuous" and is discrete is better than it says, and passes.
+
+    A second opinion does without a step size: the Taylor remainder J(x + s v) - J(x) - s <g, v> vanishes at
+    rate 2 for the derivative of the layer's own forward map, and at rate 1 for anything else (Farrell, Ham,
+    Funke & Rognes, 2013).  A layer that claims "discrete" is held to it; of the others the rate is a fact.
     """
     distance = own_derivative_distance(layer, problem, FEW_STEPS)
     discrete = distance.at_rounding
@@ -73,8 +82,13 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
             else at_least(f"order of ∂L/∂{g}", ladder.fit.slope, INCONSISTENT_BELOW)
             for g, ladder in ladders.items()
         )
-    facts = {"gradient class": found, "Taylor rate": f"{taylor_rate(layer, problem, FEW_STEPS):.2f}"}
-    diagnosis = "" if all(m.holds for m in measurements) else _explain(layer, problem, found)
+    rate = taylor_rate(layer, problem, FEW_STEPS)
+    diagnosis = "" if all(m.holds for m in measurements) else _explain_class(layer, problem, found)
+    if layer.claims.adjoint == "discrete":
+        measurements += (at_least("rate of the Taylor remainder", rate, TAYLOR_THRESHOLD),)
+        if not diagnosis and not measurements[-1].holds:
+            diagnosis = "The Taylor remainder has rate 1: the gradient is not that of the forward pass."
+    facts = {"gradient class": found, "Taylor rate": f"{rate:.2f}"}
     return Evidence(measurements, diagnosis, facts=facts)
 
 
@@ -85,8 +99,8 @@ def _levels(layer: LayerUnderTest) -> tuple[int, ...]:
     the one at which all has been measured already.
     """
     if (layer.claims.order or 1) == 1:
-        return layer.ladder(4)[1:]
-    coarsest, *finer = layer.ladder(3)
+        return layer.ladder(APPROACH_LEVELS_OF_ORDER_ONE)[1:]
+    coarsest, *finer = layer.ladder(APPROACH_LEVELS)
     return (min(coarsest, FEW_STEPS), *finer)
 
 
@@ -108,10 +122,10 @@ def _against_own_forward(layer: LayerUnderTest, problem: Problem) -> tuple[Measu
     )
 
 
-def _explain(layer: LayerUnderTest, problem: Problem, found: str) -> str:
+def _explain_class(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     """Return why a gradient is not the derivative of the forward pass: only what the distances leave open."""
     if found == "inconsistent":
-        return explain(layer, problem)
+        return explain_layer_gradient(layer, problem)
     seen = f"The gradient is {found}, but not the derivative of the layer's own forward pass"
     distances = own_derivative_distances(layer, problem, FEW_STEPS)
     largest = max(d.value for d in distances.values())
@@ -139,7 +153,7 @@ def _explain(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     failure_title="Gradient does not agree with finite differences",
     theme="Gradient",
     kind="order",
-    applies_to="fixed-step",
+    requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
     needs="backward-pass",
@@ -193,37 +207,11 @@ def _explain_distances(distances: dict[str, Distance], measurements: tuple[Measu
 
 
 @check(
-    title="Taylor remainder of the gradient is of second order",
-    failure_title="Taylor remainder of the gradient is not of second order",
-    theme="Gradient",
-    kind="order",
-    applies_to="fixed-step",
-    problems=(neural,),
-    features=GENERIC,
-    needs="backward-pass",
-    profile="ci",
-    cite="Farrell, Ham, Funke & Rognes (2013): the Taylor remainder convergence test",
-)
-def taylor_remainder(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Fit the rate at which J(x + s v) - J(x) - s <g, v> vanishes: a second opinion without a step size.
-
-    Only the derivative of the layer's own forward map gives rate 2, so it is asked only of layers that claim
-    "discrete"; of the others the rate is reported with the class of the gradient.
-    """
-    if layer.claims.adjoint != "discrete":
-        message = "asked only of layers that claim adjoint='discrete'; the rate is reported with the class"
-        raise Skip(message)
-    rate = taylor_rate(layer, problem, FEW_STEPS)
-    diagnosis = "" if rate >= TAYLOR_THRESHOLD else "Rate 1: the gradient is not that of the forward pass."
-    return Evidence((at_least("rate of the Taylor remainder", rate, TAYLOR_THRESHOLD),), diagnosis)
-
-
-@check(
     title="Gradient agrees with backprop through our own solver",
     failure_title="Gradient does not agree with backprop through our own solver",
     theme="Gradient",
     kind="order",
-    applies_to="fixed-step",
+    requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
     needs="backward-pass",
@@ -307,7 +295,7 @@ def _of_fewer_steps(tableau: ButcherTableau, n_steps: int) -> Evidence:
 
 
 def _backprop(tableau: ButcherTableau, layer: LayerUnderTest) -> LayerUnderTest:
-    return own_layer(tableau, "discrete", layer.profile, layer.seed)
+    return own_layer(layer, tableau, "discrete")
 
 
 def _backprop_errors(

@@ -10,7 +10,7 @@ _SECOND_TIME = "Trying to backward through the graph a second time"
 
 
 def explain_kept_graph(refusal: Refusal) -> str:
-    """Return what it means if a pass goes backward into the graph of an earlier one; "" if that is not it.
+    """Return the cause if a pass goes backward into the graph of an earlier one; "" if that is not it.
 
     Only of passes that do not raise by themselves: a layer may also walk its own graph twice within one pass.
     """

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.convergence import exact_gradients, judged_groups
 from nodecheck.numerics import group_errors, relative_error
+from nodecheck.numerics.constants import (
+    JUMP,
+    MULTIPLES_OF_STEPS,
+    NEAR_STEPS,
+)
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
-
-# An error that grows eightfold while the steps are halved is three orders away from one that stays.
-_JUMP = 8.0
 
 
 def forward_error(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
@@ -34,9 +36,9 @@ def explain_onset(error: Callable[[int], float], levels: Sequence[int]) -> str:
     """
     errors = [error(n) for n in levels]
     for k in range(1, len(levels)):
-        if errors[k] > _JUMP * errors[k - 1]:
+        if errors[k] > JUMP * errors[k - 1]:
             right, wrong = _bisect(error, (levels[k - 1], levels[k]), (errors[k - 1] * errors[k]) ** 0.5)
-            if not error(wrong) > _JUMP * error(right):  # it grows, and begins nowhere
+            if not error(wrong) > JUMP * error(right):  # it grows, and begins nowhere
                 return ""
             return (
                 f"At {right} steps the error is {error(right):.2g}, at {wrong} steps {error(wrong):.2g}, "
@@ -56,7 +58,8 @@ def _bisect(error: Callable[[int], float], between: tuple[int, int], limit: floa
 
 def explain_which(is_wrong: Callable[[int], bool], n_steps: int) -> str:
     """Return which numbers of steps near a wrong one, or above it, are right; "" if none is."""
-    tried = {n: is_wrong(n) for n in (*range(max(1, n_steps - 2), n_steps + 3), 2 * n_steps, 4 * n_steps)}
+    near = range(max(1, n_steps - NEAR_STEPS), n_steps + NEAR_STEPS + 1)
+    tried = {n: is_wrong(n) for n in (*near, *(k * n_steps for k in MULTIPLES_OF_STEPS))}
     wrong, right = ([n for n, each in tried.items() if each is kind] for kind in (True, False))
     if not right:
         return ""

@@ -1,1 +1,1 @@
-"""Ways to start nodecheck."""
+"""The command line and the pytest plugin."""

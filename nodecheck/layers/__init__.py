@@ -1,19 +1,48 @@
-"""Layers under test."""
+"""Layers under test, and the seam through which they run: solves and solutions."""
 
 from nodecheck.layers.attempt import Refusal, attempt
-from nodecheck.layers.layer import Adjoint, Array, Gradients, LayerError, Solution, TorchLayer
-from nodecheck.layers.under_test import ForwardRun, GradientRun, LayerUnderTest
+from nodecheck.layers.backend import Backend, backend_of
+from nodecheck.layers.errors import CallError, LayerError, RunawayError
+from nodecheck.layers.layer import Adjoint, TorchLayer
+from nodecheck.layers.solution import (
+    Array,
+    Call,
+    Gain,
+    Gradients,
+    Pullback,
+    Readings,
+    Solution,
+    largest_entry,
+    times_of,
+)
+from nodecheck.layers.solve import FINAL, PLAIN, Solve, Variation
+from nodecheck.layers.trial import Part, Trial
+from nodecheck.layers.under_test import LayerUnderTest
 
 __all__ = [
+    "FINAL",
+    "PLAIN",
     "Adjoint",
     "Array",
-    "ForwardRun",
-    "GradientRun",
+    "Backend",
+    "Call",
+    "CallError",
+    "Gain",
     "Gradients",
     "LayerError",
     "LayerUnderTest",
+    "Part",
+    "Pullback",
+    "Readings",
     "Refusal",
+    "RunawayError",
     "Solution",
+    "Solve",
     "TorchLayer",
+    "Trial",
+    "Variation",
     "attempt",
+    "backend_of",
+    "largest_entry",
+    "times_of",
 ]

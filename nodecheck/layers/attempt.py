@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a layer raised where raising is one of the answers a check asks about."""
+    """An error of a layer, where raising is one of the outcomes that a check asks about."""
 
     error: Exception
 
@@ -20,7 +20,7 @@ class Refusal:
 
 
 def attempt(call: Callable[[], _T]) -> _T | Refusal:
-    """Return what `call` returns, or what it raised: the one place where a check may catch."""
+    """Return `call()`, or the error that it raised: the one place where a check may catch."""
     try:
         return call()
     except Exception as error:

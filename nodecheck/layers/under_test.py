@@ -1,67 +1,57 @@
-"""A layer while it is examined: every run of it is made once and shared by all checks."""
+"""A layer while it is examined: the cache of its solutions, by value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from nodecheck.backends.torch.dynamics import Call
-from nodecheck.layers.layer import Array, Gradients, Solution, TorchLayer
+from nodecheck.layers.backend import Backend, backend_of
+from nodecheck.layers.claims import Claims
+from nodecheck.layers.solution import Array, Pullback, Solution
+from nodecheck.layers.solve import Solve
+from nodecheck.numerics.constants import (
+    COTANGENT_UNIT,
+    FAST_ORDER,
+    FEWEST_LEVELS_OF_FAST_ORDER,
+    LADDER_START,
+    LADDER_START_OF_HIGH_ORDER,
+    LADDER_STARTS_COARSER_FROM,
+    LOOSEST_DECADE,
+)
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 
 _T = TypeVar("_T")
-# Methods of order six and more reach the round-off floor early: their ladder starts coarser.
-_START, _START_OF_HIGH_ORDER, _HIGH_ORDER = 8, 4, 6
-# From order three on the errors of the finest level are near rounding, and the coarser ones asymptotic.
-_FAST_ORDER, _FEWEST_LEVELS = 3, 4
-
-
-@dataclass(frozen=True, eq=False)
-class ForwardRun:
-    """A forward pass: final state and the calls of the dynamics that it made."""
-
-    y1: Array
-    calls: tuple[Call, ...]
-
-    @property
-    def evaluations(self) -> int:
-        """Number of evaluations of the field (NFE)."""
-        return len(self.calls)
-
-
-@dataclass(frozen=True, eq=False)
-class GradientRun:
-    """A backward pass for one cotangent, and the calls of the dynamics that it made."""
-
-    gradients: Gradients
-    calls: tuple[Call, ...]
 
 
 class LayerUnderTest:
-    """A layer, its claims, and the cache of its runs.
+    """A layer, its claims, and the cache of its solutions.
 
     Parameters
     ----------
     layer
-        The layer and its claims.
+        The layer and its claims; the claims alone where the backend knows the layer.
     profile
         How thoroughly to examine it.
     seed
         Seed of everything that is drawn at random.
+    backend
+        The backend that runs it; None: the one of its framework.
     """
 
-    def __init__(self, layer: TorchLayer, profile: Profile, seed: int = 0) -> None:
+    def __init__(
+        self, layer: Claims, profile: Profile, seed: int = 0, backend: Backend | None = None
+    ) -> None:
         self.claims = layer
         self.profile = profile
         self.seed = seed
+        self.backend = backend or backend_of(layer)
         self._once: dict[Hashable, Any] = {}
-        self._forward: dict[tuple[Problem, float], ForwardRun] = {}
-        self._gradients: dict[tuple[Problem, float], list[GradientRun]] = {}
-        self._cotangents: dict[tuple[Problem, int], tuple[Array, ...]] = {}
+        self._solutions: dict[Hashable, Solution] = {}
+        self._pullbacks: dict[tuple[Solve, bytes], Pullback] = {}
 
     @property
     def name(self) -> str:
@@ -70,19 +60,19 @@ class LayerUnderTest:
 
     @property
     def adaptive(self) -> bool:
-        """Whether the resolution of the layer is a tolerance."""
+        """True if the resolution of the layer is a tolerance."""
         return self.claims.adaptive
 
     def ladder(self, levels: int | None = None) -> tuple[int, ...]:
         """Return the step counts of the refinement ladder, coarse to fine."""
         order = self.claims.order or 1
-        start = _START_OF_HIGH_ORDER if order >= _HIGH_ORDER else _START
-        fewer = 1 if order >= _FAST_ORDER and self.profile.levels > _FEWEST_LEVELS else 0
+        start = LADDER_START_OF_HIGH_ORDER if order >= LADDER_STARTS_COARSER_FROM else LADDER_START
+        fewer = 1 if order >= FAST_ORDER and self.profile.levels > FEWEST_LEVELS_OF_FAST_ORDER else 0
         return tuple(start * 2**k for k in range(levels or self.profile.levels - fewer))
 
     def tolerances(self) -> tuple[float, ...]:
         """Return the tolerances of the sweep, loose to tight."""
-        return tuple(10.0**-k for k in range(3, 4 + self.profile.decades))
+        return tuple(10.0**-k for k in range(LOOSEST_DECADE, LOOSEST_DECADE + 1 + self.profile.decades))
 
     def rng(self, salt: int = 0) -> np.random.Generator:
         """Return a fresh generator; the same salt gives the same numbers in every run of this seed."""
@@ -94,39 +84,55 @@ class LayerUnderTest:
         Gaussian, because random signs miss a pair of errors (+e, -e) with probability one half.  Of 63rds,
         because float32 represents none but whole numbers: a cotangent that passes through it is changed.
         """
-        count = count or self.profile.cotangents
-        if (problem, count) not in self._cotangents:
+
+        def draw() -> tuple[Array, ...]:
             rng = self.rng(1)
-            draws = [rng.standard_normal(problem.y0.shape) for _ in range(count)]
-            self._cotangents[problem, count] = tuple(np.round(d * 63) / 63 for d in draws)
-        return self._cotangents[problem, count]
+            draws = [rng.standard_normal(shape) for _ in range(number)]
+            return tuple(np.round(d * COTANGENT_UNIT) / COTANGENT_UNIT for d in draws)
 
-    def solve(self, problem: Problem, resolution: float) -> ForwardRun:
+        number, shape = count or self.profile.cotangents, problem.y0.shape
+        return self.once(("cotangents", shape, number), draw)
+
+    def solve(self, problem: Problem, resolution: float, **how: Any) -> Solution:
         """Return the forward pass of the layer on `problem` with n_steps or tol = `resolution`."""
-        key = (problem, resolution)
-        if key not in self._forward:
-            self._forward[key] = _forward_run(self.fresh(problem, resolution))
-        return self._forward[key]
+        return self.solution(Solve(problem, resolution, **how))
 
-    def gradients(self, problem: Problem, resolution: float, count: int | None = None) -> list[GradientRun]:
-        """Return the backward passes for the first `count` cotangents of the problem.
+    def solution(
+        self, solve: Solve, cotangents: Sequence[Array] = (), *, instruments: Sequence[str] = ()
+    ) -> Solution:
+        """Return the solution of a solve, carried out the first time that it is asked for.
 
-        Each follows its own forward pass at once: whether passes may overlap is a check of its own.
+        Each cotangent follows its own forward pass at once: overlapping passes are a variation.
         """
-        cotangents = self.cotangents(problem, count)
-        runs = self._gradients.setdefault((problem, resolution), [])
-        for cotangent in cotangents[len(runs) :]:
-            solution = self.fresh(problem, resolution)
-            self._forward.setdefault((problem, resolution), _forward_run(solution))
-            gradients = solution.pullback(cotangent)
-            runs.append(
-                GradientRun(gradients, tuple(c for c in solution.trace.calls if c.phase == "backward"))
-            )
-        return runs[: len(cotangents)]
+        key = (solve, tuple(_digest(c) for c in cotangents), tuple(instruments))
+        if key not in self._solutions:
+            self._solutions[key] = self.fresh(solve, cotangents, instruments=instruments)
+        return self._solutions[key]
 
-    def fresh(self, problem: Problem, resolution: float) -> Solution:
-        """Return a forward pass that is not shared, for checks that look at the runs themselves."""
-        return self.claims.vjp(problem, resolution)
+    def fresh(
+        self, solve: Solve, cotangents: Sequence[Array] = (), *, instruments: Sequence[str] = ()
+    ) -> Solution:
+        """Return the solution of a solve that is carried out now, whatever is known already."""
+        return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
+
+    def pullback(self, problem: Problem, resolution: float, cotangent: Array, **how: Any) -> Pullback:
+        """Return the backward pass for one cotangent."""
+        return self._pulled_back(Solve(problem, resolution, **how), (cotangent,))[0]
+
+    def gradients(self, problem: Problem, resolution: float, count: int | None = None) -> list[Pullback]:
+        """Return the backward passes for the first `count` cotangents of the problem."""
+        return self._pulled_back(Solve(problem, resolution), self.cotangents(problem, count))
+
+    def _pulled_back(self, solve: Solve, cotangents: Sequence[Array]) -> list[Pullback]:
+        """Return the backward passes of a solve; those that are not known yet run in one request."""
+        keys = [(solve, _digest(cotangent)) for cotangent in cotangents]
+        missing = [k for k, key in enumerate(keys) if key not in self._pullbacks]
+        if missing:
+            found = self.fresh(solve, [cotangents[k] for k in missing])
+            self._solutions.setdefault((solve, (), ()), replace(found, pullbacks=()))
+            for k, pullback in zip(missing, found.pullbacks, strict=True):
+                self._pullbacks[keys[k]] = pullback
+        return [self._pullbacks[key] for key in keys]
 
     def once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
         """Return `compute()`, evaluated the first time this key is asked for."""
@@ -136,10 +142,11 @@ class LayerUnderTest:
         return value
 
     def evaluations_per_step(self, problem: Problem) -> float:
-        """Return how many evaluations one more step costs; 0 if the number of steps has no effect."""
+        """Return the evaluations that one more step costs; 0 if the number of steps has no effect."""
         n, m = self.ladder(2)
         return (self.solve(problem, m).evaluations - self.solve(problem, n).evaluations) / (m - n)
 
 
-def _forward_run(solution: Solution) -> ForwardRun:
-    return ForwardRun(solution.y1, tuple(solution.trace.calls))
+def _digest(cotangent: Array) -> bytes:
+    """Return the value of an array as something to look it up by."""
+    return repr((cotangent.dtype.str, cotangent.shape)).encode() + cotangent.tobytes()

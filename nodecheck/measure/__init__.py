@@ -1,1 +1,1 @@
-"""What checks look at: cached measurements, computed from solutions."""
+"""Measurements that checks share: computed from solutions, and cached."""

@@ -6,23 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import torch
-
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import LayerUnderTest, Refusal, attempt
+from nodecheck.numerics.constants import SHARE_OF_TIME_LIMIT
 from nodecheck.options.profile import Profile
 from nodecheck.results import Inconclusive
 
 _T = TypeVar("_T")
-# Of the time limit of a check.  The forecast is the least that may come, a cost that grows like the square
-# takes about twice as long, and arrays are counted after it: all that stays within the limit.
-_SHARE = 1 / 3
-# What torch says on a CPU, on Linux and elsewhere; on a GPU it has a type of its own.
-_NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 def budget(profile: Profile) -> float:
     """Return the seconds that a ladder of passes may take."""
-    return profile.seconds * _SHARE
+    return profile.seconds * SHARE_OF_TIME_LIMIT
 
 
 def timed(call: Callable[..., _T], *arguments: object) -> tuple[_T, float]:
@@ -48,8 +42,8 @@ def seconds_ahead(done: Sequence[tuple[float, float]], following: Sequence[float
     return min(line, min(s0 / n0, s1 / n1) * sum(following))
 
 
-def unless_out_of_memory(call: Callable[[], _T], width: int) -> _T:
-    """Return what `call` returns.
+def unless_out_of_memory(layer: LayerUnderTest, call: Callable[[], _T], width: int) -> _T:
+    """Return `call()`.
 
     Raises
     ------
@@ -59,14 +53,7 @@ def unless_out_of_memory(call: Callable[[], _T], width: int) -> _T:
     outcome = attempt(call)
     if not isinstance(outcome, Refusal):
         return outcome
-    if not out_of_memory(outcome.error):
+    if not layer.backend.out_of_memory(outcome):
         raise outcome.error
     message = f"the layer needs more memory than there is at a state of {width} numbers"
     raise Inconclusive(message)
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out."""
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)

@@ -19,6 +19,7 @@ from nodecheck.numerics import (
     relative_error,
     roundoff,
 )
+from nodecheck.numerics.constants import COARSE_LADDER, COMMON_TOLERANCES, MOST_EXTRA_LEVELS
 from nodecheck.options.profile import SMOKE
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import group_weights, sensitivity
@@ -26,9 +27,6 @@ from nodecheck.reference.adequacy import SMALLEST_WEIGHT
 from nodecheck.results import Inconclusive, Measurement, Metric, Series, at_most
 
 _T = TypeVar("_T")
-_MOST_EXTRA_LEVELS = 2
-_COARSE_LADDER = (2, 4, 8, 16)  # shows an order so high that the usual ladder is at rounding
-_COMMON_TOLERANCES = 3  # a sweep may end early, but has at least so many
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Ladder:
         return Series(plot, label, h, self.errors, "step h", "relative error", log=True, slope=order)
 
     def metrics(self, name: str, problem: Problem) -> tuple[Metric, ...]:
-        """Return what a later run is compared by: the order, and the error on a grid of every profile."""
+        """Return the metrics of a later comparison: the order, and the error on a grid of every profile."""
         level = min(SMOKE.levels, len(self.n_steps)) - 1
         n = self.n_steps[level]
         error = known_error(f"at {n} steps of {name}", self.errors[level], problem, n)
@@ -77,11 +75,11 @@ def error_at_tolerance(
     name: str, problem: Problem, tolerances: Sequence[float], errors: Sequence[float]
 ) -> Metric:
     """Return the error at a tolerance that the sweep of every profile has."""
-    k = min(_COMMON_TOLERANCES, len(tolerances)) - 1
+    k = min(COMMON_TOLERANCES, len(tolerances)) - 1
     return known_error(f"at tol {tolerances[k]:g} of {name}", errors[k], problem)
 
 
-def drawn(group: str, layer: LayerUnderTest, problem: Problem) -> str:
+def over_cotangents(group: str, layer: LayerUnderTest, problem: Problem) -> str:
     """Return the name of a gradient with what its RMS is taken over: other cotangents give other numbers."""
     return f"∂L/∂{group} over {enough_cotangents(layer, problem)} cotangents"
 
@@ -114,9 +112,9 @@ def gradient_ladders(layer: LayerUnderTest, problem: Problem, extra: int = 0) ->
 
 
 def settled(build: Callable[[int], _T], unsettled: Callable[[_T], bool]) -> _T:
-    """Return what `build` makes of the ladder with as few extra levels as settle it, two at most."""
+    """Return the result of `build` with as few extra levels as settle it, two at most."""
     result = build(0)
-    for extra in range(1, _MOST_EXTRA_LEVELS + 1):
+    for extra in range(1, MOST_EXTRA_LEVELS + 1):
         if not unsettled(result):
             break
         result = build(extra)
@@ -131,7 +129,7 @@ def judged_groups(problem: Problem) -> tuple[str, ...]:
 
 
 def enough_cotangents(layer: LayerUnderTest, problem: Problem) -> int:
-    """Return how many cotangents make every group an RMS over as many numbers as the profile asks for.
+    """Return the number of cotangents that gives every group an RMS over as many numbers as the profile asks.
 
     An RMS over several numbers does not cross zero as one number does, whether they are the components of
     one gradient or one component for several cotangents.  Each cotangent costs a forward and a backward pass.
@@ -166,7 +164,7 @@ def order_of(layer: LayerUnderTest) -> int:
         return layer.claims.order
     fitted = forward_ladder(layer, neural).fit
     if fitted.exact:
-        fitted = _forward_ladder(layer, neural, _COARSE_LADDER).fit
+        fitted = _forward_ladder(layer, neural, COARSE_LADDER).fit
     if len(fitted.pairwise) < 2 or not min(fitted.pairwise[-2:]) >= INCONSISTENT_BELOW:
         orders = ", ".join(f"{s:z.2f}" for s in fitted.pairwise) or "none"
         message = f"no order is claimed and none can be measured: successive orders {orders}"

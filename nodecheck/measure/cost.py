@@ -5,28 +5,24 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
-from nodecheck.backends.torch.memory.wide import WIDTHS, WideUse
-from nodecheck.layers import TorchLayer
+from nodecheck.layers import LayerUnderTest, Solve
+from nodecheck.layers.layer import TorchLayer
+from nodecheck.layers.solution import Readings
 from nodecheck.measure.budget import timed
-from nodecheck.measure.memory.ladder import LADDER, at_level
-from nodecheck.measure.memory.pass_memory import garbage_kept
+from nodecheck.measure.memory.ladder import at_level
+from nodecheck.numerics.constants import (
+    MEMORY_LADDER,
+    SECONDS_PILOT_WIDTHS,
+    SECONDS_REPEATS,
+    SECONDS_WIDTH,
+)
 
-# A state of 8 192 numbers: an evaluation of its field takes a quarter of a millisecond, fifty times what
-# Python and torch need to call an operator.  All other layers wait meanwhile, so it is no wider.
-_WIDTH = 4096
-# On the way there: what costs the square or the cube of the width is seen in time.
-_PILOTS = (WIDTHS[0], 512, 1024)
-_LEVEL = LADDER[0]
-# An odd number: the median of three withstands one disturbance, and what waits is not counted at all.
-_REPEATS = 3
+_LEVEL = MEMORY_LADDER[0]
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class SecondsBeside:
         )
 
 
-def seconds_beside_plain_backprop(layer: TorchLayer, budget: float = math.inf) -> SecondsBeside | None:
+def seconds_beside_plain_backprop(layer: LayerUnderTest, budget: float = math.inf) -> SecondsBeside | None:
     """Return the seconds of a layer beside those of a bare loop over the same field.
 
     The loop is the least that backpropagation through a solver can do: as many evaluations as the layer makes
@@ -62,35 +58,31 @@ def seconds_beside_plain_backprop(layer: TorchLayer, budget: float = math.inf) -
     both down; seconds are those of this thread on the processor, so what else runs does not count.  None if
     that would take more than `budget` seconds, which a layer with dense matrices would.
     """
-    with _one_thread(), garbage_kept():
-        if not _affordable(layer, budget):
-            return None
-        problem, resolution = at_level(layer, _LEVEL, _WIDTH)
-        use = WideUse(layer, problem, resolution)
-        _, warm_up = timed(_timed, use)
-        if _REPEATS * warm_up > budget:
-            return None
-        evaluations = len(use.dynamics.trace.times("forward"))
-        plain = WideUse(_PLAIN, problem, evaluations)
-        rounds = [(_timed(use), _timed(plain)) for _ in range(_REPEATS)]
+    if not _affordable(layer, budget):
+        return None
+    solve = at_level(layer, _LEVEL, SECONDS_WIDTH)
+    evaluations = layer.fresh(solve).evaluations
+    loop = LayerUnderTest(_BARE_LOOP, layer.profile, layer.seed, layer.backend)
+    plain = Solve(solve.problem, evaluations)
+    rounds = [(_seconds(layer, solve), _seconds(loop, plain)) for _ in range(SECONDS_REPEATS)]
     of_layer, of_plain = (_medians(found) for found in zip(*rounds, strict=True))
     if not min(of_plain.forward, of_plain.backward) > 0:
         return None  # the clock of this machine is too coarse
     return SecondsBeside(of_layer, of_plain, evaluations)
 
 
-def _affordable(layer: TorchLayer, budget: float) -> bool:
-    """Whether a pass with the wide state will take less than `budget`, seen from narrower ones.
+def _affordable(layer: LayerUnderTest, budget: float) -> bool:
+    """Return True if all passes with the wide state will take less than `budget`, seen from narrower ones.
 
     Seconds grow from one width to the next by one power more than they did last: small states hide it.
     """
     done: list[tuple[int, float]] = []
-    for width, following in itertools.pairwise((*_PILOTS, _WIDTH)):
-        use = WideUse(layer, *at_level(layer, _LEVEL, width))
-        _, taken = timed(_timed, use)
+    for width, following in itertools.pairwise((*SECONDS_PILOT_WIDTHS, SECONDS_WIDTH)):
+        solve = at_level(layer, _LEVEL, width)
+        _, taken = timed(layer.fresh, solve, (np.ones_like(solve.problem.y0),))
         done.append((width, taken))
         power = 1 + (_power(*done[-2:]) if len(done) > 1 else 1.0)
-        if taken * (following / width) ** power > budget:
+        if SECONDS_REPEATS * taken * (following / width) ** power > budget:
             return False
     return True
 
@@ -99,10 +91,10 @@ def _power(first: tuple[int, float], second: tuple[int, float]) -> float:
     return max(0.0, math.log(second[1] / first[1]) / math.log(second[0] / first[0]))
 
 
-def _bare_loop(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
+def _bare_loop(dynamics: Any, t0: float, t1: float, n_steps: int) -> Any:
     h = (t1 - t0) / n_steps
 
-    def solve(y: Tensor) -> Tensor:
+    def solve(y: Any) -> Any:
         for i in range(n_steps):
             y = y + h * dynamics(t0 + i * h, y)
         return y
@@ -110,27 +102,16 @@ def _bare_loop(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Calla
     return solve
 
 
-_PLAIN = TorchLayer("plain backprop", _bare_loop)
+_BARE_LOOP = TorchLayer("plain backprop", _bare_loop)
 
 
-def _timed(use: WideUse) -> Seconds:
-    use.forget()
-    start = time.thread_time()
-    y1 = use.forward()
-    middle = time.thread_time()
-    use.backward(y1)
-    return Seconds(middle - start, time.thread_time() - middle)
+def _seconds(layer: LayerUnderTest, solve: Solve) -> Seconds:
+    cotangents = (np.ones_like(solve.problem.y0),)
+    readings: Readings | None = layer.fresh(solve, cotangents, instruments=("seconds",)).readings
+    assert readings is not None
+    assert readings.seconds is not None
+    return Seconds(*readings.seconds)
 
 
 def _medians(found: tuple[Seconds, ...]) -> Seconds:
     return Seconds(statistics.median(s.forward for s in found), statistics.median(s.backward for s in found))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -6,21 +6,19 @@ import numpy as np
 
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics import LARGEST_WEIGHTS, TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics.constants import IDENTITY_TOLERANCE, POWER_STEPS
 from nodecheck.problems import Problem, neural, power
 from nodecheck.results import Measurement, at_most
 
-TOLERANCE = 1e-6  # at which adaptive layers are asked for an identity
-POWER_STEPS = 7  # odd: some layers treat the last step apart
-
 
 def identity_bound(layer: LayerUnderTest, problem: Problem, n_steps: int, degree: int = 0) -> float:
-    """Return what y1 of y' = c t^degree may be off by: rounding, or the tolerance of an adaptive layer.
+    """Return a bound on the error of y1 of y' = c t^degree: rounding, or the tolerance of an adaptive layer.
 
     Every step rounds the state, of size |y|, and its own length, a difference of two times: the first costs
     eps |y|, the second eps |t| |y'|; both as often as the weights of a method are larger than their sum.
     """
     if layer.adaptive:
-        return TOLERANCE_FACTOR * TOLERANCE
+        return TOLERANCE_FACTOR * IDENTITY_TOLERANCE
     latest = max(abs(problem.t0), abs(problem.t1), abs(problem.duration))
     rate = (degree + 1) * float(np.max(np.abs(problem.params["c"]))) * latest**degree
     return roundoff(n_steps, LARGEST_WEIGHTS * (float(np.max(np.abs(problem.y0))) + rate * latest))

@@ -7,28 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.differentiate import derivative
 
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.measure.controls import control
 from nodecheck.measure.convergence import exact_gradients, judged_groups
 from nodecheck.numerics import EPS, REPORTED_ERROR_FACTOR, SEPARATION, rms, roundoff
+from nodecheck.numerics.constants import (
+    DIFFERENCE_STEP,
+    DIRECTION_SALT,
+    TAYLOR_DISTANCES,
+    TAYLOR_FITTED,
+)
 from nodecheck.problems import Problem
 from nodecheck.results import Inconclusive
-
-# Relative to the size of the group; SciPy's default of 0.5 leaves errors of 1e-8 (see DESIGN, verdicts).
-_INITIAL_STEP = 0.01
-# Few steps: there the two classes of gradient are furthest apart, and rounding is smallest.  A prime above
-# four: a layer that works in segments has a second one, and an incomplete one.
-FEW_STEPS = 7
-_TAYLOR_STEPS = tuple(0.1 * 2.0**-k for k in range(6))
-# Two classes: rate 2 for the derivative of the forward map, 1 for anything else.
-TAYLOR_THRESHOLD = 1.5
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far the gradient of a group is from the derivative of the layer's own forward map.
+    """Distance of the gradient of a group to the derivative of the layer's own forward map.
 
     Both `value` and `bound` are relative to the size of the exact directional derivative; `bound` is what
     finite differences and rounding leave undecided.
@@ -39,7 +35,7 @@ class Distance:
 
     @property
     def at_rounding(self) -> bool:
-        """Whether nothing is left but the error of the finite differences."""
+        """True if nothing is left but the error of the finite differences."""
         return self.value <= self.bound
 
 
@@ -95,14 +91,14 @@ def _distance(
     scale = rms(np.array([_along(e, directions) for e in exact_gradients(layer, problem)])) or 1.0
     evaluations = max(1, layer.solve(problem, n_steps).evaluations)
     size = sum(direction.size for direction in directions.values())
-    bound = max(REPORTED_ERROR_FACTOR * rms(unknown) / scale, roundoff(evaluations * size) / _INITIAL_STEP)
+    bound = max(REPORTED_ERROR_FACTOR * rms(unknown) / scale, roundoff(evaluations * size) / DIFFERENCE_STEP)
     return Distance(rms(claimed - quotients) / scale, bound)
 
 
 def random_direction(layer: LayerUnderTest, problem: Problem, group: str, salt: int) -> Array:
     """Return a Gaussian direction of the shape and size of a group."""
     value = problem.groups[group]
-    return layer.rng(100 + salt).standard_normal(value.shape) * (rms(value) or 1.0)
+    return layer.rng(DIRECTION_SALT + salt).standard_normal(value.shape) * (rms(value) or 1.0)
 
 
 def moved(problem: Problem, directions: dict[str, Array], distance: float) -> Problem:
@@ -111,19 +107,20 @@ def moved(problem: Problem, directions: dict[str, Array], distance: float) -> Pr
         name: value + distance * directions[name] if name in directions else value
         for name, value in problem.groups.items()
     }
-    return problem.replace(y0=groups.pop("y0"), params=groups)
+    return problem.replace(y0=groups["y0"], params=problem.params_of(groups))
 
 
 def _difference_quotient(
     layer: LayerUnderTest, problem: Problem, n_steps: int, directions: dict[str, Array]
 ) -> tuple[Array, Array]:
     """Return dy1/ds along the directions and SciPy's estimate of its error."""
+    from scipy.differentiate import derivative
 
     def along(s: Array) -> Array:
         """Return y1 at the distances in any row of s, which are all equal: shape (size of y1, k)."""
         distances = np.atleast_2d(s.T).T[0]
         return np.stack(
-            [layer.fresh(moved(problem, directions, float(x)), n_steps).y1.ravel() for x in distances],
+            [layer.solve(moved(problem, directions, float(x)), n_steps).y1.ravel() for x in distances],
             axis=-1,
         )
 
@@ -133,7 +130,7 @@ def _difference_quotient(
     result = derivative(  # type: ignore[call-overload]  # the stubs know f(float) and f(1-d array) only
         lambda s: along(s).reshape(s.shape),
         start,
-        initial_step=_INITIAL_STEP,
+        initial_step=DIFFERENCE_STEP,
         preserve_shape=True,
         tolerances={"atol": math.sqrt(EPS) * size},
     )
@@ -155,14 +152,14 @@ def taylor_rate(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
     slopes = [_along(run.gradients, directions) for run in layer.gradients(problem, n_steps)]
     y1 = layer.solve(problem, n_steps).y1
     remainders = []
-    for s in _TAYLOR_STEPS:
-        change = layer.fresh(moved(problem, directions, s), n_steps).y1 - y1
+    for s in TAYLOR_DISTANCES:
+        change = layer.solve(moved(problem, directions, s), n_steps).y1 - y1
         values = [np.vdot(w, change) - s * slope for w, slope in zip(cotangents, slopes, strict=True)]
         remainders.append(rms(np.array(values)))
     if not all(0 < r < math.inf for r in remainders):
         return math.nan
-    tail = slice(-3, None)
-    return float(np.polyfit(np.log(_TAYLOR_STEPS[tail]), np.log(remainders[tail]), 1)[0])
+    tail = slice(-TAYLOR_FITTED, None)
+    return float(np.polyfit(np.log(TAYLOR_DISTANCES[tail]), np.log(remainders[tail]), 1)[0])
 
 
 def require_separation(

@@ -1,4 +1,4 @@
-"""Curves for the report: the phase portrait of a planar problem and the backward trajectory."""
+"""Curves for the report: the phase portrait of a planar problem, and the backward trajectory."""
 
 from __future__ import annotations
 
@@ -9,30 +9,35 @@ from collections.abc import Iterable
 import numpy as np
 
 from nodecheck.layers import Array, Gradients, LayerUnderTest
+from nodecheck.numerics.constants import (
+    PICTURE_ARROWS,
+    PICTURE_BACKWARD_POINTS,
+    PICTURE_BACKWARD_STEPS,
+    PICTURE_DIGITS,
+    PICTURE_MARGIN,
+    PICTURE_MEMBERS,
+    PICTURE_POINTS,
+    PICTURE_STEPS,
+    PICTURE_STROKE,
+)
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity, trajectory
 from nodecheck.results import Series, finite_or_nan
 
-_MEMBERS = 3  # trajectories drawn: more are a tangle
-_STEPS, _BACKWARD_STEPS = 16, 8  # the layer takes half as many steps squared: dear where it goes back, too
-_FINE, _BACKWARD_FINE = 61, 16
-_ARROWS = 13
-_DIGITS = 4  # finer than a pen; the page carries every number
-
 
 def phase_portrait(layer: LayerUnderTest, problem: Problem) -> tuple[Series, ...]:
     """Return the field, the exact trajectories and the layer's, in the plane of a 2-D state."""
-    members = range(min(_MEMBERS, len(problem.y0)))
-    fine = trajectory(problem, np.linspace(problem.t0, problem.t1, _FINE))
-    coarse = _layer_trajectory(layer, problem, _STEPS)
+    members = range(min(PICTURE_MEMBERS, len(problem.y0)))
+    fine = trajectory(problem, np.linspace(problem.t0, problem.t1, PICTURE_POINTS))
+    coarse = _layer_trajectory(layer, problem, PICTURE_STEPS)
 
     def curve(label: str, path: Array, style: str) -> tuple[Series, ...]:
         return tuple(
             Series(
                 "Phase portrait",
                 label,
-                finite_or_nan(path[:, i, 0].round(_DIGITS)),
-                finite_or_nan(path[:, i, 1].round(_DIGITS)),
+                finite_or_nan(path[:, i, 0].round(PICTURE_DIGITS)),
+                finite_or_nan(path[:, i, 1].round(PICTURE_DIGITS)),
                 "y₀",
                 "y₁",
                 style,
@@ -43,7 +48,7 @@ def phase_portrait(layer: LayerUnderTest, problem: Problem) -> tuple[Series, ...
     return (
         _field(problem, fine[:, list(members)]),
         *curve("exact", fine, "line"),
-        *curve(f"{layer.name}, {_STEPS} steps", coarse, "points"),
+        *curve(f"{layer.name}, {PICTURE_STEPS} steps", coarse, "points"),
     )
 
 
@@ -53,28 +58,28 @@ def _layer_trajectory(layer: LayerUnderTest, problem: Problem, n_steps: int) -> 
     states: list[Array] = [problem.y0]
     for k in range(1, n_steps + 1):
         part = problem.with_interval(problem.t0, problem.t0 + k * h)
-        states.append(layer.fresh(part, k).y1)
+        states.append(layer.solve(part, k).y1)
     return np.stack(states)
 
 
 def _field(problem: Problem, path: Array) -> Series:
     """Return the direction field at t0 as short strokes over the region of the trajectories."""
     low, high = path.min(axis=(0, 1)), path.max(axis=(0, 1))
-    margin = 0.1 * (high - low)
-    axes = [np.linspace(a, b, _ARROWS) for a, b in zip(low - margin, high + margin, strict=True)]
+    margin = PICTURE_MARGIN * (high - low)
+    axes = [np.linspace(a, b, PICTURE_ARROWS) for a, b in zip(low - margin, high + margin, strict=True)]
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     slope = problem.vector_field(np.float64(problem.t0), points, **problem.params)
     spacing = np.array([a[1] - a[0] for a in axes])
     length = np.sqrt(np.sum((slope / spacing) ** 2, axis=1, keepdims=True))
-    strokes = 0.35 * slope / np.where(length > 0, length, 1.0)
+    strokes = PICTURE_STROKE * slope / np.where(length > 0, length, 1.0)
     x = np.stack([points[:, 0] - strokes[:, 0], points[:, 0] + strokes[:, 0]], axis=1)
     y = np.stack([points[:, 1] - strokes[:, 1], points[:, 1] + strokes[:, 1]], axis=1)
     gap = np.full((len(points), 1), math.nan)
     return Series(
         "Phase portrait",
         "field",
-        tuple(np.hstack([x, gap]).ravel().round(_DIGITS).tolist()),
-        tuple(np.hstack([y, gap]).ravel().round(_DIGITS).tolist()),
+        tuple(np.hstack([x, gap]).ravel().round(PICTURE_DIGITS).tolist()),
+        tuple(np.hstack([y, gap]).ravel().round(PICTURE_DIGITS).tolist()),
         "y₀",
         "y₁",
         "field",
@@ -84,7 +89,9 @@ def _field(problem: Problem, path: Array) -> Series:
 @functools.lru_cache
 def remaining(problem: Problem) -> tuple[Problem, ...]:
     """Return the problem on [t, t1] from the exact state at t, for t back from t1; made once."""
-    times = problem.t1 - problem.duration * np.arange(1, _BACKWARD_FINE + 1) / _BACKWARD_FINE
+    times = (
+        problem.t1 - problem.duration * np.arange(1, PICTURE_BACKWARD_POINTS + 1) / PICTURE_BACKWARD_POINTS
+    )
     times[-1] = problem.t0
     states = trajectory(problem, times)
     return tuple(
@@ -101,17 +108,17 @@ def backward_trajectory(layer: LayerUnderTest, problem: Problem, cotangent: Arra
     name = max(problem.params, key=lambda key: problem.params[key].size)
     rests = remaining(problem)
     exact = [_first_entries(sensitivity(rest).pullback(cotangent), name) for rest in rests]
-    every = _BACKWARD_FINE // _BACKWARD_STEPS
+    every = PICTURE_BACKWARD_POINTS // PICTURE_BACKWARD_STEPS
     seen = [
-        _first_entries(layer.fresh(rest, k).pullback(cotangent), name)
+        _first_entries(layer.pullback(rest, k, cotangent).gradients, name)
         for k, rest in enumerate(rests[every - 1 :: every], start=1)
     ]
     times = tuple(rest.t0 for rest in rests)
     states = [rest.y0[0, 0] for rest in rests]
-    forward = _layer_trajectory(layer, problem, _BACKWARD_STEPS)[::-1][1:, 0, 0]
+    forward = _layer_trajectory(layer, problem, PICTURE_BACKWARD_STEPS)[::-1][1:, 0, 0]
 
     def pair(plot: str, symbol: str, truth: Iterable[float], layers: Iterable[float]) -> tuple[Series, ...]:
-        label = f"{layer.name}, {_BACKWARD_STEPS} steps"
+        label = f"{layer.name}, {PICTURE_BACKWARD_STEPS} steps"
         return (
             Series(plot, "exact", times, finite_or_nan(truth), "t", symbol, "line"),
             Series(plot, label, times[every - 1 :: every], finite_or_nan(layers), "t", symbol, "points"),

@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
-from hypothesis.errors import HypothesisException
-from hypothesis.strategies import SearchStrategy, integers, lists
+from nodecheck.numerics.constants import (
+    DRAWN_DENOMINATOR,
+    SHRINKING_SECONDS,
+)
 
-T = TypeVar("T")
-# Shrinking a failing layer may run it thousands of times; a simple enough example is found sooner.
-SHRINKING_SECONDS = 2.0
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+_T = TypeVar("_T")
 
 
-def dyadic(low: int = -8, high: int = 8) -> SearchStrategy[float]:
-    """Draw a multiple of 1/8 in [low/8, high/8]: short, and exact in every dtype."""
-    return integers(low, high).map(lambda i: i / 8)
+def dyadic(low: int = -DRAWN_DENOMINATOR, high: int = DRAWN_DENOMINATOR) -> SearchStrategy[float]:
+    """Return the strategy of multiples of 1/8 in [low/8, high/8]: short, and exact in every dtype."""
+    from hypothesis.strategies import integers
+
+    return integers(low, high).map(lambda i: i / DRAWN_DENOMINATOR)
 
 
 def dyadics(size: int) -> SearchStrategy[list[float]]:
-    """Draw `size` multiples of 1/8 in [-1, 1]."""
+    """Return the strategy of `size` multiples of 1/8 in [-1, 1]."""
+    from hypothesis.strategies import lists
+
     return lists(dyadic(), min_size=size, max_size=size)
 
 
 def falsify(
-    strategy: SearchStrategy[T], holds: Callable[[T], bool], *, examples: int, random_seed: int
-) -> T | None:
+    strategy: SearchStrategy[_T], holds: Callable[[_T], bool], *, examples: int, random_seed: int
+) -> _T | None:
     """Return the simplest drawn value for which `holds` is false, or None if there is none.
 
     The search is repeatable: it depends on the seed alone, uses no database and no deadline.
     """
-    failing: list[T] = []
+    from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+    from hypothesis.errors import HypothesisException
+
+    failing: list[_T] = []
     first_failure = 0.0
 
-    def trial(value: T) -> None:
+    def trial(value: _T) -> None:
         nonlocal first_failure
         if failing and time.monotonic() - first_failure > SHRINKING_SECONDS:
             return

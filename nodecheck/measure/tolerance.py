@@ -1,4 +1,4 @@
-"""What must follow the tolerance of an adaptive layer, measured over a sweep."""
+"""Errors that must follow the tolerance of an adaptive layer, measured over a sweep."""
 
 from __future__ import annotations
 
@@ -18,19 +18,15 @@ from nodecheck.numerics import (
     fit_growth,
     roundoff,
 )
+from nodecheck.numerics.constants import (
+    CLEAR_RISE,
+    ENOUGH_TOLERANCES,
+    ENOUGH_TOLERANCES_IF_SMOOTH,
+    MANY_EVALUATIONS,
+    ORDERS_LOST,
+)
 from nodecheck.problems import Problem
 from nodecheck.results import Measurement, at_least, at_most
-
-# The exponent of error/tol is told from that of a plateau by a quarter (see numerics): over three decades an
-# error that jumps by a factor of five does not hide it, over two decades one that jumps by three.
-_ENOUGH, _ENOUGH_IF_SMOOTH = 4, 3
-# The error jumps because steps are whole: with N of them by (1 + 1/N)^p.  A method of order p makes at least
-# p evaluations a step; so many at the loosest tolerance keep that below three, up to order four.  Methods of
-# higher order become dear only later.
-_MANY_EVALUATIONS = 20
-# Steps are whole: an order is read off evaluations only where these become two or three times as many.
-CLEAR_RISE = 2.5
-_ORDER_LOST = 1  # without local extrapolation, or by an interpolation of one degree less
 
 
 def affordable(layer: LayerUnderTest, problem: Problem, *, with_gradient: bool = False) -> tuple[float, ...]:
@@ -48,8 +44,8 @@ def affordable(layer: LayerUnderTest, problem: Problem, *, with_gradient: bool =
 def _affordable(layer: LayerUnderTest, problem: Problem, *, with_gradient: bool) -> tuple[float, ...]:
     costs: list[int] = []
     for tol in layer.tolerances():
-        smooth = bool(costs) and costs[0] >= _MANY_EVALUATIONS
-        enough = _ENOUGH_IF_SMOOTH if smooth else _ENOUGH
+        smooth = bool(costs) and costs[0] >= MANY_EVALUATIONS
+        enough = ENOUGH_TOLERANCES_IF_SMOOTH if smooth else ENOUGH_TOLERANCES
         if len(costs) >= enough and _next_cost(*costs[-2:]) > layer.profile.evaluations:
             break
         costs.append(_cost(layer, problem, tol, with_gradient=with_gradient))
@@ -106,7 +102,7 @@ def order_against_claim(
         return ()
     log_n, log_e = np.log(np.maximum(evaluations, 1)), np.log(np.maximum(errors, roundoff(evaluations[-1])))
     observed = max(-float(np.polyfit(log_n[s:], log_e[s:], 1)[0]) for s in (0, tight_end))
-    return (at_least("observed order against evaluations", observed, order - _ORDER_LOST - ORDER_MARGIN),)
+    return (at_least("observed order against evaluations", observed, order - ORDERS_LOST - ORDER_MARGIN),)
 
 
 def follows_tolerance(

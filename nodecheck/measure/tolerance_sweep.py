@@ -11,11 +11,10 @@ import numpy as np
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.tolerance import affordable, one_more
 from nodecheck.numerics import FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth, roundoff
+from nodecheck.numerics.constants import MOST_EXTRA_TOLERANCES
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
 from nodecheck.results import Inconclusive
-
-_MOST_EXTRA_TOLERANCES = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def sweep_tolerances(
     """
     tolerances = affordable(layer, problem, with_gradient=with_gradient)
     sweep = _measured(problem, tolerances, errors_at)
-    for _ in range(_MOST_EXTRA_TOLERANCES):
+    for _ in range(MOST_EXTRA_TOLERANCES):
         if all(growth <= MAXIMUM_GROWTH for growth in sweep.growths.values()):
             break
         tolerances = one_more(layer, problem, sweep.tolerances, with_gradient=with_gradient)

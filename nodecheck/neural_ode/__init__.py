@@ -1,4 +1,4 @@
-"""The reference implementation: a Neural ODE layer, its solvers and its adjoints."""
+"""The reference implementation: a Neural ODE layer in PyTorch, its solvers and its adjoints."""
 
 from nodecheck.neural_ode.continuous import integrate_with_adjoint
 from nodecheck.neural_ode.explicit import VectorField, integrate

@@ -1,8 +1,8 @@
-"""Gradients without a trajectory: schemes that compute it again, as one autograd function."""
+"""Gradients without a saved trajectory: an autograd function for schemes that recompute the states."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,35 +20,16 @@ from nodecheck.neural_ode.recall import (
     version,
     with_tensors,
 )
+from nodecheck.neural_ode.scheme import Scheme
 from nodecheck.neural_ode.vjp import DetachedField, Vjp
 from nodecheck.numerics.tableau import ButcherTableau
 
-__all__ = ["Scheme", "integrate_without_trajectory"]
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """A loop forwards, and one backwards that starts from what the first returned.
-
-    Attributes
-    ----------
-    adjoint : str
-        Its name in ``ODELayer(..., adjoint=name)`` and in messages.
-    integrate : function
-        (field, state, segments, tableau) -> the state at the end of each segment.
-    pull_back : function
-        (vjp, state, adjoint, sums, segment, tableau) -> the adjoint at the segment's start, from the state
-        and the adjoint at its end.  The parts of dL/dtheta are added to `sums`, in place.
-    """
-
-    adjoint: str
-    integrate: Callable[[VectorField, Tensor, Sequence[Segment], ButcherTableau], list[Tensor]]
-    pull_back: Callable[[Vjp, Tensor, Tensor, list[Tensor | None], Segment, ButcherTableau], Tensor]
+__all__ = ["integrate_without_trajectory"]
 
 
 @dataclass(frozen=True, eq=False)
 class _Solve:
-    """What one solve needs besides tensors."""
+    """The inputs of one solve that are not tensors."""
 
     scheme: Scheme
     dynamics: VectorField
@@ -64,10 +45,27 @@ def integrate_without_trajectory(
     segments: Sequence[Segment],
     tableau: ButcherTableau,
 ) -> list[Tensor]:
-    """Return the states that a scheme finds at the end of each segment, with its pull-back as derivative.
+    """Return the state at the end of each segment by a scheme, with the scheme's pull-back as derivative.
 
-    Only these outputs are saved for the backward pass, however many steps there are, and each segment is
-    pulled back afresh from its output.  Where no gradient is recorded, the plain loop computes the same.
+    Only these outputs are saved for the backward pass, for any number of steps.  Each segment is pulled back
+    from its own saved output.  Where no gradient is recorded, the plain loop computes the same.
+
+    Parameters
+    ----------
+    scheme : Scheme
+        The forward and the backward loop.
+    dynamics : VectorField
+        f(t, y).
+    y0 : Tensor, any shape, floating or complex
+        The state at the start of the first segment.
+    segments : sequence of Segment
+        Consecutive: each starts where the one before it ends.
+    tableau : ButcherTableau
+        The method.
+
+    Returns
+    -------
+    list of tensors of y0's shape and dtype, one per segment
 
     Raises
     ------
@@ -87,13 +85,13 @@ def integrate_without_trajectory(
 class _WithoutTrajectory(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, solve: _Solve, tensors: Tensors, y0: Tensor, *params: Tensor) -> tuple[Tensor, ...]:
-        # Under autocast a live parameter would leave its cast copy, made without a graph, in the cache.
+        # Detached: of a live parameter, autocast would keep the cast copy, without a graph, in its cache.
         copies = {name: p.detach() for name, p in zip(solve.names, params, strict=True)}
         field = DetachedField(solve.dynamics, solve.scheme.adjoint)
         constants = {**tensors.frozen, **tensors.buffers}
         before = {name: (tensor, version(tensor)) for name, tensor in constants.items()}
         conditions = Conditions.now(solve.dynamics, y0.device)
-        # In grad mode, so that a gradient which would be lost is seen; nothing here requires grad.
+        # In grad mode, so that a gradient which would be lost is noticed; nothing here requires grad.
         with torch.enable_grad(), fixed_randomness(y0.device, solve.scheme.adjoint):
             outputs = with_tensors(
                 solve.dynamics,
@@ -103,7 +101,7 @@ class _WithoutTrajectory(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         # A buffer that the field itself updates (the statistics of BatchNorm) is not a constant to be saved.
         now = tensors_of(solve.dynamics).buffers if tensors.buffers else {}
-        ctx.updated = [name for name, buffer in now.items() if not _is_as_it_was(buffer, before.get(name))]
+        ctx.updated = [name for name, buffer in now.items() if not _is_unchanged(buffer, before.get(name))]
         for name in ctx.updated:
             constants.pop(name, None)
         ctx.solve, ctx.conditions = solve, conditions
@@ -121,14 +119,14 @@ class _WithoutTrajectory(torch.autograd.Function):
         tensors = dict(zip(ctx.constants, constants, strict=True))
         now = tensors_of(solve.dynamics).buffers if ctx.updated else {}
         tensors |= {name: now[name] for name in ctx.updated}
-        # What the field updates it will update again: on copies, or BatchNorm would count every step twice.
+        # The field will update its buffers again: on copies, or BatchNorm would count every step twice.
         # All buffers are copied, because batch_norm does not tell autograd that it changes its statistics.
         tensors = {name: t if name in ctx.frozen else t.clone() for name, t in tensors.items()}
         tensors |= dict(zip(solve.names, copies, strict=True))
         vjp = Vjp(solve.dynamics, copies, solve.scheme.adjoint)
-        # Once for the whole loop: outside the products, nothing in it requires grad.
-        chance = fixed_randomness(outputs[0].device, solve.scheme.adjoint)
-        with torch.enable_grad(), ctx.conditions.restored(), chance:
+        # Enabled once for the whole loop: outside the products, nothing in it requires grad.
+        no_draws = fixed_randomness(outputs[0].device, solve.scheme.adjoint)
+        with torch.enable_grad(), ctx.conditions.restored(), no_draws:
             a, sums = with_tensors(
                 solve.dynamics, tensors, lambda: _pull_back(solve, vjp, outputs, cotangents)
             )
@@ -141,22 +139,22 @@ class _WithoutTrajectory(torch.autograd.Function):
 def _pull_back(
     solve: _Solve, vjp: Vjp, outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, list[Tensor | None]]:
-    """Return dL/dy0 and dL/dtheta: at each output time the adjoint jumps by the cotangent of that output."""
+    """Return dL/dy0 and dL/dtheta; at each output time the adjoint jumps by the cotangent of that output."""
     a: Tensor | None = None
     sums: list[Tensor | None] = [None] * len(solve.names)
     for segment, y, cotangent in zip(
         reversed(solve.segments), reversed(outputs), reversed(cotangents), strict=True
     ):
         if cotangent is not None:
-            # Detached only where it must be: an alias could become somebody's .grad, and be added to.
+            # Detached only where necessary: a detached alias could become a .grad, which autograd adds to.
             jump = cotangent.detach() if cotangent.requires_grad else cotangent
             a = jump if a is None else a + jump
         if a is not None:
-            # From the output that was saved, not from where the later segment's reconstruction ended.
+            # From the saved output, not from the state that the later segment's reconstruction ended at.
             a = solve.scheme.pull_back(vjp, y.detach(), a, sums, segment, solve.tableau)
     return a, sums
 
 
-def _is_as_it_was(tensor: Tensor, before: tuple[Tensor, int | None] | None) -> bool:
-    """Return whether a tensor was neither replaced nor changed in place."""
+def _is_unchanged(tensor: Tensor, before: tuple[Tensor, int | None] | None) -> bool:
+    """Return True if a tensor was neither replaced nor changed in place."""
     return before is not None and before[0] is tensor and before[1] == version(tensor)

@@ -1,4 +1,4 @@
-"""Backpropagation through the steps for memory that grows like the square root of their number."""
+"""Backpropagation through the steps, with memory that grows like the square root of their number."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ T = TypeVar("T")
 def integrate_with_checkpoints(
     vector_field: VectorField, y0: Tensor, segments: Sequence[Segment], tableau: ButcherTableau
 ) -> list[Tensor]:
-    """Return the solution at the end of each segment, as `integrate` does, and with the same gradient.
+    """Return the solution at the end of each segment, with the values and the gradient of `integrate`.
 
-    The n steps are cut into stretches of about sqrt(n).  What is kept of each is its first state; the
-    backward pass walks one stretch at a time again, with its graph.  Chen, Xu, Zhang & Guestrin (2016),
-    "Training Deep Nets with Sublinear Memory Cost".  Parameters are those of `integrate`.
+    The n steps are cut into stretches of about sqrt(n).  Only the first state of each stretch is saved.  The
+    backward pass repeats one stretch at a time, with its graph: Chen, Xu, Zhang & Guestrin (2016), "Training
+    Deep Nets with Sublinear Memory Cost".  Parameters are those of `integrate`.
 
     Raises
     ------
     RuntimeError
-        In the backward pass, if a parameter or buffer was changed in place since.
+        In the backward pass, if a parameter or buffer was changed in place after the forward pass.
     """
     if not torch.is_grad_enabled():
         return integrate(vector_field, y0, segments, tableau)
@@ -43,15 +43,15 @@ def integrate_with_checkpoints(
     for segment in segments:
         for first in range(0, segment.n_steps, length):
             steps = range(first, min(first + length, segment.n_steps))
-            stretch = _Stretch(vector_field, segment, steps, method, _Past(vector_field, y.device))
+            stretch = _Stretch(vector_field, segment, steps, method, _Snapshot(vector_field, y.device))
             y = checkpoint(stretch, y, use_reentrant=False)
-            stretch.past.settle()
+            stretch.snapshot.drop_needless_copies()
         outputs.append(y if segment.n_steps else y.clone())
     return outputs
 
 
-class _Past:
-    """A field at the start of a stretch of steps, to be evaluated later as it was then."""
+class _Snapshot:
+    """The tensors and modes of a field at the start of a stretch, with which the stretch can be repeated."""
 
     def __init__(self, dynamics: VectorField, device: torch.device) -> None:
         found = tensors_of(dynamics)
@@ -60,27 +60,27 @@ class _Past:
         self._parameters = {**found.trainable, **found.frozen}
         self._buffers = found.buffers
         self._versions = {name: version(t) for name, t in (self._parameters | dict(found.buffers)).items()}
-        # Of all of them, because batch_norm does not tell autograd that it changes its statistics.
+        # Of all buffers, because batch_norm does not tell autograd that it changes its statistics.
         self._copies = {name: buffer.clone() for name, buffer in found.buffers.items()}
 
-    def settle(self) -> None:
-        """Forget the copies of the buffers, unless the field has updated one."""
+    def drop_needless_copies(self) -> None:
+        """Drop the copies of the buffers, unless the field has updated one of the buffers."""
         now = tensors_of(self._dynamics).buffers if self._copies else {}
         if all(now.get(name) is buffer and not self._changed(name) for name, buffer in self._buffers.items()):
             self._copies = {}
 
-    def recalled(self, task: Callable[[], T]) -> T:
-        """Return task(), during which the field's tensors and modes are those of the past.
+    def restored_for(self, task: Callable[[], T]) -> T:
+        """Return task(), during which the field has the tensors and modes of the snapshot.
 
         Raises
         ------
         RuntimeError
-            If one of the tensors is not what it was.
+            If one of the tensors was changed in place.
         """
         for name in self._versions.keys() - self._copies.keys():
             if self._changed(name):
                 raise RuntimeError(_changed_message(name))
-        # Copied again: what the field updates it will update again, and a stretch may be walked many times.
+        # Copied again: the field will update them again, and a stretch may be repeated many times.
         buffers = {name: self._copies.get(name, buffer).clone() for name, buffer in self._buffers.items()}
         with self._conditions.restored():
             return with_tensors(self._dynamics, self._parameters | buffers, task)
@@ -91,7 +91,7 @@ class _Past:
 
 
 class _Stretch:
-    """Consecutive steps as a function of the state; called again, they are walked as they were at first."""
+    """Consecutive steps as a function of the state; a second call repeats the first one exactly."""
 
     def __init__(
         self,
@@ -99,21 +99,21 @@ class _Stretch:
         segment: Segment,
         steps: range,
         method: ButcherTableau,
-        past: _Past,
+        snapshot: _Snapshot,
     ) -> None:
         self._walk = partial(walk, vector_field, segment=segment, steps=steps, method=method)
-        self._begun = False
-        self.past = past
+        self._has_run = False
+        self.snapshot = snapshot
 
     def __call__(self, y: Tensor) -> Tensor:
-        if self._begun:
-            return self.past.recalled(lambda: self._walk(y=y))
-        self._begun = True
+        if self._has_run:
+            return self.snapshot.restored_for(lambda: self._walk(y=y))
+        self._has_run = True
         return self._walk(y=y)
 
 
 def _changed_message(name: str) -> str:
     return (
-        "adjoint='checkpointed' expects the parameters and buffers of dynamics to stay as they are until the "
+        "adjoint='checkpointed' expects the parameters and buffers of dynamics to stay unchanged until the "
         f"backward pass, but {name!r} was modified by an inplace operation in between; call backward() first"
     )

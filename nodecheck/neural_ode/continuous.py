@@ -1,4 +1,4 @@
-"""The continuous adjoint: the three-way ODE, solved backwards."""
+"""The continuous adjoint: state, adjoint and parameter integral as one ODE, solved backwards in time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from functools import partial
 
 from torch import Tensor
 
-from nodecheck.neural_ode.adjoint import Scheme, integrate_without_trajectory
+from nodecheck.neural_ode.adjoint import integrate_without_trajectory
 from nodecheck.neural_ode.explicit import VectorField, advance, integrate
 from nodecheck.neural_ode.grid import Segment, stage_times
+from nodecheck.neural_ode.scheme import Scheme
 from nodecheck.neural_ode.vjp import Vjp, add_to
 from nodecheck.numerics.tableau import ButcherTableau
 
@@ -21,8 +22,8 @@ def integrate_with_adjoint(
 ) -> list[Tensor]:
     """Return the solution at the end of each segment, with the continuous adjoint as its derivative.
 
-    Only these outputs are saved for the backward pass, however many steps there are.  It starts each segment
-    afresh from its saved output, and its gradients converge to the exact ones at the tableau's order; they
+    Only these outputs are saved for the backward pass, for any number of steps.  The backward pass starts
+    each segment from its saved output.  Its gradients converge to the exact ones at the tableau's order, and
     are not those of the forward map.  Parameters are those of `integrate`, errors those of
     `integrate_without_trajectory`.
     """
@@ -35,19 +36,19 @@ def reverse_steps(
     """Yield (y, a) after each step of a segment, from its end to its start.
 
     Chen et al. (2018), Algorithm 1: dy/dt = f, da/dt = -a^T df/dy and d(dL/dtheta)/dt = -a^T df/dtheta are
-    one system, solved with the method and the steps of the forward pass.  The third part occurs on no right
-    hand side, so it needs no stages: its increments are added to `sums` as they come.
+    one system, solved with the method and the steps of the forward pass.  The third part occurs on no
+    right-hand side and needs no stages: its increments are added to `sums` at once.
 
     Parameters
     ----------
     vjp : Vjp
         The field and its products.
     y, a : Tensor, the shape of the state
-        The state and the adjoint dL/dy at the segment's end; neither is changed.
+        The state and the adjoint dL/dy at the segment's end; neither is changed in place.
     sums : list of tensors or None, one per parameter
-        Running dL/dtheta; changed in place.  None stands for a parameter that took no part so far.
+        Running sums of dL/dtheta, changed in place.  None stands for a parameter without a term so far.
     segment : Segment
-        The steps, as the forward pass took them.
+        The steps of the forward pass.
     tableau : ButcherTableau
         The method.
     """
@@ -68,6 +69,7 @@ def reverse_steps(
 def _pull_back(
     vjp: Vjp, y: Tensor, a: Tensor, sums: list[Tensor | None], segment: Segment, tableau: ButcherTableau
 ) -> Tensor:
+    """Return the adjoint at the segment's start."""
     for _, adjoint in reverse_steps(vjp, y, a, sums, segment, tableau):
         a = adjoint
     return a

@@ -1,4 +1,4 @@
-"""Explicit Runge-Kutta steps, forwards."""
+"""Explicit Runge-Kutta steps, forwards in the direction of integration."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ VectorField = Callable[[Tensor, Tensor], Tensor]
 def advance(y: Tensor, slopes: Sequence[Tensor | None], weights: Sequence[Coefficient], h: float) -> Tensor:
     """Return y + h * sum_i weights[i] * slopes[i]; a slope that is None is zero.
 
-    The slopes are added up before they meet y, so that y is rounded once however many stages there are.
-    h and the weight of a single slope are multiplied in float64, and rounded once, by the addition.
+    The slopes are summed before y is added, so that y is rounded once for any number of stages.  h and the
+    weight of a single slope are multiplied in float64, and rounded once, by the addition.
     """
     if not slopes:
         return y
-    if len(slopes) == 1 and (only := slopes[0]) is not None and weights[0]:  # Euler's whole step: a short cut
+    if len(slopes) == 1 and (only := slopes[0]) is not None and weights[0]:  # a whole step of Euler's method
         return torch.add(y, only, alpha=h * float(weights[0]))
     terms = [(k, float(w)) for k, w in zip(slopes, weights, strict=True) if k is not None and w]
     if not terms:
@@ -39,16 +39,16 @@ def advance(y: Tensor, slopes: Sequence[Tensor | None], weights: Sequence[Coeffi
 
 
 def slope(k: Tensor, y: Tensor) -> Tensor:
-    """Return k, which a vector field answered at y, in y's dtype.
+    """Return k, the value of a vector field at y, in y's dtype.
 
-    Under autocast a field answers in half precision; the state keeps its own.
+    Under autocast a field returns half precision; the state keeps its own dtype.
 
     Raises
     ------
     TypeError
         If k is not a tensor.
     ValueError
-        If its shape is not y's: it would broadcast to a plausible wrong answer.
+        If its shape is not y's: broadcasting would give a plausible but wrong result.
     """
     if not isinstance(k, Tensor):
         raise TypeError(
@@ -94,10 +94,10 @@ def integrate(
 
 
 def begin(y0: Tensor) -> Tensor:
-    """Return y0 as a state to start from: a field that calls y.requires_grad_() must not reach the caller's.
+    """Return y0 as the first state: a field that calls y.requires_grad_() must not change the caller's y0.
 
-    Not by view_as() in any case: behind it autograd would take a caller's cotangent that comes through
-    unchanged for its own, leave it as y0.grad, and add to it the next time.
+    The first state is no view of y0 made by view_as().  Autograd would take a cotangent that passes through
+    such a view unchanged for a tensor of its own, keep it as y0.grad, and add to it the next time.
     """
     return y0 if y0.requires_grad else y0.detach()
 

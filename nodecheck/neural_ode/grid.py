@@ -1,4 +1,4 @@
-"""Where the steps and their stages lie in time."""
+"""Times of the steps and of their stages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nodecheck.numerics.constants import EPS, GRID_TIME_ROUNDINGS
 from nodecheck.numerics.tableau import Coefficient
 
 __all__ = ["Segment", "node_times", "segments_through", "stage_times"]
@@ -16,7 +17,7 @@ __all__ = ["Segment", "node_times", "segments_through", "stage_times"]
 
 @dataclass(frozen=True)
 class Segment:
-    """`n_steps` equal steps from time `start` to time `stop`; `stop` may be the smaller one.
+    """`n_steps` equal steps from time `start` to time `stop`, which may be the smaller one.
 
     A segment without steps stands for an output at its start.
     """
@@ -34,13 +35,13 @@ class Segment:
 def _times(segment: Segment, positions: Tensor, like: Tensor) -> tuple[Tensor, ...]:
     """Return the times at these positions, counted in steps from the start, rounded once to `like`'s dtype.
 
-    Nothing is accumulated: accumulated in bfloat16, 1001 times have 507 distinct values.  Both ends are hit
+    Nothing is accumulated: of 1001 times accumulated in bfloat16, only 507 are distinct.  Both ends are hit
     exactly, because `torch.lerp` measures from the nearer end.
     """
     start = torch.tensor(segment.start, dtype=torch.float64, device="cpu")
     stop = torch.tensor(segment.stop, dtype=torch.float64, device="cpu")
     times = torch.lerp(start, stop, positions / max(segment.n_steps, 1))
-    # Rounded before it moves: there are devices without float64, and one copy is cheaper than n_steps.
+    # Rounded before the copy: some devices have no float64, and one copy is cheaper than n_steps copies.
     return times.to(like.dtype.to_real()).to(like.device).flatten().unbind()
 
 
@@ -52,7 +53,7 @@ def stage_times(
     steps: range | None = None,
     backward: bool = False,
 ) -> list[tuple[Tensor, ...]]:
-    """Return, for each step, the times of its stages.
+    """Return the times of the stages of each step.
 
     Parameters
     ----------
@@ -63,9 +64,9 @@ def stage_times(
     like : Tensor
         The state: the times have its real dtype and its device.
     steps : range or None
-        Which steps, counted from where the walk begins; None for all of them.
+        The steps, counted from the first one in the direction of the walk; None for all of them.
     backward : bool
-        Walk from `stop` to `start` instead, over the same grid points.
+        True to walk from `stop` to `start`, over the same grid points.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def stage_times(
     """
     chosen = range(segment.n_steps) if steps is None else steps
     first = torch.arange(chosen.start, chosen.stop, chosen.step, dtype=torch.float64, device="cpu")[:, None]
-    # Counted in steps from `start` in both directions, so that both meet bitwise the same grid points.
+    # Counted in steps from `start` in both directions, so that both have bitwise the same grid points.
     positions = first + torch.tensor([float(c) for c in nodes], dtype=torch.float64, device="cpu")
     if backward:
         positions = segment.n_steps - positions
@@ -83,7 +84,7 @@ def stage_times(
 
 
 def node_times(segment: Segment, like: Tensor, *, backward: bool = False) -> Tensor:
-    """Return the n_steps + 1 ends of the steps, shape (n_steps + 1,), in the order in which they are met."""
+    """Return the ends of the steps in the direction of the walk, shape (n_steps + 1,)."""
     positions = torch.arange(segment.n_steps + 1, dtype=torch.float64, device="cpu")
     return torch.stack(_times(segment, positions.flip(0) if backward else positions, like))
 
@@ -91,13 +92,13 @@ def node_times(segment: Segment, like: Tensor, *, backward: bool = False) -> Ten
 def segments_through(t0: float, t1: float, n_steps: int, ts: Sequence[float]) -> tuple[Segment, ...]:
     """Return one segment per time in `ts`, the first from `t0`, each ending exactly at its time.
 
-    Every step is at most as long as the `n_steps` steps from `t0` to `t1`, so times that lie on that grid
-    leave the grid as it is.
+    Every step is at most as long as the `n_steps` steps from `t0` to `t1`, so that times on that grid leave
+    the grid unchanged.
 
     Raises
     ------
     ValueError
-        If `ts` is empty, leaves the interval, or turns back.
+        If `ts` is empty, leaves the interval, or changes direction.
     """
     if len(ts) == 0:
         raise ValueError(f"ts must hold at least one time, got {ts!r}; pass [t1] for the solution at the end")
@@ -119,10 +120,10 @@ def segments_through(t0: float, t1: float, n_steps: int, ts: Sequence[float]) ->
 
 
 def _steps_needed(here: float, there: float, t0: float, t1: float, n_steps: int) -> int:
-    """Return how many steps, none longer than (t1 - t0) / n_steps, lead from here to there."""
+    """Return the smallest number of steps from here to there that are no longer than (t1 - t0) / n_steps."""
     if here == there:
         return 0
     exact = n_steps * (there - here) / (t1 - t0)
-    # A time on the grid was rounded, as was the one before it: two ulps of the larger end, counted in steps.
-    slack = n_steps * 2.0**-51 * max(abs(t0), abs(t1)) / abs(t1 - t0)
+    # Both times may be rounded grid points: their rounding, counted in steps.
+    slack = n_steps * GRID_TIME_ROUNDINGS * EPS * max(abs(t0), abs(t1)) / abs(t1 - t0)
     return max(1, math.ceil(exact - min(slack, 0.5)))

@@ -1,4 +1,4 @@
-"""A Neural ODE as a layer."""
+"""The reference Neural ODE layer."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from nodecheck.neural_ode.explicit import VectorField, integrate
 from nodecheck.neural_ode.grid import Segment, segments_through
 from nodecheck.neural_ode.reversible import integrate_reversibly
 from nodecheck.neural_ode.trajectory import BackwardTrajectory, backward_trajectory
+from nodecheck.numerics.constants import DEFAULT_STEPS
 from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.numerics.tableaus import find_tableau
 
@@ -48,13 +49,13 @@ class ODELayer(nn.Module):
         Called as ``dynamics(t, y)`` with t a 0-d tensor of y's (real) dtype and device, and y of the shape of
         `y0`; returns dy/dt in that shape.
     t0, t1 : float
-        Where integration starts and ends; t1 may be the smaller one, or equal to t0.  They get no gradient.
+        Start and end of the integration; t1 may be the smaller one, or equal to t0.  They get no gradient.
     n_steps : int
-        How many equal steps are taken, exactly.
+        The number of equal steps, which is kept exactly.
     solver : str or ButcherTableau
         The name of one of `TABLEAUS`, or any explicit tableau.
     adjoint : {"continuous", "discrete", "checkpointed", "reversible"}
-        Where the gradient comes from; see the notes.
+        The method that computes the gradient; see the notes.
 
     Raises
     ------
@@ -63,35 +64,36 @@ class ODELayer(nn.Module):
     RuntimeError
         In continuous and reversible mode while gradients are recorded: if the dynamics draw random numbers,
         or depend on a tensor that requires grad and is neither y nor one of their parameters, or if a
-        gradient is differentiated again.  Each would otherwise be a gradient that is silently wrong.
+        gradient is differentiated again.  Without the error, the gradient would be silently wrong.
 
     Notes
     -----
-    ``"discrete"`` is backpropagation through the steps: the gradient of the very map that the layer computes,
-    to any order, for memory that grows with `n_steps`.
+    ``"discrete"`` is backpropagation through the steps.  The gradient is that of the layer's own map, and may
+    be differentiated again.  Memory grows with `n_steps`.
 
-    ``"checkpointed"`` is the same map and the same gradient, to any order, for memory that grows like
-    sqrt(n_steps): the backward pass repeats the forward pass, stretch by stretch (Chen, Xu, Zhang &
-    Guestrin, 2016).  Dynamics that call `torch.autograd.grad` themselves make it slow, because each of
-    these calls repeats the stretch up to there.
+    ``"checkpointed"`` has the same map and the same gradient, which may be differentiated again.  Memory
+    grows like sqrt(n_steps), because the backward pass repeats the forward pass, stretch by stretch (Chen,
+    Xu, Zhang & Guestrin, 2016).  Dynamics that call `torch.autograd.grad` themselves make it slow: each call
+    repeats the stretch up to that point.
 
-    ``"continuous"`` solves the adjoint equation backwards from y(t1), which is all that it saves: the
-    gradient of the exact flow up to O(h^order), once (Chen, Rubanova, Bettencourt & Duvenaud, 2018).  It
-    reconstructs y(t), which is unstable where the dynamics contract strongly (Gholami et al., 2019).
+    ``"continuous"`` solves the adjoint equation backwards from y(t1), and saves y(t1) alone (Chen, Rubanova,
+    Bettencourt & Duvenaud, 2018).  The gradient is that of the exact flow up to O(h^order), and cannot be
+    differentiated again.  y(t) is reconstructed, which is unstable where the dynamics contract strongly
+    (Gholami et al., 2019).
 
-    ``"reversible"`` takes the steps of another method, built on the tableau and of its order, whose steps
-    can be undone (McCallum & Foster, 2024).  It saves two states and returns the gradient of its own map,
-    once.  A step costs two of the tableau's.  Rounding in what is reconstructed may grow like
-    0.999^-n_steps, so it is meant for up to some 10 000 steps; and the second state grows apart where the
-    dynamics contract: dy/dt = -10 y from 0 to 1, in 400 steps on Heun's method, ends 1e-2 away from the
-    solution, where Heun's method itself ends 5e-8 away.  Use ``"checkpointed"`` there.
+    ``"reversible"`` takes the steps of another method, which is built on the tableau, has its order, and can
+    be undone step by step (McCallum & Foster, 2024).  It saves two states.  The gradient is that of its own
+    map, and cannot be differentiated again.  A step costs two of the tableau's.  Rounding in the
+    reconstructed states may grow like 0.999^-n_steps, so the mode is meant for up to some 10 000 steps.  The
+    second state moves away from the first where the dynamics contract: for dy/dt = -10 y from 0 to 1, 400
+    steps on Heun's method end 1e-2 away from the solution, and Heun's method itself ends 5e-8 away.  Use
+    ``"checkpointed"`` there.
 
-    In every mode but the discrete one the backward pass evaluates the dynamics again: with the parameters,
-    frozen parameters and buffers, train or eval modes and autocast state of the forward pass; checkpointed
-    also with its random numbers.  Buffers that the dynamics update (BatchNorm) are updated by the forward
-    pass only.  A plain Python attribute that is changed between the two passes cannot be noticed, and
-    neither can a `torch.Generator` of the dynamics' own, or weights that a plain function reaches in place
-    of its being a module.
+    In every mode but the discrete one the backward pass evaluates the dynamics again.  It uses the
+    parameters, frozen parameters, buffers, train or eval modes and autocast state of the forward pass; the
+    checkpointed mode also uses its random numbers.  Buffers that the dynamics update (BatchNorm) are updated
+    by the forward pass only.  Three changes between the two passes cannot be noticed: of a plain Python
+    attribute, of a `torch.Generator` that the dynamics own, and of weights that a plain function uses.
 
     Examples
     --------
@@ -105,7 +107,7 @@ class ODELayer(nn.Module):
         dynamics: VectorField,
         t0: SupportsFloat = 0.0,
         t1: SupportsFloat = 1.0,
-        n_steps: int = 25,
+        n_steps: int = DEFAULT_STEPS,
         *,
         solver: str | ButcherTableau = "euler",
         adjoint: _Adjoint = "continuous",
@@ -137,17 +139,17 @@ class ODELayer(nn.Module):
         Parameters
         ----------
         y0 : Tensor, any shape, floating or complex
-            The state at t0.  The dynamics see it whole, so any leading dimensions are a batch.
+            The state at t0.  The dynamics are called with the whole state: leading dimensions are a batch.
         """
         return self._integrate(y0, (self._whole(),))[-1]
 
     def solve(self, y0: Tensor, ts: Sequence[SupportsFloat] | Tensor) -> Tensor:
         """Return the solution at the times `ts`, shape (len(ts), *y0.shape).
 
-        Integration runs from t0 to the last time, and every time is the end of a step: between two of them,
+        Integration runs from t0 to the last time, and every time is the end of a step.  Between two times,
         steps are equal and at most as long as those of the layer.  Times on the layer's own grid therefore
-        change nothing, and ``solve(y0, [t1])[-1]`` is the layer's output.  In continuous and reversible mode
-        the outputs are what is saved, and the backward pass restarts from each of them.
+        change nothing, and ``solve(y0, [t1])[-1]`` is the layer's output.  Continuous and reversible mode
+        save the outputs, and their backward pass restarts from each of them.
 
         Parameters
         ----------
@@ -159,20 +161,33 @@ class ODELayer(nn.Module):
         Raises
         ------
         ValueError
-            If `ts` is empty, leaves [t0, t1], turns back, or requires grad.
+            If `ts` is empty, leaves [t0, t1], changes direction, or requires grad.
         """
         if isinstance(ts, Tensor) and ts.ndim != 1:
             raise ValueError(
-                f"ts must have one dimension, got shape {tuple(ts.shape)}; one list serves the batch"
+                f"ts must have one dimension, got shape {tuple(ts.shape)}; "
+                "pass one list of times for the whole batch"
             )
         times = [_as_time(f"ts[{i}]", t) for i, t in enumerate(ts)]
         return torch.stack(self._integrate(y0, segments_through(self.t0, self.t1, self.n_steps, times)))
 
     def backward_trajectory(self, y0: Tensor, cotangent: Tensor) -> BackwardTrajectory:
-        """Return every state of the continuous adjoint for dL/dy(t1) = `cotangent`; see `BackwardTrajectory`.
+        """Return every state of the continuous adjoint for dL/dy(t1) = `cotangent`.
 
-        For teaching and reports: it keeps everything that the adjoint method exists not to keep.  The layer's
-        own `adjoint` does not matter.
+        It is meant for teaching and reports, because it keeps all the states that the adjoint method saves
+        memory by not keeping.  The layer's own `adjoint` does not matter.
+
+        Parameters
+        ----------
+        y0 : Tensor, any shape, floating or complex
+            The state at t0.
+        cotangent : Tensor, the shape of y0
+            dL/dy(t1).
+
+        Raises
+        ------
+        ValueError
+            If the cotangent does not have the shape of y0.
         """
         _check_state(y0)
         return backward_trajectory(self.dynamics, y0, cotangent, self._whole(), self.tableau)

@@ -1,4 +1,4 @@
-"""Gradients that can be differentiated once, and say so."""
+"""Gradients that raise an error where they are differentiated again."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["refusing_second_order"]
 def refusing_second_order(
     adjoint: str, anchor: Tensor, grads: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradients as they are, but on a graph whose backward pass raises.
+    """Return the gradients unchanged, on a graph whose backward pass raises an error.
 
-    Without a graph a gradient penalty would be ignored.
+    Without a graph, a gradient penalty would be silently ignored.
 
     Parameters
     ----------
     adjoint : str
-        Who computed them, for the message.
+        The adjoint that computed them, for the message.
     anchor : Tensor
-        One that requires grad, so that the gradients do.
+        A tensor that requires grad, by which the gradients require grad too.
     grads : sequence of tensors or None
         First derivatives.
     """
@@ -33,7 +33,7 @@ def refusing_second_order(
 
 
 class _Refusal(torch.autograd.Function):
-    """The identity on first derivatives, which knows no second ones."""
+    """The identity on first derivatives; its own derivative is refused."""
 
     @staticmethod
     def forward(ctx: Any, adjoint: str, _anchor: Tensor, *grads: Tensor) -> tuple[Tensor, ...]:
@@ -45,6 +45,6 @@ class _Refusal(torch.autograd.Function):
         why = (
             f"adjoint={ctx.adjoint!r} expects to be differentiated once, but a gradient that it returned "
             "under create_graph=True was differentiated again; use adjoint='discrete' or 'checkpointed', "
-            "which have derivatives of every order"
+            "whose gradients may be differentiated again"
         )
         raise RuntimeError(why)

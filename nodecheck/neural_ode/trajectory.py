@@ -1,4 +1,4 @@
-"""The backward pass laid open: every state of the three-way ODE."""
+"""The continuous adjoint step by step: every state of its backward pass."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["BackwardTrajectory", "backward_trajectory"]
 
 @dataclass(frozen=True, eq=False)
 class BackwardTrajectory:
-    """What the continuous adjoint computes on its way from t1 back to t0.
+    """The states of the continuous adjoint on its way from t1 back to t0.
 
-    All four run in the order of the computation: index 0 is at t1, index n at t0.
+    All four attributes are in the order of the computation: index 0 is at t1, index n at t0.
 
     Attributes
     ----------
     t : Tensor, shape (n + 1,)
         The ends of the steps, in the state's real dtype.
     y : Tensor, shape (n + 1, *state)
-        The state: y[0] is the layer's output, y[n] what backwards integration makes of y0.
+        The state: y[0] is the layer's output, y[n] the reconstruction of y0.
     a : Tensor, shape (n + 1, *state)
         The adjoint dL/dy(t): a[0] is the cotangent, a[n] the gradient of y0.
     param_grads : mapping of parameter name to Tensor, shape (n + 1, *parameter)
-        dL/dtheta gathered so far: 0 at index 0, the parameter's gradient at index n.
+        The running sum of dL/dtheta: 0 at index 0, the parameter's gradient at index n.
     """
 
     t: Tensor
@@ -45,14 +45,28 @@ class BackwardTrajectory:
 def backward_trajectory(
     dynamics: VectorField, y0: Tensor, cotangent: Tensor, segment: Segment, tableau: ButcherTableau
 ) -> BackwardTrajectory:
-    """Return the backward trajectory of one solve; see `BackwardTrajectory`.
+    """Return the backward trajectory of one solve.
+
+    Parameters
+    ----------
+    dynamics : VectorField
+        f(t, y).
+    y0 : Tensor, any shape, floating or complex
+        The state at the segment's start.
+    cotangent : Tensor, the shape of y0
+        dL/dy at the segment's end.
+    segment : Segment
+        The steps.
+    tableau : ButcherTableau
+        The method.
 
     Raises
     ------
     ValueError
         If the cotangent does not have the shape of y0.
     RuntimeError
-        If the field draws random numbers, or depends on a tensor unknown to the adjoint.
+        If the field draws random numbers, or depends on a tensor that requires grad and is neither y nor a
+        parameter of `dynamics`.
     """
     if cotangent.shape != y0.shape:
         raise ValueError(
@@ -65,7 +79,7 @@ def backward_trajectory(
     vjp, field = Vjp(dynamics, list(copies.values()), "continuous"), DetachedField(dynamics, "continuous")
     detached = {name: p.detach() for name, p in tensors.trainable.items()}
     with torch.enable_grad(), fixed_randomness(y0.device, "continuous"):
-        # On copies of the buffers: looking at a layer does not change it.
+        # On copies of the buffers, so that the layer stays unchanged.
         y1 = with_tensors(
             dynamics, buffers | detached, lambda: integrate(field, y0.detach(), [segment], tableau)[-1]
         )
@@ -82,6 +96,7 @@ def _record(
     segment: Segment,
     tableau: ButcherTableau,
 ) -> BackwardTrajectory:
+    """Return the states of the backward pass from y1."""
     sums: list[Tensor | None] = [torch.zeros_like(copy) for copy in copies.values()]
     ys, adjoints, gathered = [y1], [cotangent.detach()], [[torch.zeros_like(c)] for c in copies.values()]
     for y, a in reverse_steps(vjp, y1, cotangent.detach(), sums, segment, tableau):

@@ -1,4 +1,4 @@
-"""Evaluate a field, and its vector-Jacobian products, apart from the user's own graph."""
+"""Values and vector-Jacobian products of a field, outside the user's own autograd graph."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["DetachedField", "Vjp", "add_to"]
 
 
 class DetachedField:
-    """A field in a forward pass that keeps no trajectory: its answers carry no graph.
+    """A field for a forward pass without a trajectory: its values carry no graph.
 
-    To be called in grad mode, with detached copies of the parameters in place: a gradient that would then
-    still be recorded is one that the backward pass would lose.
+    It is called in grad mode, with detached copies of the parameters in place.  A gradient that is recorded
+    all the same is one that the backward pass would lose, and is refused.
     """
 
     def __init__(self, vector_field: VectorField, adjoint: str) -> None:
@@ -26,14 +26,20 @@ class DetachedField:
         self._differentiates_inside = False
 
     def __call__(self, t: Tensor, y: Tensor) -> Tensor:
-        """Return f(t, y), detached; refuse tensors that require grad and are not y."""
-        # Nothing requires grad, so nothing is recorded and asking costs nothing: the common case.
+        """Return f(t, y), detached.
+
+        Raises
+        ------
+        RuntimeError
+            If f depends on a tensor that requires grad and is not y.
+        """
+        # The common case: nothing requires grad, so nothing is recorded and the question costs nothing.
         y = y.detach()
         if not self._differentiates_inside:
             try:
                 k = slope(self._vector_field(t, y), y)
             except RuntimeError as error:
-                # A Hamiltonian field that calls torch.autograd.grad(energy, y) relies on y requiring grad.
+                # A Hamiltonian field calls torch.autograd.grad(energy, y), and y has to require grad.
                 if "does not require grad" not in str(error):
                     raise
             else:
@@ -49,8 +55,8 @@ class DetachedField:
 class Vjp:
     """Values and vector-Jacobian products of functions of the state and the parameters.
 
-    The products are taken with respect to detached copies of the parameters, not the parameters: on those,
-    hooks would fire at every stage, and once more for the result.  To be called in grad mode.
+    The products are taken with respect to detached copies of the parameters.  Hooks on the parameters
+    themselves would run at every stage, and once more for the result.  It is called in grad mode.
     """
 
     def __init__(self, vector_field: VectorField, copies: Sequence[Tensor], adjoint: str) -> None:
@@ -64,7 +70,12 @@ class Vjp:
     ) -> tuple[Tensor, Tensor | None, Sequence[Tensor | None]]:
         """Return f(y), a^T df/dy and a^T df/dtheta per parameter; None where f does not depend on it.
 
-        f is made of the vector field at fixed times.  Without parameters the last is empty.
+        f is a function of the vector field at fixed times.  Without parameters the third value is empty.
+
+        Raises
+        ------
+        RuntimeError
+            If f depends on a tensor that requires grad and is neither y nor a copy of a parameter.
         """
         y = y.detach().requires_grad_()
         k = slope(f(y), y)
@@ -82,12 +93,12 @@ def add_to(sums: list[Tensor | None], terms: Sequence[Tensor | None], weight: fl
         if term is None:
             continue
         total = sums[i]
-        # The first term is scaled into a tensor of our own: an accumulator must not be an alias of a product.
+        # The first term is scaled into a new tensor: the running sum must not be an alias of a product.
         sums[i] = term * weight if total is None else total.add_(term, alpha=weight)
 
 
 def _accumulator(leaf: Tensor) -> Node:
-    """Return the node at which autograd leaves the gradient of a leaf."""
+    """Return the node at which autograd accumulates the gradient of a leaf."""
     with torch.enable_grad():
         node = leaf.view_as(leaf).grad_fn
     assert node is not None  # the leaf requires grad
@@ -97,20 +108,20 @@ def _accumulator(leaf: Tensor) -> Node:
 
 
 def _refuse_foreign(k: Tensor, y: Tensor, own: frozenset[Node], adjoint: str) -> None:
-    """Refuse a slope whose graph ends in a leaf that is neither y nor our own.
+    """Raise RuntimeError if the graph of a slope ends in a leaf that is neither y nor one of our own.
 
-    Looked for at every stage, because a tensor that takes part only for some t or y escapes a single probe.
-    A walk costs about 5 µs where the evaluation and the product of a small network cost 100.
+    Every stage is examined, because a tensor that takes part only for some t or y would escape a single
+    test.  It takes about 5 µs; the evaluation and the product of a small network take 100 µs.
     """
     seen: set[Node] = set()
     stack: list[tuple[tuple[Node | None, int], ...]]
-    stack = [((k.grad_fn or _accumulator(k), 0),)]  # a field may return a leaf as it is
+    stack = [((k.grad_fn or _accumulator(k), 0),)]  # a field may return a leaf itself
     while stack:
         for node, _ in stack.pop():
             if node is None or node in own or node in seen:
                 continue
             seen.add(node)
-            following = node.next_functions  # asked for once: each answer makes new Python objects
+            following = node.next_functions  # read once: each access makes new Python objects
             if following:
                 stack.append(following)
                 continue

@@ -1,7 +1,8 @@
-"""Numbers of a lower precision, recognised by what they are: a rounded number is a number of its format.
+"""Numbers of a lower precision, recognised by their bits.
 
-An error of the size of float32 rounding proves nothing, as any small mistake is of some size.  That each of
-several numbers has no more than 24 bits does: a number of 53 random bits has that form once in 2^29 draws.
+An error of the size of float32 rounding proves nothing, as any small mistake is of some size.  It is evidence
+that each of several numbers has no more than 24 bits: a number of 53 random bits has that form once in 2^29
+draws.
 """
 
 from __future__ import annotations
@@ -9,15 +10,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nodecheck.problems import Float64
+from nodecheck.numerics.constants import FEWEST_FORMAT_VALUES
 
 # Unit roundoff 2^-p, p the bits of the significand; the coarsest first: a bfloat16 number is a float32 one.
 UNIT_ROUNDOFF = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float32": 2.0**-24}
-# Zeros, signs and the ends of a clipped range are numbers of every format: that many others are no accident.
-_FEWEST = 3
 
 
-def rounded(values: npt.ArrayLike, name: str) -> Float64:
+def rounded(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """Return the values rounded to nearest in a format, as float64."""
     single = np.asarray(values, dtype=np.float32)
     if name == "float32":
@@ -34,12 +33,17 @@ def rounded(values: npt.ArrayLike, name: str) -> Float64:
 def format_of(values: npt.ArrayLike) -> str:
     """Return the coarsest format of which all values are numbers; "" if there is none, or too few values.
 
-    Values that float64 itself has by nature (0, 0.25) are numbers of every format: ask only for values that
-    are known to be others.
+    Some float64 values are numbers of every format (0, 0.25): ask only for values that are known to be others.
     """
     array = np.asarray(values, dtype=np.float64).ravel()
     different = np.unique(np.abs(array[array != 0.0]))
-    if different.size < _FEWEST or not np.isfinite(different).all():
+    if different.size < FEWEST_FORMAT_VALUES or not np.isfinite(different).all():
         return ""
     with np.errstate(over="ignore"):
         return next((name for name in UNIT_ROUNDOFF if np.array_equal(rounded(array, name), array)), "")
+
+
+def is_narrower(name: str, other: str) -> bool:
+    """Return True if a floating-point format, by its name, has fewer bits than another one."""
+    bits = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
+    return bits.get(name, 64) < bits.get(other, 64)

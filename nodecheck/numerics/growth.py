@@ -13,7 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodecheck.numerics.constants import EPS_FLOAT32
+from nodecheck.numerics.constants import (
+    DECISIVE_AICC,
+    EPS_FLOAT32,
+    FEWEST_GROWTH_LEVELS,
+    FLOOR_IN_STATES,
+)
 
 # From slow to fast: what a claim allows is itself and all before it.
 LAWS = ("constant", "log", "sqrt", "linear")
@@ -24,16 +29,6 @@ _SHAPES: Mapping[str, Callable[[float], float]] = {
     "sqrt": math.sqrt,
     "linear": float,
 }
-# Burnham & Anderson (2002), sec. 2.6: a model more than 10 behind has essentially no support.
-DECISIVE = 10.0
-# Counts are whole states, and a scheme with segments rounds their number: a residual or a rise of one state
-# says nothing about growth.
-FLOOR_IN_STATES = 1.0
-# AICc divides by the number of points less that of parameters (slope, intercept, variance) less 1; six points
-# are the fewest that leave a straight line fewer than twenty units of penalty.
-FEWEST_LEVELS = 6
-# Cost per step may grow like log n (Griewank's binomial checkpointing) but not like n: half-way in between.
-FASTEST_COST = 1.5
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class GrowthFit:
     def laws(self) -> tuple[str, ...]:
         """The laws that fit, the best first; only one where the counts decide."""
         ranked = sorted(self.behind, key=lambda law: self.behind[law])
-        return tuple(law for law in ranked if self.behind[law] <= DECISIVE)
+        return tuple(law for law in ranked if self.behind[law] <= DECISIVE_AICC)
 
     @property
     def law(self) -> str:
@@ -68,7 +63,7 @@ class GrowthFit:
 
     @property
     def decided(self) -> bool:
-        """Whether all other laws are out."""
+        """True if all other laws are out."""
         return len(self.laws) == 1
 
     @property
@@ -77,11 +72,11 @@ class GrowthFit:
         return " or ".join(SYMBOLS[law] for law in self.laws)
 
     def beyond(self, claim: str) -> float:
-        """Return how much better the best law fits than any that `claim` allows; 0 if it is allowed."""
+        """Return the AICc by which the best law beats all that `claim` allows; 0 if it is allowed."""
         return min(self.behind[law] for law in LAWS[: LAWS.index(claim) + 1])
 
     def may_exceed(self, claim: str) -> bool:
-        """Whether a law faster than `claim` is among those that fit."""
+        """Return True if a law faster than `claim` is among those that fit."""
         return any(law not in LAWS[: LAWS.index(claim) + 1] for law in self.laws)
 
 
@@ -103,11 +98,13 @@ def fit_law(n: Sequence[float], states: Sequence[float]) -> GrowthFit:
     ValueError
         With fewer than six levels: AICc punishes the slope of a line so much there that nothing is decided.
     """
-    if len(n) < FEWEST_LEVELS:
-        message = f"a growth law needs {FEWEST_LEVELS} levels or more, got {len(n)}; lengthen the ladder"
+    if len(n) < FEWEST_GROWTH_LEVELS:
+        message = (
+            f"a growth law needs {FEWEST_GROWTH_LEVELS} levels or more, got {len(n)}; lengthen the ladder"
+        )
         raise ValueError(message)
     x, y = np.asarray(n, dtype=np.float64), np.asarray(states, dtype=np.float64)
-    fits = [_compare(x[first:], y[first:]) for first in range(len(n) - FEWEST_LEVELS + 1)]
+    fits = [_compare(x[first:], y[first:]) for first in range(len(n) - FEWEST_GROWTH_LEVELS + 1)]
     return next((fit for fit in fits if fit.residual <= FLOOR_IN_STATES), fits[0])
 
 

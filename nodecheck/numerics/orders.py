@@ -23,7 +23,7 @@ from nodecheck.numerics.errors import Array, rms
 
 @dataclass(frozen=True)
 class OrderFit:
-    """How an error shrinks with the step.
+    """The order at which an error shrinks with the step.
 
     Attributes
     ----------
@@ -44,18 +44,18 @@ class OrderFit:
 
     @property
     def asymptotic(self) -> bool:
-        """Whether the last two pairwise orders agree within the margin that separates two orders."""
+        """True if the last two pairwise orders agree within the margin that separates two orders."""
         return len(self.pairwise) >= 2 and abs(self.pairwise[-1] - self.pairwise[-2]) <= ORDER_MARGIN
 
     def rises_towards(self, order: float) -> bool:
-        """Whether the order is below the one asked for, but still rising: finer grids may tell more."""
+        """Return True if the order is below the one asked for, but still rising on finer grids."""
         if not self.slope < order - ORDER_MARGIN or len(self.pairwise) < 2:
             return False
         before, last = self.pairwise[-2:]
         return last >= INCONSISTENT_BELOW and last - before > CONTROL_MARGIN
 
     def falls_towards(self, order: float) -> bool:
-        """Whether the order is above the one asked for, but still falling.
+        """Return True if the order is above the one asked for, but still falling.
 
         Where the leading error term of a method is small, as in Tsitouras' pair, coarse grids show the next.
         """
@@ -101,7 +101,7 @@ def fit_growth(tolerances: Sequence[float], errors: Sequence[float], floor: floa
 
 
 def control_margin(order: int) -> float:
-    """Return how far our own solver of an order may be from showing it on a ladder that judges others."""
+    """Return the margin within which our own solver must show its order on a ladder that judges others."""
     return CONTROL_MARGIN if order < HIGH_ORDER else ORDER_MARGIN
 
 

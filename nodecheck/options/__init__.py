@@ -1,1 +1,1 @@
-"""What can be chosen of a run."""
+"""Options of a run: their definitions, profiles, the configuration file, expected failures, settings."""

@@ -1,4 +1,4 @@
-"""What a configuration may say, and what was said: plain frozen data."""
+"""The content of a configuration: plain frozen data."""
 
 from __future__ import annotations
 
@@ -10,20 +10,31 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, MinLen
 
 OWN_FILE, PROJECT_FILE = "nodecheck.toml", "pyproject.toml"
-# Numbers are not read from text, nor text from numbers, and a key that is not known is not passed over.
+# Strict: no number is read from text, and no text from a number.  An unknown key is an error.
 _STRICT = {"extra": "forbid", "strict": True}
 _Text = Annotated[str, MinLen(1)]
 
 
 class ConfigurationError(ValueError):
-    """The configuration is not written as it should be, or no longer fits the layers: exit code 2."""
+    """The configuration is malformed, or does not fit the layers: exit code 2."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """A check that a layer is known to fail: why, where that is discussed, and until when it may.
+    """An expected failure: a check that a layer is known to fail.
 
-    `layer` is a name or a shell pattern, `check` the id of a check; `expires` is the last day it holds.
+    Attributes
+    ----------
+    layer
+        Name of the layer, or a shell pattern.
+    check
+        Id of the check.  It may be followed by ``:`` and a shell pattern for the names of problems.
+    reason
+        Cause of the failure.
+    issue
+        Address or number of the public discussion.
+    expires
+        Last day on which the entry holds; None: no limit.
     """
 
     layer: _Text
@@ -35,16 +46,16 @@ class Expectation:
     __pydantic_config__ = _STRICT
 
     @property
-    def known_for(self) -> str:
-        """The reason, with where it is discussed."""
+    def full_reason(self) -> str:
+        """The reason, followed by the issue in parentheses."""
         return f"{self.reason} ({self.issue})" if self.issue else self.reason
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a configuration may say; None: not said.
+    """The keys of a configuration; None: not given.
 
-    A run has one seed, so that (layer, check, problem) says what a result is: for several, run several times.
+    A run has one seed, so that (layer, check, problem) identifies a result.
     """
 
     targets: tuple[_Text, ...] = ()
@@ -61,26 +72,26 @@ class Table:
 
 @dataclass(frozen=True)
 class Configuration:
-    """A configuration with the file that it comes from; paths in it are from the folder asked from."""
+    """A configuration and the file it comes from; its paths are relative to the folder it was loaded for."""
 
     table: Table = Table()
     source: Path | None = None
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options that are configured, as the `default_map` of click has them."""
+        """The configured options by name."""
         values = {f.name: getattr(self.table, f.name) for f in fields(Table)}
         return {k: v for k, v in values.items() if k not in ("targets", "expect") and v is not None}
 
     @property
     def where(self) -> str:
-        """The file and the table in it, for messages."""
+        """The name of the file and of the table in it, for messages."""
         name = self.source.name if self.source else "no file"
         return f"[tool.nodecheck] of {name}" if name == PROJECT_FILE else name
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of [tool.nodecheck], which is that of nodecheck.toml."""
+    """Return the JSON Schema of the table [tool.nodecheck], which is also that of nodecheck.toml."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(Table).json_schema() | {"title": "Configuration of nodecheck"}

@@ -1,4 +1,4 @@
-"""From the files of a folder and those above it to a configuration, or to what is wrong with it."""
+"""The configuration file: found, read, and checked."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from nodecheck.options.configuration import (
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+_LONGEST_VALUE = 80  # characters of a value in a message
+
 
 def load_configuration(start: Path) -> Configuration:
-    """Return the configuration that holds in a folder: the nearest, up to the root of the repository.
+    """Return the nearest configuration, in a folder or above it, up to the root of the repository.
 
-    Paths in it are given from the folder of the file, and returned from `start`.
+    Paths in the file are relative to the folder of the file.  Here they are made relative to `start`.
 
     Raises
     ------
     ConfigurationError
-        If a file cannot be read, says something that is not known, or both files of a folder configure.
+        If a file cannot be read or has an unknown key, or if both files of a folder configure nodecheck.
     """
     start = start.resolve()
     for folder in (start, *start.parents):
@@ -39,32 +41,33 @@ def load_configuration(start: Path) -> Configuration:
         if found is not None:
             source, data = found
             table = _checked(data, Configuration(source=source).where)
-            return Configuration(_from(start, table, folder), source)
+            return Configuration(_relative_to(start, table, folder), source)
         if (folder / ".git").exists():
             break
     return Configuration()
 
 
 def _table_in(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the file of a folder that configures, and what it says."""
+    """Return the file of a folder that configures nodecheck, with its content; None if there is none."""
     own, project = folder / OWN_FILE, folder / PROJECT_FILE
-    mine = _read(own) if own.is_file() else None
+    own_data = _read(own) if own.is_file() else None
     tool = _read(project).get("tool") if project.is_file() else None
-    theirs = tool.get("nodecheck") if isinstance(tool, dict) else None
-    if mine and theirs:
+    project_data = tool.get("nodecheck") if isinstance(tool, dict) else None
+    if own_data and project_data:
         message = (
             f"expected one configuration, got both {OWN_FILE} and [tool.nodecheck] of {PROJECT_FILE}; "
             f"keep one of them"
         )
         raise ConfigurationError(message)
-    if theirs is not None and not isinstance(theirs, dict):
+    if project_data is not None and not isinstance(project_data, dict):
         message = (
-            f"tool.nodecheck of {PROJECT_FILE} must be a table, got {theirs!r}; write it as [tool.nodecheck]"
+            f"tool.nodecheck of {PROJECT_FILE} must be a table, got {project_data!r}; "
+            f"write it as [tool.nodecheck]"
         )
         raise ConfigurationError(message)
-    if theirs:
-        return project, theirs
-    return None if mine is None else (own, mine)
+    if project_data:
+        return project, project_data
+    return None if own_data is None else (own, own_data)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -77,17 +80,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _checked(data: dict[str, Any], where: str) -> Table:
-    """Return the table, with everything in it of the type it must have."""
+    """Return the table, each of its values checked for its type."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
         return TypeAdapter(Table).validate_json(json.dumps(data, default=str))
     except ValidationError as error:
-        raise ConfigurationError(_refusal(error, where)) from error
+        raise ConfigurationError(_error_message(error, where)) from error
 
 
-def _refusal(error: ValidationError, where: str) -> str:
-    """Return what is wrong first: what was expected, what is there, what to do."""
+def _error_message(error: ValidationError, where: str) -> str:
+    """Return a sentence about the first error: expected, received, what to do."""
     first = error.errors()[0]
     place, kind = ".".join(str(part) for part in first["loc"]), first["type"]
     key = str(first["loc"][-1])
@@ -99,22 +102,24 @@ def _refusal(error: ValidationError, where: str) -> str:
     if kind in ("missing", "missing_argument"):
         return f"expected {place} in {where}, got nothing; give it"
     expected = first["msg"].removeprefix("Input should ").removeprefix("be ")
-    return f"{place} in {where} must be {expected}, got {_shown(first['input'])}; correct it or leave it out"
+    return (
+        f"{place} in {where} must be {expected}, got {_shortened(first['input'])}; correct it or leave it out"
+    )
 
 
-def _shown(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
-def _from(start: Path, table: Table, folder: Path) -> Table:
-    """Return the table with its paths seen from `start`."""
+def _relative_to(start: Path, table: Table, folder: Path) -> Table:
+    """Return the table with its paths relative to `start`."""
 
-    def seen(path: str) -> str:
+    def relative(path: str) -> str:
         return Path(os.path.relpath(folder / path, start)).as_posix()
 
     targets = []
     for target in table.targets:
         file, colon, name = target.rpartition(":")
-        targets.append(f"{seen(file)}:{name}" if colon and file.endswith(".py") else target)
-    return replace(table, targets=tuple(targets), output=seen(table.output) if table.output else None)
+        targets.append(f"{relative(file)}:{name}" if colon and file.endswith(".py") else target)
+    return replace(table, targets=tuple(targets), output=relative(table.output) if table.output else None)

@@ -1,4 +1,4 @@
-"""What can be chosen of a run, said once: for the command line, for pytest and for configuration files."""
+"""The options of a run, each defined once for the command line, for pytest and for configuration files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from nodecheck.options.profile import PROFILES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_WHAT_TO_DO = "leave it out for the default"
+_ADVICE = "leave it out for the default"
+_SHORTEST_TIME_LIMIT = 0.1  # seconds; a shorter limit would end checks before their first solve
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,19 @@ class Option:
     Attributes
     ----------
     name
-        In words joined by hyphens: ``--profile`` on the command line, ``--nodecheck-profile`` under pytest.
+        Words joined by hyphens: ``--profile`` on the command line, ``--nodecheck-profile`` under pytest.
     help
         A sentence.
     kind
         str, int, float, Path, or bool for a flag.
     default
-        What holds if neither the command line nor the configuration says anything.
-    choices, minimum
-        What it must be one of; what it must not be below.
+        The value if neither the command line nor the configuration gives one.
+    choices
+        The allowed values; empty: any.
+    minimum
+        The smallest allowed value.
     metavar
-        What stands for its value in the help.
+        Placeholder of the value in the help text.
     """
 
     name: str
@@ -45,7 +48,7 @@ class Option:
 
     @property
     def key(self) -> str:
-        """Its name in Python and in a configuration file."""
+        """The name of the option in Python and in a configuration file."""
         return self.name.replace("-", "_")
 
     def read(self, text: str) -> Any:
@@ -54,36 +57,48 @@ class Option:
         Raises
         ------
         ValueError
-            If it stands for none.
+            If the text stands for no allowed value.
         """
         try:
             value = self.kind(text)
         except ValueError as error:
-            message = f"{self.name} must be a number, got {text!r}; {_WHAT_TO_DO}"
+            message = f"{self.name} must be a number, got {text!r}; {_ADVICE}"
             raise ValueError(message) from error
         if self.choices and value not in self.choices:
-            message = f"{self.name} must be one of {', '.join(self.choices)}, got {text!r}; {_WHAT_TO_DO}"
+            message = f"{self.name} must be one of {', '.join(self.choices)}, got {text!r}; {_ADVICE}"
             raise ValueError(message)
         if self.minimum is not None and not self.minimum <= value < math.inf:
-            message = f"{self.name} must be at least {self.minimum:g}, got {text!r}; {_WHAT_TO_DO}"
+            message = f"{self.name} must be at least {self.minimum:g}, got {text!r}; {_ADVICE}"
             raise ValueError(message)
         return value
 
 
 OPTIONS = (
-    Option("profile", "How thorough.", default="ci", choices=tuple(PROFILES)),
-    Option("select", "Only checks whose id matches.", default="*", metavar="GLOB"),
-    Option("output", "Folder of all that is written.", Path, metavar="DIR"),
-    Option("seed", "Seed of all draws.", int, 0, minimum=0),
+    Option("profile", "Thoroughness of the run.", default="ci", choices=tuple(PROFILES)),
+    Option("select", "Run only checks whose id matches.", default="*", metavar="GLOB"),
+    Option("output", "Folder of all files that are written.", Path, metavar="DIR"),
+    Option("seed", "Seed of all random numbers.", int, 0, minimum=0),
     Option(
         "device",
-        "Where memory is measured; both: on CUDA too, if there is a device.",
+        "Device on which memory is measured; both: also on CUDA if there is a device.",
         default="both",
         choices=("cpu", "cuda", "both"),
     ),
-    Option("jobs", "Layers at a time; as many as there are cores, up to four.", int, minimum=1),
-    Option("memory-limit", "Of one layer; half of the machine's.", float, minimum=1, metavar="GIB"),
-    Option("time-limit", "Of one check; by the profile.", float, minimum=0.1, metavar="SECONDS"),
+    Option("jobs", "Number of layers at a time; default: one per core, at most four.", int, minimum=1),
+    Option(
+        "memory-limit",
+        "Memory of one layer; default: half of the machine's.",
+        float,
+        minimum=1,
+        metavar="GIB",
+    ),
+    Option(
+        "time-limit",
+        "Time of one check; default: that of the profile.",
+        float,
+        minimum=_SHORTEST_TIME_LIMIT,
+        metavar="SECONDS",
+    ),
     Option("strict", "Exit 1 also if a layer could not be verified.", bool, False),
 )
 _BY_NAME = {option.name: option for option in OPTIONS}
@@ -94,8 +109,14 @@ def option(name: str) -> Option:
     return _BY_NAME[name]
 
 
+def resolve(name: str, given: Any, configured: Mapping[str, Any]) -> Any:
+    """Return the given value of an option; if that is None the configured one, else the default."""
+    chosen = _BY_NAME[name]
+    return given if given is not None else configured.get(chosen.key, chosen.default)
+
+
 def on_command_line(*names: str) -> Callable[[_Command], _Command]:
-    """Return the decorator that gives these options to a command of click, in this order."""
+    """Return the decorator that adds these options to a click command, in this order."""
     import click
 
     def decorate(command: _Command) -> _Command:
@@ -123,11 +144,11 @@ def _click_option(click: Any, chosen: Option) -> Any:
 
 
 def _require_finite(_context: Any, parameter: Any, value: float | None) -> float | None:
-    """Refuse what a range of click lets through: NaN, which is not below its end, and infinity."""
+    """Refuse NaN and infinity, which a range of click accepts."""
     import click
 
     if value is not None and not math.isfinite(value):
-        message = f"expected a finite number, got {value}; {_WHAT_TO_DO}"
+        message = f"expected a finite number, got {value}; {_ADVICE}"
         raise click.BadParameter(message, param=parameter)
     return value
 
@@ -135,7 +156,7 @@ def _require_finite(_context: Any, parameter: Any, value: float | None) -> float
 def in_pytest(add: Callable[..., Any], *names: str) -> None:
     """Add these options to pytest; `add` is the ``addoption`` of a parser or of a group.
 
-    Their default is None there: what nobody gave is looked for in the configuration, see `settle`.
+    Their default is None there, which means "not given" for `resolve`.
     """
     for name in names:
         chosen = _BY_NAME[name]
@@ -155,9 +176,3 @@ def _argument(chosen: Option) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return read
-
-
-def settle(name: str, given: Any, configured: Mapping[str, Any]) -> Any:
-    """Return what holds: what was given, else what is configured, else the default."""
-    chosen = _BY_NAME[name]
-    return given if given is not None else configured.get(chosen.key, chosen.default)

@@ -1,4 +1,4 @@
-"""How thoroughly a layer is examined: smoke, ci or full."""
+"""The profiles smoke, ci and full: the size of a run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ class Profile:
     name
         "smoke", "ci" or "full".
     levels
-        Refinement levels of a ladder: n_steps = start, 2 start, 4 start, ... (one less from order three on,
-        where errors shrink faster).
+        Levels of a refinement ladder: n_steps = start, 2 start, 4 start, ...  From order three on there is
+        one less, because errors shrink faster.
     cotangents
-        How many random cotangents an RMS of gradient errors is taken over.
+        Number of random cotangents in an RMS of gradient errors.
     decades
-        Length of the tolerance sweep of an adaptive layer, from 1e-3 down.
+        Length of the tolerance sweep of an adaptive layer, from 1e-3 downwards.
     examples
-        How many problems Hypothesis draws for a property.
+        Number of problems that Hypothesis draws for a property.
     problems
-        How many problems of each check are used at most, the first ones.
+        Largest number of problems of a check; the first ones are used.
     seconds
-        Time limit of one check on one problem.
+        Time limit of one check on one problem, in seconds.
     evaluations
-        A tolerance sweep stops after the first tolerance that costs more evaluations of the field than this.
+        Evaluations of the field.  A tolerance sweep ends after the first tolerance that costs more.
     memory_evaluations
-        The ladder of a memory measurement ends before a pass that costs more evaluations than this.
+        Evaluations of the field.  The ladder of a memory measurement ends before a pass that costs more.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Profile:
     memory_evaluations: int
 
 
-# Five cotangents: fewer make the RMS cross zero often enough to bend a slope (see DESIGN, verdicts).
+# Five cotangents: with fewer, the RMS comes close to zero often enough to bend a fitted slope.
 SMOKE = Profile(
     "smoke",
     levels=4,
@@ -77,5 +77,8 @@ FULL = Profile(
     evaluations=40_000,
     memory_evaluations=40_000,
 )
+
+# A profile includes the checks of all profiles of lower rank.
+RANKS = {"smoke": 0, "ci": 1, "full": 2}
 
 PROFILES = {profile.name: profile for profile in (SMOKE, CI, FULL)}

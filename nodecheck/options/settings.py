@@ -1,22 +1,17 @@
-"""What holds for a run of `nodecheck check`: the command line, else the configuration, else the defaults."""
+"""The settings of a run: the value of every option, after the configuration and the defaults are applied."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import Any
 
 from nodecheck._version import __version__
-from nodecheck.frontends.cli.arguments import folder_name
-
-if TYPE_CHECKING:
-    from nodecheck.options.configuration import Configuration
-    from nodecheck.results import LayerCard
+from nodecheck.options.configuration import Configuration
+from nodecheck.options.option import resolve
+from nodecheck.options.output_folder import default_folder
 
 _GIBIBYTE = 2**30
 _MOST_JOBS = 4  # each takes a few hundred megabytes, and up to a gigabyte at the end of a memory ladder
@@ -24,47 +19,48 @@ _MOST_JOBS = 4  # each takes a few hundred megabytes, and up to a gigabyte at th
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for.
+    """The settings of a run.
 
     Attributes
     ----------
     targets, profile, select, seed
-        What is run.
-    folder
-        Where everything is written.
+        The layers, and the checks that run on them.
+    output
+        Folder of all files; None: not given.
     jobs
-        How many layers at a time.
+        Number of layers at a time.
     memory_limit
         Bytes that the process of one layer may allocate.
     time_limit
-        Seconds of one check; None: as the profile says.
+        Seconds of one check; None: the limit of the profile.
     strict
-        Whether a layer that could not be verified counts as wrong.
-    resume, debug
-        As on the command line.
+        True if a layer that could not be verified counts as wrong.
     configuration
-        The configuration, for what it expects of the layers.
+        The configuration, for its expected failures.
     every_layer
-        Whether the targets are those of the configuration.
+        True if the targets include all those of the configuration.
     """
 
     targets: tuple[str, ...]
     profile: str
     select: str
     seed: int
-    folder: Path
+    output: Path | None
     jobs: int
     memory_limit: int
     time_limit: float | None
     strict: bool
-    resume: bool
-    debug: bool
     configuration: Configuration
     every_layer: bool
 
     @property
+    def folder(self) -> Path:
+        """The output folder; by default one that is named after the targets."""
+        return self.output or default_folder(self.targets)
+
+    @property
     def identity(self) -> dict[str, Any]:
-        """What makes two runs the same, for --resume."""
+        """The values that two runs must share for one to resume the other."""
         names = ("profile", "select", "seed")
         return {
             "targets": list(self.targets),
@@ -73,96 +69,68 @@ class Settings:
         }
 
 
-def settle(context: click.Context, targets: tuple[str, ...], **given: Any) -> Settings:
-    """Return the settings of a run; `given` are the parameters of the command.
+def resolve_settings(
+    targets: Sequence[str],
+    given: Mapping[str, Any],
+    configuration: Configuration,
+    *,
+    every_layer: bool,
+    jobs: int | None = None,
+) -> Settings:
+    """Return the settings of a run.
 
-    Raises
-    ------
-    click.UsageError
-        If the configuration is not written as it should be, or there is no target.
+    Parameters
+    ----------
+    targets
+        The targets of the run.
+    given
+        Options by key, as the user gave them; one that is missing or None was not given.
+    configuration
+        Values of options that were not given.
+    every_layer
+        True if the targets include all those of the configuration.
+    jobs
+        Number of layers at a time where something else decides it; None: the option `jobs`.
     """
-    configuration = fill_in(context, given)
-    chosen = targets or configuration.table.targets
-    if not chosen:
-        message = (
-            "expected a TARGET, got none, and no configuration names any; "
-            "name one, for instance odelayer or mylib/nodecheck_layers.py:LAYERS"
-        )
-        raise click.UsageError(message, context)
-    folder = Path(given.pop("output") or Path("reports") / folder_name(chosen))
-    given["jobs"] = given["jobs"] or min(_MOST_JOBS, _cores())
-    limit = in_bytes(given.pop("memory_limit"), given["jobs"])
+
+    def value(name: str) -> Any:
+        return resolve(name, given.get(name.replace("-", "_")), configuration.options)
+
+    output = value("output")
+    jobs = jobs or value("jobs") or min(_MOST_JOBS, _cores())
     return Settings(
-        chosen,
-        folder=folder,
-        memory_limit=limit,
+        targets=tuple(dict.fromkeys(targets)),
+        profile=value("profile"),
+        select=value("select"),
+        seed=value("seed"),
+        output=None if output is None else Path(output),
+        jobs=jobs,
+        memory_limit=in_bytes(value("memory-limit"), jobs),
+        time_limit=value("time-limit"),
+        strict=value("strict"),
         configuration=configuration,
-        every_layer=not targets,
-        **given,
+        every_layer=every_layer,
     )
-
-
-def _cores() -> int:
-    """Return how many cores this process may use, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def fill_in(context: click.Context, given: dict[str, Any]) -> Configuration:
-    """Put what is configured in place of what nobody gave; return the configuration.
-
-    Raises
-    ------
-    click.UsageError
-        If the configuration is not written as it should be.
-    """
-    from nodecheck.options.configuration import ConfigurationError
-    from nodecheck.options.configuration_file import load_configuration
-
-    try:
-        configuration = load_configuration(Path.cwd())
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
-    default = click.core.ParameterSource.DEFAULT
-    for name, value in configuration.options.items():
-        if name in given and context.get_parameter_source(name) is default:
-            given[name] = value
-    return configuration
 
 
 def in_bytes(gibibytes: float | None, jobs: int = 1) -> int:
-    """Return the memory limit of a layer: by default, all layers at a time may use half of the machine."""
+    """Return the memory limit of one layer; by default `jobs` layers share half of the machine's memory."""
     import psutil
 
-    return int(gibibytes * _GIBIBYTE) if gibibytes else psutil.virtual_memory().total // 2 // jobs
+    return int(gibibytes * _GIBIBYTE) if gibibytes else int(psutil.virtual_memory().total) // 2 // jobs
 
 
-def with_expectations(
-    cards: Sequence[LayerCard], settings: Settings, *, complete: bool
-) -> tuple[LayerCard, ...]:
-    """Return the layers with what the configuration expects of them, which goes before their own word.
+def _cores() -> int:
+    """Return the number of cores that this process may use, where the system tells it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    `complete` says whether all targets could be loaded: an entry may be about a layer of one that could not.
 
-    Raises
-    ------
-    click.UsageError
-        If an entry has expired, or is about nothing that there is.
-    """
-    from nodecheck.checks import CHECKS
-    from nodecheck.options.configuration import ConfigurationError
-    from nodecheck.options.expectations import expectations
+def fill_in(context: Any, options: dict[str, Any]) -> Configuration:
+    """BRIDGE for memory.py: `apply_configuration` of frontends/cli/arguments.py."""
+    from nodecheck.options.configuration_file import load_configuration
 
-    try:
-        found = expectations(
-            settings.configuration,
-            cards,
-            date.today(),
-            checks=[check.id for check in CHECKS],
-            every_layer=settings.every_layer and complete,
-        )
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
-    return tuple(
-        replace(card, expected_failures={**card.expected_failures, **found.get(card.name, {})})
-        for card in cards
-    )
+    configuration = load_configuration(Path.cwd())
+    for name in options.keys() & configuration.options.keys():
+        if context.get_parameter_source(name).name == "DEFAULT":
+            options[name] = configuration.options[name]
+    return configuration

@@ -4,7 +4,10 @@ from nodecheck.problems.linear import constant, linear, power
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
 from nodecheck.problems.oscillators import rotation, time_linear
-from nodecheck.problems.problem import Array, Float64, Problem
+from nodecheck.problems.posed import neural_reversed_quarter, uneven
+from nodecheck.problems.problem import RESERVED, Array, Float64, Problem, group_of
+from nodecheck.problems.switch import switch
+from nodecheck.problems.wide import wide
 
 # For order checks: for y1 and for every gradient group, the slope of explicit Euler is within 0.1 of 1 over
 # 64, 128, 256 steps, and that of RK4 within 0.2 of 4 over 16, 32, 64 (tests/test_problems.py measures it).
@@ -31,18 +34,24 @@ PROBLEMS: tuple[Problem, ...] = (
 __all__ = [
     "ORDER_PROBLEMS",
     "PROBLEMS",
+    "RESERVED",
     "Array",
     "Float64",
     "Problem",
     "constant",
     "cubic",
+    "group_of",
     "linear",
     "logistic",
     "lotka_volterra",
     "neural",
+    "neural_reversed_quarter",
     "power",
     "rotation",
     "spiral",
+    "switch",
     "time_linear",
+    "uneven",
     "van_der_pol",
+    "wide",
 ]

@@ -38,5 +38,6 @@ neural = Problem(
     params=_weights(0),
     reveals="time, state, a non-normal Jacobian and several parameter tensors at once; order",
     blind_to="an extra step (an O(h) error), stiffness, memory laws (the state is too narrow)",
+    on_card=True,
     cite="Chen et al. (2018), sec. 2; time as an input as in torchdiffeq, examples",
 )

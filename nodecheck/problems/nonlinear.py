@@ -130,5 +130,6 @@ spiral = Problem(
     params={"A": np.array([[-0.125, -1.5], [1.5, -0.125]])},
     reveals="transposition and a wrong state at once: the Jacobian is 3 A diag(y^2); order",
     blind_to="time (autonomous)",
+    in_pictures=True,
     cite="Chen et al. (2018); torchdiffeq, examples/ode_demo.py, slower and with short numbers",
 )

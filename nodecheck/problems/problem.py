@@ -1,4 +1,4 @@
-"""Problem: a named initial value problem whose field is written once, for every array library."""
+"""Initial value problems, whose field is written once for every array library."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+# Groups of their own, which a parameter of the same name must not replace.
+RESERVED = ("y0", "t0", "t1", "ts")
 Array = Any  # an array of any library that follows the Python array API standard
 Float64 = npt.NDArray[np.float64]
 
@@ -18,8 +20,9 @@ Float64 = npt.NDArray[np.float64]
 class Problem:
     """An initial value problem y' = f(t, y; params), y(t0) = y0, to be solved at t1.
 
-    Problems compare and hash by identity, so that references can be cached per problem.  Arrays are
-    read-only copies: a layer that writes into its input cannot spoil the suite.  Give them to torch with
+    Problems compare and hash by value, so that solutions and references can be cached: two problems are
+    equal if their names, fields, intervals and arrays are.  Fields are functions and compare as such.  Arrays
+    are read-only copies: a layer that writes into its input cannot spoil the suite.  Give them to torch with
     ``torch.tensor``, which copies; ``torch.from_numpy`` warns about read-only memory.
 
     Attributes
@@ -44,6 +47,12 @@ class Problem:
         Which bugs this problem can see, and which it cannot.
     stiff
         Whether explicit methods need steps far below what accuracy asks for.
+    on_card
+        True if the properties of a layer that its identity card states are measured on this problem.  A
+        problem made from this one by `replace` is another one, and not on the card.
+    in_pictures
+        True if the report draws this problem: its state has two components.  As `on_card`, it is not kept by
+        `replace`.
     cite
         Source of the problem.
     """
@@ -58,7 +67,10 @@ class Problem:
     reveals: str = ""
     blind_to: str = ""
     stiff: bool = False
+    on_card: bool = False
+    in_pictures: bool = False
     cite: str = ""
+    _identity: tuple[object, ...] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if np.ndim(self.y0) != 2:
@@ -69,6 +81,19 @@ class Problem:
             raise ValueError(msg)
         object.__setattr__(self, "y0", _frozen(self.y0))
         object.__setattr__(self, "params", {name: _frozen(value) for name, value in self.params.items()})
+        object.__setattr__(self, "_identity", self._value())
+
+    def _value(self) -> tuple[object, ...]:
+        """Return the attributes by which problems compare, arrays by their bytes."""
+        arrays = tuple((name, value.shape, value.tobytes()) for name, value in self.groups.items())
+        ends = (float(self.t0).hex(), float(self.t1).hex())  # -0.0 is another time than 0.0
+        return self.name, self.vector_field, self.exact_flow, ends, arrays
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Problem) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
     @property
     def flow(self) -> Callable[..., Array] | None:
@@ -82,14 +107,18 @@ class Problem:
 
     @property
     def groups(self) -> dict[str, Float64]:
-        """Everything a gradient is taken with respect to: y0 and the parameters, by name."""
-        return {"y0": self.y0, **self.params}
+        """The arrays that a gradient is taken with respect to: "y0", and the parameters by `group_of`."""
+        return {"y0": self.y0, **{group_of(name): value for name, value in self.params.items()}}
+
+    def params_of(self, groups: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the entries of `groups` that belong to parameters, by the names of the parameters."""
+        return {name: groups[group_of(name)] for name in self.params}
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some attributes changed; a new field drops the old exact flow."""
         if "vector_field" in changes:
             changes.setdefault("exact_flow", None)
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, **{"on_card": False, "in_pictures": False} | changes)
 
     def with_interval(self, t0: float, t1: float) -> Self:
         """Return the problem on [t0, t1]; y0 is unchanged and now holds at the new t0."""
@@ -98,6 +127,11 @@ class Problem:
     def reversed(self) -> Self:
         """Return the problem with t0 and t1 swapped: the same y0 now holds at t1, and time runs backwards."""
         return self.replace(name=f"{self.name}_reversed", t0=self.t1, t1=self.t0)
+
+
+def group_of(parameter: str) -> str:
+    """Return the name of the group of a parameter: its own, or ``params/name`` where that is reserved."""
+    return f"params/{parameter}" if parameter in RESERVED else parameter
 
 
 def _frozen(value: npt.ArrayLike) -> Float64:

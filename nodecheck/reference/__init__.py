@@ -1,9 +1,13 @@
-"""Reference solutions and gradients from NumPy and SciPy alone: nothing here can share a bug with torch."""
+"""Reference solutions and gradients by NumPy and SciPy alone: they share no code with a layer's framework.
+
+SciPy is imported by the functions that call it, at their first call.
+"""
 
 from nodecheck.reference.adequacy import Feature, features, group_weights
 from nodecheck.reference.complex_step import jacobians
+from nodecheck.reference.integration import ReferenceFailure
 from nodecheck.reference.sensitivity import Sensitivity, sensitivity
-from nodecheck.reference.trajectory import ReferenceFailure, solution, solve_adaptive, trajectory
+from nodecheck.reference.trajectory import solution, solve_adaptive, trajectory
 
 __all__ = [
     "Feature",

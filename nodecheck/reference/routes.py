@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import expm, expm_frechet
+import numpy.typing as npt
 
+from nodecheck.numerics.constants import AFFINE_ROUNDINGS, COMPLEX_STEP, EPS, RADAU_RTOL
 from nodecheck.problems import Float64, Problem
-from nodecheck.reference.complex_step import STEP, field_tangents, perturbed, time_derivative
-from nodecheck.reference.trajectory import integrate
+from nodecheck.reference.complex_step import field_tangents, perturbed, time_derivative
+from nodecheck.reference.integration import integrate
 
 Route = Callable[[Problem], tuple[Float64, Float64]]
-
-# Radau has order 5: each further digit costs 1.6 times the steps, and full precision would cost seconds.
-RADAU_RTOL = 1e-9
 
 
 def routes_for(problem: Problem) -> tuple[Route, Route]:
@@ -33,44 +31,52 @@ def routes_for(problem: Problem) -> tuple[Route, Route]:
 
 
 def exact_flow(problem: Problem) -> tuple[Float64, Float64]:
-    """Complex step through the closed form."""
+    """Return y1 and its tangents by complex step through the closed form."""
     state, params = perturbed(problem)
     flow = problem.flow
     assert flow is not None
     value = flow(np.asarray(problem.t1), problem.y0 + state, **params)
-    return value[0].real, value.imag / STEP
+    return value[0].real, value.imag / COMPLEX_STEP
 
 
 def matrix_exponential(problem: Problem) -> tuple[Float64, Float64]:
-    """Exponential of the augmented matrix [[A, b], [0, 0]], and its Fréchet derivatives.
+    """Return y1 and its tangents from the exponential of [[A, b], [0, 0]] and its Fréchet derivatives.
 
-    For y' = A y + b with constant A and b, whatever parameters they depend on: Al-Mohy & Higham (2009).
+    For y' = A y + b with constant A and b, which may depend on the parameters in any way: Al-Mohy & Higham
+    (2009).
     """
-    (batch, size), elapsed = problem.y0.shape, problem.duration
-    _, params = perturbed(problem)
-    probes = np.vstack([np.zeros(size), np.eye(size)])  # f at 0 is b, f at e_j is A e_j + b
-    values = problem.vector_field(np.asarray(problem.t0), probes.astype(np.complex128), **params)
-    augmented = np.zeros((len(values), size + 1, size + 1), dtype=np.complex128)
-    augmented[:, :size, :size] = np.swapaxes(values[:, 1:] - values[:, :1], 1, 2)
-    augmented[:, :size, size] = values[:, 0]
-    matrix, slopes = augmented[0].real * elapsed, augmented.imag / STEP * elapsed
+    from scipy.linalg import expm, expm_frechet
 
+    (batch, size), elapsed = problem.y0.shape, problem.duration
+    augmented = _augmented(problem)
+    matrix, slopes = augmented[0].real * elapsed, augmented.imag / COMPLEX_STEP * elapsed
     starts = np.hstack([problem.y0, np.ones((batch, 1))])
     exponential = expm(matrix)
-    tangents = np.empty((len(values), batch, size))
+    tangents = np.empty((len(augmented), batch, size))
     tangents[:size] = exponential[:size, :size].T[:, None]
-    for k in range(size, len(values)):
+    for k in range(size, len(augmented)):
         derivative = np.asarray(expm_frechet(matrix, slopes[k], compute_expm=False))
         tangents[k] = (starts @ derivative.T)[:, :size]
     return (starts @ exponential.T)[:, :size], tangents
 
 
+def _augmented(problem: Problem) -> npt.NDArray[np.complex128]:
+    """Return [[A, b], [0, 0]] for each direction, parameters stepped along it: (K, d + 1, d + 1)."""
+    size, params = problem.y0.shape[1], perturbed(problem)[1]
+    probes = np.vstack([np.zeros(size), np.eye(size)])  # f at 0 is b, f at e_j is A e_j + b
+    values = problem.vector_field(np.asarray(problem.t0), probes.astype(np.complex128), **params)
+    augmented = np.zeros((len(values), size + 1, size + 1), dtype=np.complex128)
+    augmented[:, :size, :size] = np.swapaxes(values[:, 1:] - values[:, :1], 1, 2)
+    augmented[:, :size, size] = values[:, 0]
+    return augmented
+
+
 def variational(
     problem: Problem, *, method: str = "DOP853", rtol: float | None = None
 ) -> tuple[Float64, Float64]:
-    """Variational equations S' = J S + df/dp beside y' = f, all under the solver's error control.
+    """Return y1 and its tangents from the variational equations S' = J S + df/dp beside y' = f.
 
-    Hairer, Nørsett & Wanner (1993), sec. I.14.
+    All of them are under the solver's error control: Hairer, Nørsett & Wanner (1993), sec. I.14.
     """
     batch, size = problem.y0.shape
     count = len(perturbed(problem)[0])
@@ -93,12 +99,15 @@ def variational(
 
 
 def radau(problem: Problem) -> tuple[Float64, Float64]:
-    """Variational equations by an implicit method, real because SciPy's Radau refuses complex numbers."""
+    """Return y1 and its tangents from the variational equations, by an implicit method.
+
+    The equations are real, because SciPy's Radau refuses complex numbers.
+    """
     return variational(problem, method="Radau", rtol=RADAU_RTOL)
 
 
 def complex_step_through_solver(problem: Problem) -> tuple[Float64, Float64]:
-    """Complex step through DOP853 itself: the derivative of an accurate solver, no Jacobian involved."""
+    """Return y1 and its tangents by complex step through DOP853 itself, without any Jacobian."""
     state, params = perturbed(problem)
 
     def rhs(t: float, y: Float64) -> Float64:
@@ -107,15 +116,15 @@ def complex_step_through_solver(problem: Problem) -> tuple[Float64, Float64]:
 
     start = problem.y0 + state
     end = integrate(problem, rhs, start).y[:, -1].reshape(start.shape)
-    return end[0].real, end.imag / STEP
+    return end[0].real, end.imag / COMPLEX_STEP
 
 
 def is_affine(problem: Problem) -> bool:
-    """Tell whether f(t, y) = A y + b with constant A and b, from Jacobians at two times and 2 B states."""
-    states = np.vstack([problem.y0, 0.5 - 2.0 * problem.y0])
+    """Return True if f(t, y) = A y + b with constant A and b, by Jacobians at two times and 2 B states."""
+    states = np.vstack([problem.y0, 0.5 - 2.0 * problem.y0])  # any others, not in proportion to the first
     size = states.shape[1]
     early, late = (field_tangents(problem, t, states)[1][:size] for t in (problem.t0, problem.t1))
-    bound = 64 * np.finfo(np.float64).eps * np.abs(early).max()  # rounding of a field of ordinary length
+    bound = AFFINE_ROUNDINGS * EPS * np.abs(early).max()
     autonomous = not time_derivative(problem, (problem.t0 + problem.t1) / 2, states).any()
     return bool(
         autonomous and np.abs(early - early[:, :1]).max() <= bound and np.abs(late - early).max() <= bound

@@ -8,28 +8,26 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from nodecheck.numerics.constants import CACHED_REFERENCES, SMALLEST_REFERENCE_RTOL
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference.complex_step import by_group
 from nodecheck.reference.routes import Route, routes_for
 
-# Two routes may agree by luck; the last operations of either still round.
-SMALLEST_RTOL = 8 * float(np.finfo(np.float64).eps)
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """The accurate y(t1) and its derivatives.
+    """The accurate y(t1) and its derivatives, float64 and read-only.
 
     Attributes
     ----------
     y1
-        Shape (B, d).
+        Final state, shape (B, d).
     jacobians
         "y0": dy1_i/dy0_j of each member of the batch, shape (B, d, d); each parameter: (B, d, *shape).
     dy1_dt0, dy1_dt1
         Derivatives with respect to the ends of the interval, shape (B, d).
     rtol
-        Estimated relative error of y1 and of each Jacobian, in the maximum norm scaled by the group's own
+        Estimated relative error of y1 and of each Jacobian, in the maximum norm relative to the group's own
         largest entry: the disagreement of two independent routes.
     routes
         Names of the routes; the values are those of the first.
@@ -48,10 +46,18 @@ class Sensitivity:
         Parameters
         ----------
         cotangent
-            Shape (B, d).
+            Real, shape (B, d).
+
+        Raises
+        ------
+        ValueError
+            If the cotangent does not have the shape of y1.
         """
         if np.shape(cotangent) != self.y1.shape:
-            msg = f"cotangent must have the shape of y1, {self.y1.shape}, got {np.shape(cotangent)}"
+            msg = (
+                f"cotangent must have the shape of y1, {self.y1.shape}, got {np.shape(cotangent)}; "
+                "pass one entry for each entry of y1"
+            )
             raise ValueError(msg)
         return {
             name: np.einsum("bi,bij->bj", cotangent, jacobian)
@@ -61,9 +67,15 @@ class Sensitivity:
         }
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=CACHED_REFERENCES)
 def sensitivity(problem: Problem) -> Sensitivity:
-    """Return the accurate solution and derivatives of a problem, computed by two routes, once per problem."""
+    """Return the accurate solution and derivatives of a problem, computed by two routes, once per problem.
+
+    Raises
+    ------
+    ReferenceFailure
+        If a route cannot solve the problem.
+    """
     routes = routes_for(problem)
     y1, groups = _values(problem, routes[0])
     other_y1, other_groups = _values(problem, routes[1])
@@ -75,7 +87,8 @@ def sensitivity(problem: Problem) -> Sensitivity:
         problem.vector_field(np.asarray(t), y, **problem.params)
         for t, y in ((problem.t0, problem.y0), (problem.t1, y1))
     )
-    dy1_dt0 = -np.einsum("bij,bj->bi", groups["y0"], f0)  # starting later is starting elsewhere
+    # To start dt later from the same y0 is to start at t0 from y0 - f dt.
+    dy1_dt0 = -np.einsum("bij,bj->bi", groups["y0"], f0)
     for array in (y1, dy1_dt0, f1, *groups.values()):
         array.flags.writeable = False
     return Sensitivity(
@@ -83,12 +96,13 @@ def sensitivity(problem: Problem) -> Sensitivity:
         jacobians=groups,
         dy1_dt0=dy1_dt0,
         dy1_dt1=f1,
-        rtol=max(SMALLEST_RTOL, *disagreements),
+        rtol=max(SMALLEST_REFERENCE_RTOL, *disagreements),
         routes=(routes[0].__name__, routes[1].__name__),
     )
 
 
 def _values(problem: Problem, route: Route) -> tuple[Float64, dict[str, Float64]]:
+    """Return y1 and the Jacobians by group, as copies that may be made read-only."""
     y1, tangents = route(problem)
     return y1.copy(), {name: array.copy() for name, array in by_group(problem, tangents).items()}
 

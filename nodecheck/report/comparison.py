@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nodecheck.report.numbers import shorten
-from nodecheck.report.panels import Figure, Panel, positive
+from nodecheck.report.panels import Figure, Panel
+from nodecheck.report.points import positive
 from nodecheck.report.words import layer_names
 from nodecheck.results import Run, Series
 

@@ -1,133 +1,124 @@
-"""One panel as an SVG, by matplotlib without pyplot."""
+"""One panel as an SVG drawing: axes, curves, and the slope that is asked for."""
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from nodecheck.report import svg
 from nodecheck.report.numbers import clean, shorten
-from nodecheck.report.panels import Panel, describe, positive, with_gaps
+from nodecheck.report.panels import Panel, describe
+from nodecheck.report.points import Point, shown_points
 from nodecheck.report.scales import Scale, linear_scale, log_scale
+from nodecheck.report.slopes import Triangle, slope_triangle
+from nodecheck.results import Series
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 12.0, 22.0, 34.0
-_MARKED = 40  # a curve with more points is drawn without markers
-_SIZE = 9.5  # of the numbers along the axes, as in the style sheet
-
-
-@contextmanager
-def settings() -> Iterator[None]:
-    """Draw the same everywhere: nothing of the user's matplotlibrc, no date, text left as text."""
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"svg.fonttype": "none", "text.parse_math": False, "font.size": _SIZE})
-        yield
+# Lengths are in units of the drawing, which are CSS pixels where the page shows it in its own size.
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 12.0, 22.0, 34.0  # margins around the axes
+_CHARACTER = 5.4  # width of a digit, at the size of the style sheet
+_GAP = 4.0  # between an axis and its numbers
+_TICK = 3.0  # length of a mark
+_LINE = 10.0  # from an axis to the base line of the numbers below it
+_HALF_DIGIT = 3.4  # from the base line of a number to its middle
+_MOST_MARKERS = 40  # a curve of more points is drawn without markers
+_DASHES = ("", " dash2", " dash3")  # for the second and third curve of a colour
+_ROOM_ABOVE = 0.12  # of a logarithmic y axis, free at either end
 
 
-def draw(panel: Panel, key: str, *, width: float = 250.0, height: float = 200.0) -> Markup:
-    """Return the panel as an inline SVG whose ids start with `key`; call it within `settings()`."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+@dataclass(frozen=True)
+class _Frame:
+    """The two scales, and the rectangle that they are drawn in."""
 
-    matplotlib.rcParams["svg.hashsalt"] = key  # ids are hashes of content and salt: unique in the page
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-    figure.patch.set_visible(False)
-    axes = figure.add_axes((
-        _LEFT / width, _BOTTOM / height, (width - _LEFT - _RIGHT) / width, (height - _TOP - _BOTTOM) / height,
-    ))  # fmt: skip
-    _frame(axes)
-    _curves(axes, panel)
-    if panel.log:
-        _triangle(axes, panel)
-    buffer = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
-    x_label, y_label = panel.axes
-    labels = svg.label(x_label, (width + _LEFT - _RIGHT) / 2, height - 4, "middle")
-    labels += svg.label(y_label, 2, 11, "start")
-    title = f"{shorten(panel.plot)}: {panel.title}, {shorten(panel.layer)}"
-    return svg.element(buffer.getvalue(), key, title=title, desc=clean(describe(panel)), labels=labels)
+    x: Scale
+    y: Scale
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    def at(self, x: float, y: float) -> Point:
+        """Return the position of a point."""
+        return (
+            self.left + self.x.share(x) * (self.right - self.left),
+            self.bottom - self.y.share(y) * (self.bottom - self.top),
+        )
 
 
-def _frame(axes: Axes) -> None:
-    axes.patch.set_visible(False)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set(color=svg.FAINT, linewidth=0.8)
-
-
-def _apply(axes: Axes, which: str, scale: Scale) -> None:
-    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
-
-    axis = getattr(axes, f"{which}axis")
-    if scale.log:
-        getattr(axes, f"set_{which}scale")("log")
-    getattr(axes, f"set_{which}lim")(*scale.limits)
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_locator(FixedLocator(list(scale.ticks)))
-    axis.set_major_formatter(FixedFormatter(list(scale.labels)))
-    axis.set_tick_params(
-        length=3 if which == "x" else 0, width=0.8, color=svg.FAINT, labelcolor=svg.INK, pad=3
+def draw(panel: Panel, *, width: float, height: float) -> Markup:
+    """Return the panel as an inline SVG of this size."""
+    points = [p for s in panel.series for p in shown_points(s, log=panel.log) if not math.isnan(p[0])]
+    triangle = slope_triangle(panel.series, points) if panel.log else None
+    frame = _frame(panel, points, triangle, width, height)
+    curves = [_curve(panel, series, frame) for series in panel.series]
+    slope = _slope(triangle, frame) if triangle else ()
+    return svg.drawing(
+        width,
+        height,
+        title=f"{shorten(panel.plot)}: {panel.title}, {shorten(panel.layer)}",
+        description=clean(describe(panel)),
+        body=[*_axes(frame), *curves, *slope, *_names(panel, frame, height)],
     )
-    if which == "y":
-        axes.grid(visible=True, axis="y", color=svg.GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
 
 
-def _curves(axes: Axes, panel: Panel) -> None:
-    shown = [(s, list(positive(s) if panel.log else with_gaps(s))) for s in panel.series]
-    xs = [x for _, points in shown for x, _ in points if not math.isnan(x)]
-    ys = [y for _, points in shown for _, y in points if not math.isnan(y)]
-    _apply(axes, "x", log_scale(xs, at_values=True) if panel.log else linear_scale(xs))
-    _apply(axes, "y", log_scale(ys, room=0.12) if panel.log else linear_scale(ys))
-    for series, points in shown:
-        if any(not math.isnan(x) for x, _ in points):
-            _curve(axes, panel, series.style, series.label, points)
+def _frame(
+    panel: Panel, points: Sequence[Point], triangle: Triangle | None, width: float, height: float
+) -> _Frame:
+    """Return the frame that shows points and triangle; its left margin holds the longest number."""
+    xs, ys = [x for x, _ in points], [y for _, y in points] + ([triangle.lowest] if triangle else [])
+    x = log_scale(xs, at_values=True) if panel.log else linear_scale(xs)
+    y = log_scale(ys, room=_ROOM_ABOVE) if panel.log else linear_scale(ys)
+    longest = max(map(len, y.labels), default=0)
+    left = max(_LEFT, _CHARACTER * longest + _GAP)
+    return _Frame(x, y, left, width - _RIGHT, _TOP, height - _BOTTOM)
 
 
-def _curve(axes: Axes, panel: Panel, style: str, label: str, points: list[tuple[float, float]]) -> None:
-    x, y = zip(*points, strict=True)
-    if style == "field":
-        axes.plot(x, y, color=svg.FAINT, linewidth=0.9, solid_capstyle="round")
-        return
-    k = panel.rank(label)
-    colour, dash = svg.CURVES[k % len(svg.CURVES)], DASHES[k // len(svg.CURVES) % len(DASHES)]
-    if style == "line":
-        axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.6)
-        return
-    marker = MARKERS[k % len(MARKERS)] if len(points) <= _MARKED else ""
-    # Equal curves lie on top of each other: the markers below are larger, so that they still show.
-    size = 5.0 + min(0.8 * (len(panel.labels) - 1 - k), 3.2)
-    axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.3 if panel.log else 0.7, marker=marker,
-              markersize=size, markeredgecolor=svg.PAPER, markeredgewidth=0.8, clip_on=False)  # fmt: skip
+def _axes(frame: _Frame) -> Iterator[Markup]:
+    """Yield the grid, the x axis with its marks, and the numbers along both axes."""
+    heights = [frame.at(frame.x.limits[0], tick)[1] for tick in frame.y.ticks]
+    places = [frame.at(tick, frame.y.limits[0])[0] for tick in frame.x.ticks]
+    yield svg.path([[(frame.left, y), (frame.right, y)] for y in heights], "grid")
+    marks = [[(x, frame.bottom), (x, frame.bottom + _TICK)] for x in places]
+    yield svg.path([[(frame.left, frame.bottom), (frame.right, frame.bottom)], *marks], "axis")
+    for y, text in zip(heights, frame.y.labels, strict=True):
+        yield svg.label(text, frame.left - _GAP, y + _HALF_DIGIT, "end")
+    for x, text in zip(places, frame.x.labels, strict=True):
+        yield svg.label(text, x, frame.bottom + _TICK + _LINE, "middle")
 
 
-def _triangle(axes: Axes, panel: Panel) -> None:
-    """Draw the slope that is asked for, as a triangle below the curves."""
-    slope = next((s.slope for s in panel.series if s.slope and math.isfinite(s.slope)), None)
-    points = sorted(p for s in panel.series for p in positive(s))
-    if slope is None or points[0][0] == points[-1][0]:
-        return
-    low, high = points[0][0], points[-1][0]
-    a, b = (low * (high / low) ** part for part in (0.60, 0.85))
-    bottom, top = axes.get_ylim()
-    gap = (top / bottom) ** 0.06
-    below = min((y / (x / b) ** slope for x, y in points if a * 0.99 <= x), default=points[-1][1]) / gap
-    corner = below * (a / b) ** slope
-    if corner < bottom:
-        axes.set_ylim(corner / gap, top)
-    axes.plot((a, b, b, a), (corner, corner, below, corner), color=svg.INK, linewidth=0.8, linestyle="-")
-    axes.annotate(f"{slope:g}", (b, math.sqrt(corner * below)), xytext=(3, 0), textcoords="offset points",
-                  va="center", color=svg.INK)  # fmt: skip
+def _names(panel: Panel, frame: _Frame, height: float) -> Iterator[Markup]:
+    """Yield what the axes show: y above, x below."""
+    x, y = panel.axes
+    yield svg.label(x, (frame.left + frame.right) / 2, height - _GAP, "middle")
+    yield svg.label(y, 2, 11)
+
+
+def _curve(panel: Panel, series: Series, frame: _Frame) -> Markup:
+    strokes: list[list[Point]] = [[]]
+    for x, y in shown_points(series, log=panel.log):
+        if math.isnan(x):
+            strokes.append([])
+        else:
+            strokes[-1].append(frame.at(x, y))
+    return svg.path([s for s in strokes if s], _classes(panel, series))
+
+
+def _classes(panel: Panel, series: Series) -> str:
+    """Return the classes of the style sheet that give a curve its colour, width, dashes and markers."""
+    if series.style == "field":
+        return "field"
+    rank = panel.rank(series.label)
+    dashes = _DASHES[rank // svg.COLOURS % len(_DASHES)]
+    marked = series.style != "line" and len(series.x) <= _MOST_MARKERS
+    width = "" if series.style == "line" or panel.log else " thin"
+    return f"c{rank % svg.COLOURS + 1}{dashes}{width}{' points' if marked else ''}"
+
+
+def _slope(triangle: Triangle, frame: _Frame) -> Iterator[Markup]:
+    """Yield the triangle and, beside it, its slope."""
+    corners = [frame.at(*corner) for corner in triangle.corners]
+    (_, foot), (right, top) = corners[1:3]
+    yield svg.path([corners], "slope")
+    yield svg.label(f"{triangle.slope:g}", right + _GAP, (foot + top) / 2 + _HALF_DIGIT)

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from nodecheck.report import numbers, words
 from nodecheck.report.anchors import anchor, layer_anchor
 from nodecheck.report.plots import comparison_section, layer_sections
+from nodecheck.report.svg import marker_definitions
 from nodecheck.report.summary import Group, groups, identity, scorecard, themes
 from nodecheck.results import Result, Run, Status, to_json
 
@@ -40,6 +41,7 @@ def render(run: Run) -> str:
         xfailed=groups(run.results, Status.XFAILED),
         inconclusive=groups(run.results, Status.INCONCLUSIVE),
         figures=[*comparison_section(run), *layer_sections(run, drawn)],
+        markers=marker_definitions(),
         undrawn=len(layers) - len(drawn),
         checks=[(name, *_open_and_passed(run, name)) for name in layers],
         data=embedded(run),

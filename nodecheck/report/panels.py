@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from nodecheck.numerics import fit_order, roundoff
 from nodecheck.report.numbers import number, shorten
+from nodecheck.report.points import positive
+from nodecheck.report.slopes import slope_text
 from nodecheck.results import Result, Series
 
 # How the figures are read, and their order on the page; other names follow in order of appearance.
@@ -22,9 +23,6 @@ NOTES = {
     "State": "The backward pass as it runs from t1 to t0: state, adjoint and parameter gradient.",
 }
 BACKWARD = ("State", "Adjoint", "Parameter gradient")
-LARGEST = (
-    1e100  # what is drawn at most: beyond, the arithmetic of axes overflows; the tables have every number
-)
 
 
 @dataclass(frozen=True)
@@ -69,40 +67,6 @@ class Figure:
     note: str
     panels: tuple[Panel, ...]
     open: bool = False
-
-
-def positive(series: Series) -> Iterator[tuple[float, float]]:
-    """Yield the points that logarithmic axes can show."""
-    for x, y in zip(series.x, series.y, strict=True):
-        if 1 / LARGEST < x < LARGEST and 1 / LARGEST < y < LARGEST:
-            yield x, y
-
-
-def with_gaps(series: Series) -> Iterator[tuple[float, float]]:
-    """Yield the points for linear axes; NaN, a gap in the curve, stands for what cannot be shown."""
-    for x, y in zip(series.x, series.y, strict=True):
-        yield (x, y) if abs(x) < LARGEST and abs(y) < LARGEST else (math.nan, math.nan)
-
-
-def fitted_slope(series: Series) -> float:
-    """Return the observed order over the finest levels clear of rounding; NaN if there is none.
-
-    The fit is that of the checks, so the legend and the verdict agree.
-    """
-    points = sorted(positive(series), reverse=True)
-    levels = [round(1e6 * points[0][0] / x) for x, _ in points]
-    if not points or len(set(levels)) < len(points):
-        return math.nan
-    return fit_order(levels, [y for _, y in points], roundoff(points[0][0] / points[-1][0])).slope
-
-
-def slope_text(series: Series) -> str:
-    """Return the fitted slope for a legend; empty where a slope means nothing.
-
-    Bytes are a constant beside what grows: no slope on logarithmic axes is their law, which the checks fit.
-    """
-    slope = fitted_slope(series) if series.log and series.y_label != "bytes" else math.nan
-    return "" if math.isnan(slope) else f"slope {slope:z.2f}".replace("-", "−")
 
 
 def figures(results: Iterable[Result]) -> list[Figure]:

@@ -1,81 +1,74 @@
-"""From what matplotlib writes to what a page can contain: small, themable, with ids of its own."""
+"""Elements of an SVG drawing as text: paths, labels, markers, and the drawing itself.
+
+Colours, widths and fonts are classes of the page's style sheet (parts.css): the same drawing can be read on
+light and on dark paper, and its text can be selected.
+"""
 
 from __future__ import annotations
 
-import re
+import itertools
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-# Colours that a figure is drawn with, each standing for a custom property of the page's style sheet: the
-# same drawing reads on light and dark paper.  No two may be equal, and none is a colour anyone would pick.
-CURVES = tuple(f"#0000{k:02x}" for k in range(1, 9))
-INK, FAINT, GRID, PAPER = "#000101", "#000102", "#000103", "#000104"
-_VARIABLES = {colour: f"var(--c{k})" for k, colour in enumerate(CURVES, 1)} | {
-    INK: "var(--soft)",
-    FAINT: "var(--faint)",
-    GRID: "var(--grid)",
-    PAPER: "var(--paper)",
-}
-_DROPPED = (
-    re.compile(r"^.*?(?=<svg)", re.DOTALL),  # XML declaration and document type
-    re.compile(r"<!--.*?-->", re.DOTALL),
-    re.compile(r"<metadata>.*?</metadata>", re.DOTALL),
-    re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL),  # it would style the whole page
-    re.compile(r' id="[\w.]+_\d+"'),  # figure_1, axes_1: repeated in every figure, referred to by none
-    re.compile(r' transform="rotate\(-?0 [^"]*\)"'),
-    re.compile(r"font-size: [\d.]+px; font-family: [^;\"]*;? ?|font: [\d.]+px [^;\"]*;? ?"),  # the page's own
-    re.compile(r"stroke-linejoin: \w+;? ?"),
+from nodecheck.report.points import Point
+
+COLOURS = 8  # of curves: --c1 to --c8 of the style sheet
+# One marker for each colour: its outline about (0, 0).  Where equal curves lie on top of each other, the
+# first is drawn below the others, so its marker is the largest.
+MARKERS = (
+    "M-3.2 0a3.2 3.2 0 1 0 6.4 0 3.2 3.2 0 1 0-6.4 0z",  # circle
+    "M-2.8-2.8h5.6v5.6h-5.6z",  # square
+    "M0-3 3 2.6H-3z",  # triangle, point up
+    "M0-3.4 3.4 0 0 3.4-3.4 0z",  # diamond
+    "M0 3 3-2.6H-3z",  # triangle, point down
+    "M-1-3h2v2h2v2h-2v2h-2v-2h-2v-2h2z",  # plus
+    "M0-1.4 1.4-2.8 2.8-1.4 1.4 0 2.8 1.4 1.4 2.8 0 1.4-1.4 2.8-2.8 1.4-1.4 0-2.8-1.4-1.4-2.8z",  # cross
+    "M0-3.4.9-1.2 3.2-1 1.5.5 2 2.8 0 1.6-2 2.8-1.5.5-3.2-1-.9-1.2z",  # star
 )
-_COLOUR = re.compile(r"#0000[0-9a-f]{2}|#00010[1-4]")
-# Styles that recur by the hundred, as classes of the page's style sheet.
-_CLASSES = (
-    (re.compile(r' style="fill:var\(--c(\d)\);stroke:var\(--paper\);stroke-width:0.8"'), r' class="m\1"'),
-    (re.compile(r' style="fill:var\(--faint\);stroke:var\(--faint\);stroke-width:0.8"'), ' class="t"'),
-    (re.compile(r' clip-path="[^"]*" style="fill:none;stroke:var\(--grid\)[^"]*"'), ' class="g"'),
-    (re.compile(r' style="text-anchor:(\w+);fill:var\(--soft\)"'), r' text-anchor="\1"'),
-    (re.compile(r"<g/>"), ""),
-)
-_TAG = re.compile(r"<[^>]*>")
-_DECIMALS = re.compile(r"-?\d+\.\d{2,}")
 
 
-def compact(text: str) -> str:
-    """Return matplotlib's file as an element, without what a page does not need."""
-    for pattern in _DROPPED:
-        text = pattern.sub("", text)
-    text = _COLOUR.sub(lambda m: _VARIABLES.get(m[0], m[0]), text)
-    text = _TAG.sub(lambda tag: _DECIMALS.sub(_tenth, tag[0]), text)
-    text = text.replace("xlink:href", "href").replace(' style=""', "")
-    text = re.sub(r"\s*\n\s*", " ", text)
-    text = re.sub(r"; (?=[\w-]+:)", ";", re.sub(r"(?<=[\w-]): ", ":", text))
-    text = re.sub(r" ?([MLCz]) ", r"\1", text)
-    text = re.sub(r"> <", "><", text)
-    for pattern, short in _CLASSES:
-        text = pattern.sub(short, text)
-    for _ in range(3):  # groups without attributes do nothing
-        text = re.sub(r"<g>((?:(?!</?g[ >]).)*)</g>", r"\1", text)
-    return text.strip()
-
-
-def _tenth(match: re.Match[str]) -> str:
-    """Return a coordinate to a tenth of a pixel."""
-    return f"{float(match[0]):.1f}".removesuffix(".0")
-
-
-def element(text: str, key: str, *, title: str, desc: str, labels: Markup) -> Markup:
-    """Return an accessible inline SVG: title and description first, our own labels last."""
-    body = compact(text)
-    inner = body[body.index(">") + 1 : body.rindex("</svg>")]
-    box = re.search(r'viewBox="([^"]*)"', body)
-    head = Markup(
-        '<svg viewBox="{}" role="img" aria-labelledby="{}-t {}-d"><title id="{}-t">{}</title>'
-        '<desc id="{}-d">{}</desc>'
-    ).format(box[1] if box else "0 0 1 1", key, key, key, title, key, desc)
-    return head + Markup(inner) + labels + Markup("</svg>")
-
-
-def label(text: str, x: float, y: float, anchor: str) -> Markup:
-    """Return a text that matplotlib has not laid out: outside text may hold glyphs its font lacks."""
-    return Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(
-        f"{x:.0f}", f"{y:.0f}", anchor, escape(text)
+def marker_definitions() -> Markup:
+    """Return the markers that the style sheet refers to by m1 to m8; once in a page is enough."""
+    return Markup("").join(
+        Markup('<marker id="m{0}" class="m{0}" markerUnits="userSpaceOnUse" markerWidth="9" ').format(k)
+        + Markup('markerHeight="9" viewBox="-4.5 -4.5 9 9"><path d="{}"/></marker>').format(outline)
+        for k, outline in enumerate(MARKERS, start=1)
     )
+
+
+def drawing(width: float, height: float, *, title: str, description: str, body: Iterable[Markup]) -> Markup:
+    """Return an inline SVG; title and description are for readers who do not see it."""
+    head = Markup('<svg viewBox="0 0 {:.0f} {:.0f}" role="img"><title>{}</title><desc>{}</desc>').format(
+        width, height, title, description
+    )
+    return head + Markup("").join(body) + Markup("</svg>")
+
+
+def path(strokes: Iterable[Sequence[Point]], classes: str) -> Markup:
+    """Return one path of several strokes, each a sequence of positions; empty where there is none."""
+    data = "".join(map(_stroke, strokes))
+    return Markup('<path class="{}" d="{}"/>').format(classes, Markup(data)) if data else Markup("")
+
+
+def _stroke(points: Sequence[Point]) -> str:
+    """Return a stroke in tenths of a unit: its first position, and the step to each of the others."""
+    tenths = [(round(10 * x), round(10 * y)) for x, y in points]
+    if len(tenths) == 1:  # a marker stands where a line starts, however short the line
+        tenths = tenths * 2
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(tenths)]
+    first, *rest = [f"{_tenth(x)}{_tenth(y, after=True)}" for x, y in (tenths[0], *steps)]
+    return f"M{first}l{rest[0]}" + "".join(text if text[0] == "-" else f" {text}" for text in rest[1:])
+
+
+def _tenth(value: int, *, after: bool = False) -> str:
+    """Return a number of tenths as a decimal; `after` another number, with a blank where one is needed."""
+    sign, whole, rest = "-" * (value < 0), *divmod(abs(value), 10)
+    text = f"{sign}{whole or '' if rest else whole}{f'.{rest}' if rest else ''}"
+    return f" {text}" if after and value >= 0 else text
+
+
+def label(text: str, x: float, y: float, classes: str = "") -> Markup:
+    """Return a text at a position; the classes "middle" and "end" say which part of it stands there."""
+    chosen = Markup(' class="{}"').format(classes) if classes else Markup("")
+    return Markup('<text{} x="{:.0f}" y="{:.0f}">{}</text>').format(chosen, x, y, escape(text))

@@ -206,6 +206,11 @@ class LayerCard:
     origin: str = ""
     expected_failures: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def adaptive(self) -> bool:
+        """True if the resolution is a tolerance."""
+        return self.resolution == "tol"
+
 
 @dataclass(frozen=True)
 class Run:

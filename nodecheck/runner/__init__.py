@@ -1,1 +1,1 @@
-"""Runs checks on layers, here or in child processes."""
+"""Running checks on layers: the plan, the child processes, the session, the journal."""

@@ -1,4 +1,4 @@
-"""What runs inside a child process: the layer does there what it likes, and only plain data comes out."""
+"""The work of a child process: the layer runs here, and only plain data leaves."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.options.profile import Profile
 from nodecheck.results import LayerCard
+from nodecheck.runner.child_calls import EXITED_WITH_ZERO
+from nodecheck.runner.environment import environment
 from nodecheck.runner.journal import encode
 from nodecheck.runner.measure import blank, measure, raised
 from nodecheck.runner.plan import card_of, problems_of
 from nodecheck.targets.discovery import load_target
-from nodecheck.targets.loading import Loaded, load_targets
-
-# The pool takes an exit with 0 for the end of a worker that had nothing to do, so it gets a code of its own.
-EXITED_WITH_ZERO = 96
+from nodecheck.targets.loading import LoadedTargets, load_targets
 
 
 def start(output: Connection, memory_limit: int) -> None:
@@ -36,9 +35,9 @@ def start(output: Connection, memory_limit: int) -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = sys.stderr = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     faulthandler.enable()
-    gc.freeze()  # what is here stays: collecting garbage need not look at it, a tenth of a second each time
+    gc.freeze()  # the imports are no garbage; without them each collection is a tenth of a second shorter
     limit_memory(memory_limit)
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # on problems this small, threads only wait for each other
 
 
 def limit_memory(memory: int) -> None:
@@ -65,25 +64,27 @@ def seen_to_exit() -> Iterator[None]:
                 stream.flush()
 
 
-def describe(target: str) -> Loaded[LayerCard]:
-    """Return the claims of the layers of a target, or why it cannot be loaded."""
+def describe(target: str) -> LoadedTargets[LayerCard]:
+    """Return the claims of the layers of a target, or its error, with the environment of this process."""
     with seen_to_exit():
-        return load_targets((target,)).each(card_of)
+        loaded = load_targets((target,)).map(card_of)
+        loaded.environment = environment()
+        return loaded
 
 
-def measure_here(target: str, layer: str, check: str, problem: str, profile: Profile, seed: int) -> bytes:
-    """Run one check on one problem of one layer, by name, and return the result as JSON."""
+def measure_layer(target: str, layer: str, check: str, problem: str, profile: Profile, seed: int) -> bytes:
+    """Run one check on one problem of one layer, all by name, and return the result as JSON."""
     chosen = next(c for c in CHECKS if c.id == check)
     posed = next((p for p in problems_of(chosen, profile) if p and p.name == problem), None)
     with seen_to_exit():
         try:
             return encode(measure(chosen, posed, _layer(target, layer, profile, seed)))
-        except KeyboardInterrupt as error:  # Ctrl-C does not come here: the layer has raised it
+        except KeyboardInterrupt as error:  # the layer has raised it: Ctrl-C does not reach this process
             return encode(raised(blank(layer, chosen, posed, seed), chosen, error))
 
 
 @functools.lru_cache(maxsize=1)
 def _layer(target: str, name: str, profile: Profile, seed: int) -> LayerUnderTest:
-    """Return the layer, whose runs stay here for all checks."""
+    """Return the layer; its solutions stay in this process for all checks."""
     layer = next(x for x in load_target(target) if x.name == name)
     return LayerUnderTest(layer, profile, seed)

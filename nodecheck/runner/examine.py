@@ -1,4 +1,4 @@
-"""Goes through the checks of a plan: what still makes sense follows from what came before."""
+"""The examination of layers: the checks of a plan in their order, without those that mean nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from nodecheck.checks import Check
-from nodecheck.options.profile import Profile
+from nodecheck.options.expectations import expected_reason
+from nodecheck.options.profile import RANKS, Profile
 from nodecheck.problems import Problem
 from nodecheck.results import NOT_REACHED, LayerCard, Outcome, Result
 from nodecheck.runner.measure import blank
@@ -16,11 +17,10 @@ from nodecheck.runner.reproducer import reproducer
 
 # Runs one check on one problem of one layer, here or in another process, and never raises for the layer.
 Measure: TypeAlias = Callable[[LayerCard, Check, Problem | None], Result]
-_PROFILE_RANK = {"smoke": 0, "ci": 1, "full": 2}
 
 
 def examine(plan: Plan, measure: Measure, done: Iterable[Result] = ()) -> Iterator[Result]:
-    """Yield the results of a plan as they come; what is `done` already comes first and is not run again."""
+    """Yield the results of a plan as they come; those in `done` are not measured again."""
     done = tuple(done)
     for card in plan.cards:
         examination = Examination(card, plan, measure, done)
@@ -29,7 +29,7 @@ def examine(plan: Plan, measure: Measure, done: Iterable[Result] = ()) -> Iterat
 
 
 def complete(plan: Plan, done: Iterable[Result]) -> Iterator[Result]:
-    """Yield the results of a run that was cut short, and one that decides nothing for each missing one."""
+    """Yield the results of an interrupted run, and an inconclusive one for each that is missing."""
 
     def not_reached(card: LayerCard, check: Check, problem: Problem | None) -> Result:
         nothing = blank(card.name, check, problem, plan.seed)
@@ -39,7 +39,7 @@ def complete(plan: Plan, done: Iterable[Result]) -> Iterator[Result]:
 
 
 class Examination:
-    """One layer on its way through the checks.
+    """The examination of one layer; it remembers which checks failed.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Examination:
     plan
         The profile and the seed.
     measure
-        What runs a check.
+        The function that runs a check.
     done
         Results of an earlier run that was interrupted.
     """
@@ -59,30 +59,31 @@ class Examination:
         self._broken: set[str] = set()
 
     def results_of(self, check: Check) -> Iterator[Result]:
-        """Yield a result for each problem of a check; one that says why where the check is skipped."""
+        """Yield a result for each problem of a check; a skipped check has one, with the reason."""
         reason = self._why_not(check)
         if reason:
             nothing = blank(self._card.name, check, None, self._plan.seed)
-            yield self._dressed(replace(nothing, outcome=Outcome.SKIPPED, reason=reason))
+            yield self._with_context(replace(nothing, outcome=Outcome.SKIPPED, reason=reason))
             return
         for problem in problems_of(check, self._plan.profile):
             known = self._done.get((check.id, problem.name if problem is not None else ""))
-            result = known or self._dressed(self._measure(self._card, check, problem))
+            result = known or self._with_context(self._measure(self._card, check, problem))
             if result.outcome is Outcome.ERROR or result.violated:
                 self._broken.add(check.id)
             yield result
 
-    def _dressed(self, result: Result) -> Result:
-        """Return the result with what is known of the layer: what it expects, and how to see it again."""
-        expected = self._card.expected_failures.get(result.check, "")
+    def _with_context(self, result: Result) -> Result:
+        """Return the result with the reason of an expected failure, and with lines that reproduce it."""
+        expected = expected_reason(self._card.expected_failures, result.check, result.problem)
         result = replace(result, expected=expected)
         return replace(result, reproducer=reproducer(result, self._card.target, self._plan))
 
     def _why_not(self, check: Check) -> str:
-        """Return why a check is skipped, or "" if it is not."""
+        """Return the reason why a check is skipped, or "" if it is not."""
         kind = "adaptive" if self._card.resolution == "tol" else "fixed-step"
-        if check.applies_to not in ("all", kind):
-            return f"asked only of {check.applies_to} layers"
+        reason = check.why_not({kind})
+        if reason:
+            return reason
         if not within(check, self._plan.profile):
             return f"part of the {check.profile} profile"
         for needed in preconditions(check):
@@ -92,5 +93,5 @@ class Examination:
 
 
 def within(check: Check, profile: Profile) -> bool:
-    """Whether a profile includes a check."""
-    return _PROFILE_RANK[check.profile] <= _PROFILE_RANK[profile.name]
+    """Return True if a profile includes a check."""
+    return RANKS[check.profile] <= RANKS[profile.name]

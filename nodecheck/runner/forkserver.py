@@ -1,42 +1,71 @@
-"""The process that child processes are forked from: it has imported torch already, so they start at once.
+"""The server that child processes are forked from: it has imported torch, so each child starts at once.
 
-It is started before anything heavy is imported here, so that the two imports run side by side.
+It is started before this process imports anything heavy, so that the imports run side by side.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import json
 import multiprocessing
 import os
-from collections.abc import Iterable
+import signal
+from collections.abc import Sequence
 from multiprocessing.context import BaseContext
 
 _PRELOAD = "nodecheck.runner.preload"
-# On problems this small, threads only wait for each other; read by the libraries when they are loaded.
+# On problems this small, threads only wait for each other.  The libraries read these when they are loaded.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-TARGETS_VARIABLE = "NODECHECK_PRELOADED_TARGETS"
+# The request to the server, as JSON: see `start`.
+REQUEST_VARIABLE = "NODECHECK_PRELOAD"
 
 
 def context() -> BaseContext:
-    """Return how child processes are started: forked from the server, or spawned where there is none."""
-    chosen = multiprocessing.get_context(_method())
-    if _method() == "forkserver":
+    """Return the start method of child processes: forked from the server, or spawned where there is none."""
+    method = _method()
+    chosen = multiprocessing.get_context(method)
+    if method == "forkserver":
         chosen.set_forkserver_preload([_PRELOAD])  # without effect once the server runs
     return chosen
 
 
-def start(targets: Iterable[str] = ()) -> None:
-    """Let the server start now; it imports the registered ones among the targets, too."""
+def start(targets: Sequence[str] = (), *, profile: str = "", select: str = "") -> None:
+    """Start the server.
+
+    Parameters
+    ----------
+    targets
+        The targets of the run; the server imports the libraries of the registered ones.
+    profile, select
+        The profile, and a shell pattern for checks.  The server computes the references of their problems,
+        which the child processes then share; "": none.
+    """
     for variable in _ONE_THREAD:
         os.environ.setdefault(variable, "1")
     if context().get_start_method() != "forkserver":
         return
     from multiprocessing import forkserver
 
-    os.environ[TARGETS_VARIABLE] = os.pathsep.join(targets)
+    os.environ[REQUEST_VARIABLE] = json.dumps([list(targets), profile, select])
     try:
         forkserver.ensure_running()
     finally:
-        del os.environ[TARGETS_VARIABLE]
+        del os.environ[REQUEST_VARIABLE]
+    atexit.register(_stop)
+
+
+def _stop() -> None:
+    """End the server at the end of this process: until then it holds the output that somebody may wait for.
+
+    By itself it ends only after its imports, and after torch has ended.
+    """
+    from multiprocessing import forkserver
+
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
 
 def _method() -> str:

@@ -1,4 +1,4 @@
-"""The journal of a run: every result on its own line as soon as it is there, to resume what was cut short."""
+"""The journal of a run: each result on its own line as soon as it is measured, to resume from."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def _adapter() -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Result)
+
+
+def prepare() -> None:
+    """Build the reader and writer of results now: a tenth of a second that nobody then waits for."""
+    _adapter()
 
 
 def encode(result: Result) -> bytes:
@@ -45,31 +50,31 @@ class FolderInUse(Exception):
 
 
 class OtherRun(Exception):
-    """The journal belongs to a run with other targets or options."""
+    """The journal is that of a run with other targets or options."""
 
 
 class Journal(contextlib.AbstractContextManager["Journal"]):
     """The journal in the output folder of a run; at most one process has it open.
 
-    It is of no use once the run is complete, or if nothing was measured, and is removed then.
+    At the end the file is removed if the run is complete, or if nothing was measured.
 
     Parameters
     ----------
     folder
         The output folder.
     identity
-        What makes two runs the same: targets, profile, selection, seed, version.
+        The values that two runs must share for one to resume the other.
     resume
-        Keep what an interrupted run with the same identity has left.
+        True to keep the results of an interrupted run with the same identity.
 
     Attributes
     ----------
     done
         The results of the interrupted run.
     trouble
-        Why results could not be written, "" if they could: a full disk must not end the run.
+        The reason why results could not be written, or "": a full disk must not end the run.
     complete
-        To be set once everything is written elsewhere.
+        To be set to True once the record of the run is written.
 
     Raises
     ------
@@ -87,7 +92,7 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
         self.trouble, self.complete, self._results = "", False, 0
         try:
             _lock(self._file, folder)
-            self.done = self._left(identity) if resume else ()
+            self.done = self._kept(identity) if resume else ()
         except BaseException:
             self._file.close()
             raise
@@ -97,7 +102,7 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
             self.append(result)
 
     def append(self, result: Result) -> None:
-        """Write down a result."""
+        """Write a result."""
         self._write(encode(result))
         self._results += 1
 
@@ -115,8 +120,8 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
         except OSError as error:
             self.trouble = str(error)
 
-    def _left(self, identity: Mapping[str, Any]) -> tuple[Result, ...]:
-        """Return the results in the journal; the last line may have been cut in the middle."""
+    def _kept(self, identity: Mapping[str, Any]) -> tuple[Result, ...]:
+        """Return the results in the journal; a line that was cut or damaged is left out."""
         self._file.seek(0)
         lines = self._file.read().split(b"\n")[:-1]
         if not lines:
@@ -136,7 +141,7 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
 
 
 def _differences(written: Any, identity: Mapping[str, Any]) -> str:
-    """Return in what a journal differs from the run that is to resume it."""
+    """Return the differences between the run of a journal and the run that is to resume it."""
     if not isinstance(written, dict):
         return "another program"
     different = [key for key in identity if written.get(key) != identity[key]]
@@ -144,7 +149,7 @@ def _differences(written: Any, identity: Mapping[str, Any]) -> str:
 
 
 def _lock(file: Any, folder: Path) -> None:
-    """Hold the file until it is closed, or the process dies; systems without such locks do without."""
+    """Lock the file until it is closed or the process dies, on systems that have such locks."""
     try:
         import fcntl
     except ImportError:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import PurePath
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import TypeVar
 
-import torch
-
+import nodecheck
 from nodecheck.checks import Check
 from nodecheck.layers import LayerError, LayerUnderTest, TorchLayer
 from nodecheck.options.profile import Profile
@@ -19,9 +18,10 @@ from nodecheck.reference import ReferenceFailure
 from nodecheck.results import Evidence, Inconclusive, LayerCard, Outcome, Result, Skip, Unsupported
 from nodecheck.runner.time_limit import time_limit
 
-# Frames of ours above the layer's own code in a traceback.
-_OUR_FOLDERS = {"checks", "runner"}
-_OUR_FILES = {"base.py", "under_test.py", "trace.py"}
+_T = TypeVar("_T")
+_PACKAGE = Path(nodecheck.__file__).resolve().parent
+# Folders of the package that hold layers, or code that runs inside them.
+_LAYER_FOLDERS = {"adapt", "mutants", "neural_ode", "targets"}
 
 
 class InProcess:
@@ -44,11 +44,10 @@ class InProcess:
 
 def measure(check: Check, problem: Problem | None, layer: LayerUnderTest) -> Result:
     """Run one check and turn whatever happens into a result; only Ctrl-C goes through."""
-    clock, state = time.perf_counter(), _global_state()
-    torch.manual_seed(layer.seed)
+    clock = time.perf_counter()
     nothing = blank(layer.name, check, problem, layer.seed)
     try:
-        with time_limit(layer.profile.seconds):
+        with layer.backend.isolated(layer.seed), time_limit(layer.profile.seconds):
             evidence = check.measure(layer, problem)
     except (Inconclusive, ReferenceFailure) as error:
         result = replace(nothing, outcome=Outcome.INCONCLUSIVE, reason=str(error))
@@ -61,9 +60,7 @@ def measure(check: Check, problem: Problem | None, layer: LayerUnderTest) -> Res
     except BaseException as error:
         result = raised(nothing, check, error)
     else:
-        result = _measured(nothing, check, evidence)
-    finally:
-        _restore(state)
+        result = measured_result(nothing, check, evidence)
     return replace(result, seconds=time.perf_counter() - clock)
 
 
@@ -82,7 +79,8 @@ def blank(layer: str, check: Check, problem: Problem | None, seed: int) -> Resul
     )
 
 
-def _measured(nothing: Result, check: Check, evidence: Evidence) -> Result:
+def measured_result(nothing: Result, check: Check, evidence: Evidence) -> Result:
+    """Return the result of a check that measured."""
     return replace(
         nothing,
         outcome=Outcome.MEASURED,
@@ -95,10 +93,30 @@ def _measured(nothing: Result, check: Check, evidence: Evidence) -> Result:
     )
 
 
+@dataclass(frozen=True)
+class Raised:
+    """An error as plain data: its type and message, and the innermost line of the layer's own code."""
+
+    reason: str
+    where: str
+
+
+def raised_by(call: Callable[[], _T]) -> _T | Raised:
+    """Return `call()`, or any error that it raised: a layer is behind it."""
+    try:
+        return call()
+    except BaseException as error:
+        return _described(error)
+
+
 def raised(nothing: Result, check: Check, error: BaseException) -> Result:
     """Return the error result: what was raised, and the innermost line of the layer's own code."""
-    reason = f"{type(error).__name__}: {error}".strip()
-    return replace(nothing, reason=reason, diagnosis=_where(error), title=check.failure_title)
+    found = _described(error)
+    return replace(nothing, reason=found.reason, diagnosis=found.where, title=check.failure_title)
+
+
+def _described(error: BaseException) -> Raised:
+    return Raised(f"{type(error).__name__}: {error}".strip(), _where(error))
 
 
 def _where(error: BaseException) -> str:
@@ -112,19 +130,6 @@ def _where(error: BaseException) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    path = PurePath(filename)
-    if "nodecheck" not in path.parts:
-        return False
-    return path.parent.name in _OUR_FOLDERS or path.name in _OUR_FILES
-
-
-def _global_state() -> tuple[Any, ...]:
-    return torch.get_rng_state(), torch.get_default_dtype(), torch.is_grad_enabled()
-
-
-def _restore(state: tuple[Any, ...]) -> None:
-    """Undo what a layer may have changed globally, so that it cannot spoil the checks after it."""
-    rng, dtype, grad = state
-    torch.set_rng_state(rng)
-    torch.set_default_dtype(dtype)
-    torch.set_grad_enabled(grad)
+    """Return True for a file of nodecheck that holds no layer."""
+    path = Path(filename).resolve()
+    return path.is_relative_to(_PACKAGE) and path.relative_to(_PACKAGE).parts[0] not in _LAYER_FOLDERS

@@ -7,37 +7,32 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import cast
 
 import numpy as np
-from rich.table import Table
-from rich.text import Text
 
-from nodecheck.backends.torch.memory.process import ProcessLost, ProcessMemory, peak_resident
 from nodecheck.checks import Check
-from nodecheck.checks.memory.law import curves, memory_law
-from nodecheck.measure.memory.footprints import Footprints
-from nodecheck.measure.memory.process import LEVELS, process_memory
-from nodecheck.numerics.growth import FEWEST_LEVELS
+from nodecheck.checks.memory.law import memory_law
+from nodecheck.layers import Backend, LayerUnderTest
+from nodecheck.measure.memory.footprints import Footprints, summarise
+from nodecheck.measure.memory.ladder import at_level
+from nodecheck.measure.memory.law import curves, judge_law
+from nodecheck.measure.memory.pass_memory import PassMemory, at_most_states, measure_pass
+from nodecheck.measure.memory.process import ProcessMemory, process_curve, process_memory, with_process
+from nodecheck.numerics import constants
+from nodecheck.numerics.constants import FEWEST_GROWTH_LEVELS, LEVELS_OF_A_LADDER
+from nodecheck.options.profile import FULL
 from nodecheck.problems import Problem
-from nodecheck.results import LayerCard, Result, Series
-from nodecheck.runner import memory_child
+from nodecheck.results import Evidence, Inconclusive, LayerCard, Outcome, Result, Series
 from nodecheck.runner.examine import examine
-from nodecheck.runner.isolation import SECONDS_TO_IMPORT, Child, Lost, how_it_ended
-from nodecheck.runner.journal import decode
-from nodecheck.runner.measure import blank
+from nodecheck.runner.isolation import SECONDS_TO_IMPORT, Child, how_it_ended
+from nodecheck.runner.measure import Raised, blank, measured_result
 from nodecheck.runner.plan import Plan, make_plan
+from nodecheck.runner.remote import LayerLost, RemoteBackend, use_once_here
+from nodecheck.runner.resident_memory import ProcessLost, peak_resident
 
-_T = TypeVar("_T")
-_LEVELS = 10
-
-
-class NoAnswer(Exception):
-    """A layer was asked for something and raised, or took its process with it: the result says which."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__(result.reason)
-        self.result = result
+_PLOTS = {"cpu": "Memory", "cuda": "Memory on CUDA"}
+_Levels = list[tuple[int, tuple[PassMemory, ...]]]
 
 
 @dataclass
@@ -47,15 +42,15 @@ class MemoryLadder:
     Attributes
     ----------
     steps, widths, devices, process
-        What is measured: the ladder, the two widths of the state, where, and whether in fresh processes too.
+        The ladder, the two widths of the state, the devices, and True for fresh processes too.
     memory_limit, seconds
-        Bytes that the process of a layer may allocate; time limit of one level.
+        Bytes that the process of a layer may allocate; time limit of one solve.
     notes
-        Facts about the measurement that every result carries: what could not be measured here, and why.
+        Facts about the measurement that every result carries: devices that could not be measured, and why.
     advance
         Called with the name of the layer after each level.
     levels, footprints
-        What was measured, by layer and device.
+        The measured levels and their footprints, by layer and device.
     """
 
     steps: tuple[int, ...]
@@ -66,13 +61,13 @@ class MemoryLadder:
     process: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
     advance: Callable[[str], object] = lambda _name: None
-    levels: dict[tuple[str, str], list[memory_child.Level]] = field(default_factory=dict)
+    levels: dict[tuple[str, str], _Levels] = field(default_factory=dict)
     footprints: dict[tuple[str, str], Footprints] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """How often `advance` is called for a layer."""
-        return len(self.steps) * len(self.devices) + (len(LEVELS) if self.process else 0)
+        """Number of calls of `advance` for a layer."""
+        return len(self.steps) * len(self.devices) + self.process * len(constants.PROCESS_LEVELS)
 
     def examine(self, plan: Plan) -> Iterator[Result]:
         """Yield the results of a plan as they come."""
@@ -82,106 +77,137 @@ class MemoryLadder:
         """Yield a result for each layer that was begun and has none yet, from the levels there are."""
         begun = {name for name, _ in self.levels} - {result.layer for result in done}
         cards = tuple(card for card in plan.cards if card.name in begun)
-        return examine(replace(plan, cards=cards), self._judge_in_a_child)
+        return examine(replace(plan, cards=cards), self._measure_no_more)
 
-    def _measure(self, card: LayerCard, _check: Check, _problem: Problem | None) -> Result:
-        """Return what the whole ladder says about a layer; where it breaks off, how far it came."""
+    def _measure(self, card: LayerCard, check: Check, _problem: Problem | None) -> Result:
+        """Return the result of the whole ladder; where it breaks off, with the levels until then."""
+        return self._in_a_child(card, check, climb=True)
+
+    def _measure_no_more(self, card: LayerCard, check: Check, _problem: Problem | None) -> Result:
+        """Return the result of the levels that were measured before."""
+        return self._in_a_child(card, check, climb=False)
+
+    def _in_a_child(self, card: LayerCard, check: Check, *, climb: bool) -> Result:
         clock = time.perf_counter()
+        nothing = blank(card.name, check, None, seed=0)
         with Child(self.memory_limit) as child:
+            # The measurement of memory solves, and asks for nothing else of a backend.
+            remote = cast("Backend", RemoteBackend(child, card, self.seconds))
+            layer = LayerUnderTest(card, FULL, backend=remote)
             try:
-                self._climb(child, card)
-                result = self._judge(child, card, self._witness(card) if self.process else None)
-            except NoAnswer as error:
-                self._judge(child, card)
-                result = error.result
+                if climb:
+                    self._climb(layer)
+                witness = self._witness(card) if climb and self.process else None
+                result = measured_result(nothing, check, self._judge(layer, witness))
+            except Inconclusive as error:
+                result = replace(nothing, outcome=Outcome.INCONCLUSIVE, reason=str(error))
+            except LayerLost as error:
+                result = replace(nothing, reason=str(error), diagnosis=error.where, title=check.failure_title)
+                self._summarise_what_there_is(layer)
             result = replace(result, output=child.output.take())
         return self._complete(result, time.perf_counter() - clock)
 
-    def _judge_in_a_child(self, card: LayerCard, _check: Check, _problem: Problem | None) -> Result:
-        clock = time.perf_counter()
-        with Child(self.memory_limit) as child:
-            result = self._judge(child, card)
-        return self._complete(result, time.perf_counter() - clock)
-
     def _complete(self, result: Result, seconds: float) -> Result:
-        """Return a result with what was measured, also where that decides nothing."""
+        """Return a result with the measured curves, also where they decide nothing."""
         found = ((d, self.footprints.get((result.layer, d))) for d in self.devices)
-        drawn: tuple[Series, ...] = result.series or tuple(
-            s for device, prints in found if prints for s in curves(prints, memory_child.PLOTS[device])
+        series: tuple[Series, ...] = result.series or tuple(
+            s for device, prints in found if prints for s in curves(prints, _PLOTS[device])
         )
-        return replace(result, series=drawn, facts={**result.facts, **self.notes}, seconds=seconds)
+        return replace(result, series=series, facts={**result.facts, **self.notes}, seconds=seconds)
 
-    def _climb(self, child: Child, card: LayerCard) -> None:
+    def _climb(self, layer: LayerUnderTest) -> None:
+        """Measure level after level on each device."""
         for device in self.devices:
-            found = self.levels.setdefault((card.name, device), [])
+            found = self.levels.setdefault((layer.name, device), [])
             for level in self.steps:
-                asked = (level, device, self.widths, not found)
                 try:
-                    found.append((level, self._ask(child, card, memory_child.passes, *asked)))
-                except NoAnswer as error:
-                    where = f"level {level} of the ladder" + (
-                        f" on {device}" if len(self.devices) > 1 else ""
-                    )
-                    raise NoAnswer(_located(error.result, where)) from error
-                self.advance(card.name)
+                    found.append((level, self._passes(layer, level, device, warm_up=not found)))
+                except LayerLost as error:
+                    where = f"level {level} of the ladder"
+                    if len(self.devices) > 1:
+                        where += f" on {device}"
+                    raise _located(error, where) from error
+                self.advance(layer.name)
 
-    def _ask(self, child: Child, card: LayerCard, function: Callable[..., Any], *arguments: object) -> Any:
-        """Return the answer of a function of `memory_child`.
+    def _passes(
+        self, layer: LayerUnderTest, level: int, device: str, *, warm_up: bool
+    ) -> tuple[PassMemory, ...]:
+        """Return one pass for each width at a level; with `warm_up` one more before, which does not count."""
+        asked = (*self.widths[: int(warm_up)], *self.widths)
+        found = [measure_pass(layer, at_level(layer, level, w, device), live=True) for w in asked]
+        return at_most_states(*found[-2:])
 
-        Raises
-        ------
-        NoAnswer
-            If there is none.
-        """
-        named = (card.target, card.name, *arguments, self.seconds)
-        try:
-            line, answer = child.call(function, *named, seconds=self.seconds)
-        except Lost as error:
-            raise NoAnswer(_lost(card, str(error))) from error
-        if answer is None:
-            raise NoAnswer(decode(line))
-        return answer
+    def _judge(self, layer: LayerUnderTest, witness: ProcessMemory | None) -> Evidence:
+        """Return the evidence of the levels on all devices, and of fresh processes if there are some."""
+        claim = layer.claims.memory
+        evidence = {}
+        for device in self.devices:
+            found = self.levels.get((layer.name, device), [])
+            prints = self._summarise(layer, device)
+            if prints is None or len(found) < FEWEST_GROWTH_LEVELS:
+                message = f"{len(found)} levels were measured, a growth law needs {FEWEST_GROWTH_LEVELS}"
+                raise Inconclusive(message)
+            evidence[device] = judge_law(prints, claim, _PLOTS[device])
+        judged = together(evidence)
+        if witness is None:
+            return judged
+        judged = with_process(judged, self.footprints[layer.name, "cpu"], witness, claim)
+        curve = process_curve(witness, adaptive=layer.adaptive)
+        return replace(judged, series=(*judged.series, curve))
 
-    def _judge(self, child: Child, card: LayerCard, process: ProcessMemory | None = None) -> Result:
-        """Return what the levels measured so far say, on all devices together."""
-        levels = {device: self.levels.get((card.name, device), []) for device in self.devices}
-        named = (card.target, card.name, levels, self.widths, process, self.seconds)
-        try:
-            line, prints = child.call(memory_child.judge, *named, seconds=self.seconds)
-        except Lost as error:
-            return _lost(card, str(error))
-        self.footprints |= {(card.name, device): found for device, found in prints.items()}
-        return decode(line)
+    def _summarise(self, layer: LayerUnderTest, device: str) -> Footprints | None:
+        """Return the footprints of a device, and remember them; None with fewer than two levels."""
+        found = self.levels.get((layer.name, device), [])
+        if len(found) < 2:
+            return None
+        prints = self.footprints[layer.name, device] = summarise(layer, found, self.widths)
+        return prints
+
+    def _summarise_what_there_is(self, layer: LayerUnderTest) -> None:
+        """Remember the footprints of the levels before the layer was lost, if it can still be asked."""
+        for device in self.devices:
+            try:
+                self._summarise(layer, device)
+            except (LayerLost, Inconclusive):
+                return
 
     def _witness(self, card: LayerCard) -> ProcessMemory:
         def use(level: int, run: bool) -> tuple[int, tuple[int, int]]:
             named = (card.target, card.name, level, run, self.memory_limit, self.seconds)
             limit, where = SECONDS_TO_IMPORT + self.seconds, f"level {level} in a process of its own"
             try:
-                peak, (line, answer) = peak_resident(memory_child.use, *named, seconds=limit)
+                peak, found = peak_resident(use_once_here, *named, seconds=limit)
             except ProcessLost as error:
                 ended = how_it_ended(error.exitcode) if error.exitcode is not None else _too_long(limit)
-                raise NoAnswer(_located(_lost(card, ended), where)) from error
-            if answer is None:
-                raise NoAnswer(_located(decode(line), where))
-            return peak, answer
+                raise _located(LayerLost(f"the layer {ended}"), where) from error
+            if isinstance(found, Raised):
+                raise _located(LayerLost(found.reason, found.where), where)
+            return peak, found
 
-        adaptive = card.resolution == "tol"
-        return process_memory(use, adaptive=adaptive, advance=lambda: self.advance(card.name))
+        return process_memory(use, adaptive=card.adaptive, advance=lambda: self.advance(card.name))
+
+
+def together(evidence: Mapping[str, Evidence]) -> Evidence:
+    """Return the evidence of all devices as one; that of the first gives the facts their names."""
+    suffixes = ["", *(f" on {device}" for device in list(evidence)[1:])]
+    named = list(zip(suffixes, evidence.values(), strict=True))
+    facts = {f"{fact}{where}": value for where, one in named for fact, value in one.facts.items()}
+    return Evidence(
+        tuple(m for one in evidence.values() for m in one.measurements),
+        " ".join(filter(None, (one.diagnosis for one in evidence.values()))),
+        tuple(s for one in evidence.values() for s in one.series),
+        {**facts, "device": " and ".join(evidence)},
+        tuple(replace(m, name=m.name + where) for where, one in named for m in one.metrics),
+    )
 
 
 def _too_long(seconds: float) -> str:
     return f"did not end within {seconds:g} seconds, and its process had to be killed"
 
 
-def _lost(card: LayerCard, ended: str) -> Result:
-    nothing = replace(blank(card.name, memory_law, None, seed=0), title=memory_law.failure_title)
-    return replace(nothing, reason=f"the layer {ended}")
-
-
-def _located(result: Result, where: str) -> Result:
-    """Return the result with where on the ladder it comes from in front of its reason."""
-    return replace(result, reason=f"At {where}: {result.reason}")
+def _located(error: LayerLost, where: str) -> LayerLost:
+    """Return the error with its place on the ladder in front of its reason."""
+    return LayerLost(f"At {where}: {error}", error.where)
 
 
 def memory_plan(cards: Sequence[LayerCard]) -> Plan:
@@ -202,45 +228,13 @@ def ladder_of(steps: str) -> tuple[int, ...]:
     """
     ends = re.fullmatch(r"(\d{1,7}):(\d{1,7})", steps)
     first, last = map(int, ends.groups()) if ends else (0, 0)
-    inner = np.geomspace(first, last, _LEVELS)[1:-1] if 0 < first < last else ()
+    inner = np.geomspace(first, last, LEVELS_OF_A_LADDER)[1:-1] if 0 < first < last else ()
     squares = (round(math.sqrt(n)) ** 2 for n in inner)
     ladder = tuple(sorted({first, *(n for n in squares if first < n < last), last}))
-    if len(ladder) < FEWEST_LEVELS or not first:
+    if len(ladder) < FEWEST_GROWTH_LEVELS or not first:
         message = (
-            f"--steps must be FIRST:LAST, from 1 step or more up, with room for {FEWEST_LEVELS} levels, "
-            f"got {steps!r}; 10:1000 is the usual ladder"
+            f"--steps must be FIRST:LAST, from 1 step or more up, with room for {FEWEST_GROWTH_LEVELS} "
+            f"levels, got {steps!r}; 10:1000 is the usual ladder"
         )
         raise ValueError(message)
     return ladder
-
-
-def table(ladder: MemoryLadder) -> Table:
-    """Return the memory of all layers as a table: the law, and the states held at the end of the ladder."""
-    titles = ("law", "at the peak", "saved", "forward", "backward")
-    caption = (
-        "In states, each as large as y, when most of them are alive. Saved, forward and backward: at the end "
-        "of the ladder."
-    )
-    if "cuda" in ladder.devices:
-        caption += " On cuda: when most bytes are, so a time grid that outweighs the states hides some."
-    result = Table("layer", *titles, caption=caption, caption_justify="left")
-    result.columns[0].overflow = "fold"
-    for (name, device), prints in ladder.footprints.items():
-        where = f" on {device}" if len(ladder.devices) > 1 else ""
-        ends = map(_last, (prints.saved, prints.forward, prints.backward))
-        result.add_row(*(Text(cell) for cell in (name + where, *_law(prints), *ends)))
-    return result
-
-
-def _law(prints: Footprints) -> tuple[str, str]:
-    """Return the law, and the states per step where it is linear, else how many there are."""
-    states = prints.states
-    if len(states) < FEWEST_LEVELS:
-        return "too few levels", f"{states[-1]:.5g}"
-    fit = prints.fit(states)
-    per_step = fit.decided and fit.law == "linear"
-    return fit.symbol, f"{fit.rate:.4g} per {prints.unit[:-1]}" if per_step else f"{max(states):.5g}"
-
-
-def _last(states: tuple[float, ...] | None) -> str:
-    return "not measured" if states is None else f"{states[-1]:.5g}"

@@ -1,35 +1,38 @@
-"""What a run is going to do: which checks on which layers, and whether that makes sense."""
+"""The plan of a run: the checks, the layers and the profile, after it is known that they fit together."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from nodecheck.checks import CHECKS, Check
+from nodecheck.checks import ALIASES, CHECKS, Check
 from nodecheck.layers import TorchLayer
-from nodecheck.options.profile import PROFILES, Profile
+from nodecheck.options.expectations import translated
+from nodecheck.options.profile import PROFILES, RANKS, Profile
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard
 
-_LARGEST_SEED = 2**63 - 1  # of torch, the pickiest
+_LARGEST_SEED = 2**63 - 1  # of torch, whose range is the smallest
+# The ids by which a check may be named: current and former ones.
+KNOWN_IDS = frozenset(check.id for check in CHECKS) | frozenset(ALIASES)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is going to do.
+    """The plan of a run.
 
     Attributes
     ----------
     cards
         The layers, by their claims: a layer itself may live in another process.
     checks
-        The checks that were selected, in their order.
+        The selected checks, in their order.
     profile, seed
-        How thoroughly, and with which random numbers.
+        Thoroughness, and seed of all random numbers.
     started
-        When, in UTC.
+        Time at which the run began, in UTC.
     """
 
     cards: tuple[LayerCard, ...]
@@ -40,7 +43,7 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Number of (layer, check, problem) to go through, at most."""
+        """The largest possible number of results."""
         return len(self.cards) * sum(len(problems_of(check, self.profile)) for check in self.checks)
 
 
@@ -59,14 +62,29 @@ def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
     )
 
 
-def make_plan(cards: Sequence[LayerCard], *, profile: str, select: str, seed: int) -> Plan:
+def make_plan(
+    cards: Sequence[LayerCard], *, profile: str, select: str, seed: int, seconds: float | None = None
+) -> Plan:
     """Return the plan of a run.
+
+    Parameters
+    ----------
+    cards
+        The layers.
+    profile
+        Name of the profile.
+    select
+        Shell pattern for the ids of checks.
+    seed
+        Seed of all random numbers.
+    seconds
+        Time limit of one check; None: that of the profile.
 
     Raises
     ------
     ValueError
         If the profile does not exist, nothing is selected, two layers share a name, a layer expects a check
-        to fail that does not exist, or no generator of random numbers takes the seed.
+        to fail that does not exist, or the seed is out of range.
     """
     if not 0 <= seed <= _LARGEST_SEED:
         message = f"seed must be a whole number from 0 to {_LARGEST_SEED}, got {seed}; 0 is the usual one"
@@ -76,23 +94,32 @@ def make_plan(cards: Sequence[LayerCard], *, profile: str, select: str, seed: in
     if profile not in PROFILES:
         message = f"profile must be one of {', '.join(PROFILES)}, got {profile!r}; ci is the usual one"
         raise ValueError(message)
-    return Plan(tuple(cards), selected(select), PROFILES[profile], seed, datetime.now(UTC))
+    chosen = PROFILES[profile]
+    return Plan(
+        tuple(replace(card, expected_failures=translated(card.expected_failures, ALIASES)) for card in cards),
+        selected(select),
+        replace(chosen, seconds=seconds or chosen.seconds),
+        seed,
+        datetime.now(UTC),
+    )
 
 
 def selected(pattern: str) -> tuple[Check, ...]:
-    """Return the checks whose id matches a shell pattern, always with the passes that they need."""
-    chosen = [check for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)]
+    """Return the checks whose id, or a former id, matches a shell pattern, with the checks they need."""
+    current = {check.id for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)}
+    former = {id_ for id_ in ALIASES if fnmatch.fnmatchcase(id_, pattern)}
+    chosen = current | {name.partition(":")[0] for id_ in former for name in ALIASES[id_]}
     if not chosen:
         message = (
             f"--select must match the id of a check, got {pattern!r}; `nodecheck list checks` names them"
         )
         raise ValueError(message)
-    needed = {id_ for check in chosen for id_ in preconditions(check)}
-    return tuple(check for check in CHECKS if check in chosen or check.id in needed)
+    needed = {id_ for check in CHECKS if check.id in chosen for id_ in preconditions(check)}
+    return tuple(check for check in CHECKS if check.id in chosen | needed)
 
 
 def preconditions(check: Check) -> tuple[str, ...]:
-    """Return the ids of the checks without which this one means nothing, the first of them first."""
+    """Return the ids of the checks that must pass before this one means anything, the first of them first."""
     if not check.needs:
         return ()
     (needed,) = (other for other in CHECKS if other.id == check.needs)
@@ -102,7 +129,8 @@ def preconditions(check: Check) -> tuple[str, ...]:
 def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:
     """Return the problems a check runs on in a profile; (None,) for a check that brings its own."""
     most = None if profile.name == "full" else check.most
-    return check.problems[: profile.problems][:most] or (None,)
+    more = (problem for cheapest, problem in check.more if RANKS[cheapest] <= RANKS[profile.name])
+    return (*check.problems[: profile.problems][:most], *more) or (None,)
 
 
 def _require_different_names(cards: Sequence[LayerCard]) -> None:
@@ -114,12 +142,11 @@ def _require_different_names(cards: Sequence[LayerCard]) -> None:
 
 
 def _require_known_expectations(cards: Sequence[LayerCard]) -> None:
-    known = {check.id for check in CHECKS}
     for card in cards:
-        for check_id in card.expected_failures:
-            if check_id not in known:
+        for key in card.expected_failures:
+            if key.partition(":")[0] not in KNOWN_IDS:
                 message = (
-                    f"expected_failures of {card.name!r} must be ids of checks, got {check_id!r}; "
+                    f"expected_failures of {card.name!r} must be ids of checks, got {key!r}; "
                     f"`nodecheck list checks` names them"
                 )
                 raise ValueError(message)

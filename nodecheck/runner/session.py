@@ -1,39 +1,116 @@
-"""Runs checks on layers and puts the results together."""
+"""The session: the one way from loaded targets over a plan and its results to a run.
+
+::
+
+    with Children(settings.memory_limit) as children:              # runner/children.py
+        loaded = children.describe(settings.targets)               # load
+        session = Session(plan_for(loaded, settings), loaded)      # plan
+        results = examine_in_children(session.plan, children)      # examine
+        examined = session.examine(results, advance=progress)      # ... until the end or Ctrl-C
+        run = session.record(examined.results, command=...)        # assemble
+"""
 
 from __future__ import annotations
 
-import platform
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-
-import torch
 
 from nodecheck._version import __version__
 from nodecheck.checks import CHECKS
 from nodecheck.layers import TorchLayer
-from nodecheck.results import Outcome, Result, Run
-from nodecheck.runner.examine import Examination, Measure, complete, examine, within
+from nodecheck.options.expectations import with_expectations
+from nodecheck.options.settings import Settings
+from nodecheck.results import LayerCard, Outcome, Result, Run
+from nodecheck.runner.environment import environment, environment_without_torch
+from nodecheck.runner.examine import complete, examine, within
 from nodecheck.runner.measure import InProcess
-from nodecheck.runner.plan import Plan, card_of, make_plan
+from nodecheck.runner.plan import KNOWN_IDS, Plan, card_of, make_plan
+from nodecheck.targets.loading import LoadedTargets
 
-__all__ = [
-    "Examination",
-    "InProcess",
-    "Measure",
-    "Plan",
-    "assemble",
-    "card_of",
-    "complete",
-    "examine",
-    "make_plan",
-    "run",
-    "skipped_target",
-]
 
-_PACKAGES = ("torch", "numpy", "scipy", "hypothesis", "torchdiffeq", "torchode", "torchdyn")
+@dataclass(frozen=True)
+class Examined:
+    """The results of a session; `interrupted` is True if Ctrl-C ended it."""
+
+    results: tuple[Result, ...]
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run from its plan to its record.
+
+    Attributes
+    ----------
+    plan
+        The layers, and the checks that run on them.
+    loaded
+        The targets of the layers, with those that could not be loaded; empty for layers given as objects.
+    """
+
+    plan: Plan
+    loaded: LoadedTargets[LayerCard] = field(default_factory=LoadedTargets)
+
+    def examine(
+        self,
+        results: Iterable[Result],
+        *,
+        advance: Callable[[Result], object] = lambda _result: None,
+        unfinished: Callable[[Plan, Sequence[Result]], Iterable[Result]] = complete,
+    ) -> Examined:
+        """Return all results, or those that were there when Ctrl-C was pressed.
+
+        Parameters
+        ----------
+        results
+            The results as they are measured, for instance from `examine` or `examine_in_children`.
+        advance
+            Called with each result: a progress bar, a journal.
+        unfinished
+            ``unfinished(plan, results)`` returns all results of an interrupted run: by default those that
+            were measured, and an inconclusive one for each that is missing.
+        """
+        found: list[Result] = []
+        try:
+            for result in results:
+                found.append(result)
+                advance(result)
+        except KeyboardInterrupt:
+            return Examined(tuple(unfinished(self.plan, found)), interrupted=True)
+        return Examined(tuple(found))
+
+    def record(
+        self,
+        results: Iterable[Result],
+        *,
+        targets: Sequence[str] = (),
+        command: str = "",
+        warnings: Sequence[str] = (),
+    ) -> Run:
+        """Return the run that consists of these results, and a skipped one for each missing library.
+
+        Layers come in the order of the plan, in whatever order they were measured.
+        """
+        plan, loaded = self.plan, self.loaded
+        missing = [skipped_target(name, reason) for name, reason in loaded.missing.items()]
+        place = {card.name: k for k, card in enumerate(plan.cards)}
+        return Run(
+            results=(*missing, *sorted(results, key=lambda result: place[result.layer])),
+            layers=plan.cards,
+            targets=tuple(targets),
+            profile=plan.profile.name,
+            seed=plan.seed,
+            command=command,
+            started=plan.started.isoformat(timespec="seconds"),
+            seconds=(datetime.now(UTC) - plan.started).total_seconds(),
+            environment=loaded.environment or environment_without_torch(),
+            load_errors={**loaded.usage_errors, **loaded.load_errors},
+            warnings=tuple(warnings),
+            nodecheck_version=__version__,
+            checks={check.id: check.asked_of for check in CHECKS if within(check, plan.profile)},
+        )
 
 
 def run(
@@ -54,9 +131,9 @@ def run(
     profile
         "smoke", "ci" or "full".
     select
-        Shell pattern; only checks whose id matches are run.
+        Shell pattern; only checks whose id matches are run, and those that they need.
     seed
-        Seed of everything that is drawn at random.
+        Seed of all random numbers.
 
     Raises
     ------
@@ -66,27 +143,30 @@ def run(
     """
     layers = (layers,) if isinstance(layers, TorchLayer) else tuple(layers)
     plan = make_plan([card_of(layer) for layer in layers], profile=profile, select=select, seed=seed)
-    return assemble(plan, examine(plan, InProcess(layers, plan.profile, seed)))
+    session = Session(plan, LoadedTargets(environment=environment()))
+    return session.record(examine(plan, InProcess(layers, plan.profile, seed)))
 
 
-def assemble(plan: Plan, results: Iterable[Result], **details: Any) -> Run:
-    """Return the run that consists of these results; `details` are further attributes of `Run`.
+def plan_for(loaded: LoadedTargets[LayerCard], settings: Settings) -> Plan:
+    """Return the plan for loaded layers, with the expected failures of the configuration.
 
-    Layers come in the order of the plan, whichever was ready first.
+    Raises
+    ------
+    ValueError
+        If the configuration does not fit the layers, or there can be no such plan; see `make_plan`.
     """
-    place = {card.name: k for k, card in enumerate(plan.cards)}
-    ordered = tuple(sorted(results, key=lambda result: place.get(result.layer, -1)))
-    return Run(
-        results=ordered,
-        seconds=(datetime.now(UTC) - plan.started).total_seconds(),
-        layers=plan.cards,
-        profile=plan.profile.name,
-        checks={check.id: check.applies_to for check in CHECKS if within(check, plan.profile)},
-        seed=plan.seed,
-        started=plan.started.isoformat(timespec="seconds"),
-        environment=environment(),
-        nodecheck_version=__version__,
-        **details,
+    cards = with_expectations(
+        loaded.layers,
+        settings.configuration,
+        checks=KNOWN_IDS,
+        every_layer=settings.every_layer and loaded.complete,
+    )
+    return make_plan(
+        cards,
+        profile=settings.profile,
+        select=settings.select,
+        seed=settings.seed,
+        seconds=settings.time_limit,
     )
 
 
@@ -103,20 +183,8 @@ def skipped_target(target: str, reason: str) -> Result:
     )
 
 
-def environment() -> dict[str, str]:
-    """Return what the numbers may depend on."""
-    packages = {name: _version(name) for name in _PACKAGES}
-    return {
-        "Python": sys.version.split()[0],
-        "platform": f"{platform.system()} {platform.machine()}",
-        "torch threads": str(torch.get_num_threads()),
-        "CUDA": torch.cuda.get_device_name() if torch.cuda.is_available() else "not available",
-        **{name: number for name, number in packages.items() if number},
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+def assemble(plan: Plan, results: Iterable[Result], **details: Any) -> Run:
+    """BRIDGE for memory.py: `Session.record`."""
+    load_errors = details.pop("load_errors", {})
+    found = [result for result in results if result.check != "library"]
+    return Session(plan, LoadedTargets(load_errors=load_errors)).record(found, **details)

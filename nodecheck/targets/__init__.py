@@ -1,1 +1,1 @@
-"""From the name of a target to its layers."""
+"""Targets: from a name on the command line to layers."""

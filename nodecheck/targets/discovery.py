@@ -1,4 +1,4 @@
-"""From the TARGET of a command line to the layers it names, or to an error that says what to type instead."""
+"""Discovery: from the TARGET of a command line to its layers, or to an error that says what to type."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
-from torch import nn
-
 from nodecheck.layers import TorchLayer
+from nodecheck.numerics.constants import MOST_SUGGESTIONS
 from nodecheck.targets.entry_points import Extension, extensions, extensions_named
 from nodecheck.targets.imports import TargetError, UsageError, import_file, import_installed, import_module
 from nodecheck.targets.registry import registered_layers, registered_names
@@ -25,7 +24,7 @@ _SNIPPET = """\
     LAYER = nodecheck.TorchLayer(
         name="mine",
         build=lambda dynamics, t0, t1, n_steps: {name}(dynamics, t0, t1, n_steps),
-        order=None, adjoint=None, memory=None,  # claims; None = measure it and tell me
+        order=None, adjoint=None, memory=None,  # claims; None = not claimed, measure it
     )
     # nodecheck.adapt helps with f(y, t), time grids, step sizes, trajectories and flat parameters"""
 
@@ -38,8 +37,8 @@ def load_target(target: str) -> tuple[TorchLayer, ...]:
     target
         A registered name (nodecheck's own, or one of an entry point), ``package.module:object`` or
         ``path/file.py:object``.  The object, possibly dotted, is a `TorchLayer` or a sequence of them.  The
-        folder of the file, or the current directory for a module, is put on ``sys.path`` and stays there:
-        layers import lazily too.
+        folder of the file, or the current directory for a module, is put on ``sys.path`` and stays there,
+        because layers may import modules later.
 
     Raises
     ------
@@ -61,7 +60,7 @@ def load_target(target: str) -> tuple[TorchLayer, ...]:
 
 
 def _warn_of_namesakes(target: str) -> None:
-    """Say that packages register a target under a name that is nodecheck's own, and how to get at it."""
+    """Warn of packages that register a target under a name of nodecheck's own."""
     for other in extensions_named(target):
         warnings.warn(
             f"{target} is a target of nodecheck itself; the one of the same name that {other.package} "
@@ -89,7 +88,7 @@ def _of_extension(others: tuple[Extension, ...]) -> tuple[TorchLayer, ...]:
 
 
 def _split(target: str) -> tuple[str, str]:
-    """Return what to import and the name of the object in it."""
+    """Return the file or module to import, and the name of the object in it."""
     source, colon, object_name = target.rpartition(":")
     if not colon:
         raise _no_object(target)
@@ -114,7 +113,7 @@ def _no_object(target: str) -> Exception:
 
 
 def _find(module: ModuleType, object_name: str, target: str) -> Any:
-    """Return the object that a dotted name stands for in a module."""
+    """Return the object of a module with a dotted name."""
     found: Any = module
     for name in object_name.split("."):
         try:
@@ -154,7 +153,9 @@ def _as_layers(found: Any, object_name: str, target: str) -> tuple[TorchLayer, .
 
 
 def _not_a_layer(found: Any, name: str, target: str) -> UsageError:
-    """Return the error for an object that is no layer, with the adapter if it may become one."""
+    """Return the error for an object that is no layer, with an adapter if it can be called."""
+    from torch import nn
+
     expected = f"expected a TorchLayer or a sequence of them, got {name!r} in {target!r}, "
     if isinstance(found, type):
         snippet = _SNIPPET.format(name=found.__name__)
@@ -169,12 +170,13 @@ def _not_a_layer(found: Any, name: str, target: str) -> UsageError:
 
 
 def _holds_layers(value: object) -> bool:
-    """Whether a value is a layer or a sequence of layers."""
+    """Return True if a value is a layer or a sequence of layers."""
     if isinstance(value, list | tuple):
         return bool(value) and all(isinstance(item, TorchLayer) for item in value)
     return isinstance(value, TorchLayer)
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3)
+    """Return the question for a name that is written nearly like this one; "" if there is none."""
+    near = difflib.get_close_matches(name, known, n=MOST_SUGGESTIONS)
     return f"did you mean {' or '.join(near)}? " if near else ""

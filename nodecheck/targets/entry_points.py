@@ -1,11 +1,11 @@
-"""Targets that other packages register, by the entry point group ``nodecheck.layers``.
+"""Targets that other packages register under the entry point group ``nodecheck.layers``.
 
 In the pyproject.toml of a package::
 
     [project.entry-points."nodecheck.layers"]
     mine = "mypackage.nodecheck_layers:LAYERS"
 
-Then ``nodecheck check mine`` examines them.  Nothing is imported before a target is asked for.
+Then ``nodecheck check mine`` examines these layers.  A package is imported when its target is requested.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Extension:
     name
         The target as it is typed.
     module, attribute
-        Where its layers are.
+        The module and the attribute that hold its layers.
     package
         Name and version of the package that registers it.
     """
@@ -37,12 +37,12 @@ class Extension:
 
     @property
     def object(self) -> str:
-        """The same target in the form package.module:object."""
+        """The target in the form ``package.module:object``."""
         return f"{self.module}:{self.attribute}"
 
 
 def extensions() -> tuple[Extension, ...]:
-    """Return what is registered in this environment, by name."""
+    """Return the targets that packages of this environment register, sorted by name."""
     found = (
         Extension(point.name, point.module, point.attr or "LAYERS", _package(point.dist))
         for point in entry_points(group=GROUP)
@@ -51,10 +51,11 @@ def extensions() -> tuple[Extension, ...]:
 
 
 def extensions_named(name: str) -> tuple[Extension, ...]:
-    """Return those of one name: more than one if packages are in each other's way."""
+    """Return the targets of one name: more than one if several packages use the same name."""
     return tuple(extension for extension in extensions() if extension.name == name)
 
 
 def _package(distribution: object) -> str:
+    """Return the name and version of a distribution."""
     name, version = getattr(distribution, "name", ""), getattr(distribution, "version", "")
     return f"{name} {version}".strip() or "an unknown package"

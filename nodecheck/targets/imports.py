@@ -1,4 +1,4 @@
-"""Importing the code that holds a target's layers, by file or by module name."""
+"""Imports of the code that holds a target's layers, by file or by module name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 
-import nodecheck.layers.layer
+from nodecheck.layers import TorchLayer
+from nodecheck.numerics.constants import DIGEST_DIGITS
 
 
 class UsageError(Exception):
-    """The target is not written as it should be, or names something that is not a layer: exit code 2."""
+    """The target is written in a wrong form, or names an object that is not a layer: exit code 2."""
 
 
 class TargetError(Exception):
@@ -22,13 +24,20 @@ class TargetError(Exception):
 
 
 def import_file(source: str, target: str) -> ModuleType:
-    """Import a Python file; its folder goes on ``sys.path`` and stays there.
+    """Return the module of a Python file; the folder of the file is put on ``sys.path`` and stays there.
 
-    So does, at the end of it, the folder of the package that the file lies in, if it does: what is installed
-    comes first, and without that the package is found all the same.
+    If the file lies in a package, the folder of that package is put at the end of ``sys.path``.  The file can
+    then import its own package where that is not installed, and an installed package comes first.
 
-    The module is entered into `sys.modules` under its stem and a digest of its path, so that files of the
-    same name in different folders, or named like an installed library, do not take each other's place.
+    The module is entered into `sys.modules` under its stem and a digest of its path.  Files of the same name
+    in different folders therefore do not collide, and neither does a file named like an installed library.
+
+    Raises
+    ------
+    UsageError
+        If a layer in the file is described wrongly.
+    TargetError
+        If there is no such file, or its import raises any other error.
     """
     path = Path(source).resolve()
     if not path.is_file():
@@ -37,7 +46,7 @@ def import_file(source: str, target: str) -> ModuleType:
             f"expected a Python file at {source!r}, got {received}; give its path from the current directory"
         )
         raise TargetError(message)
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:DIGEST_DIGITS]
     name = f"nodecheck_target_{digest}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
@@ -62,21 +71,21 @@ def import_file(source: str, target: str) -> ModuleType:
 
 
 def import_module(source: str, target: str) -> ModuleType:
-    """Import a module by name; the current directory goes on ``sys.path`` and stays there."""
+    """Return the module of this name; the current directory is put on ``sys.path`` and stays there."""
     _put_on_path(Path.cwd())
     importlib.invalidate_caches()
     return _guarded(lambda: importlib.import_module(source), target)
 
 
 def import_installed(source: str, target: str) -> ModuleType:
-    """Import a module of an installed package; the search path stays as it is."""
+    """Return the module of an installed package; ``sys.path`` is not changed."""
     return _guarded(lambda: importlib.import_module(source), target)
 
 
 def why_not_importable(source: str) -> str:
-    """Return what the import of a library raises, in a line; "" if it can be imported.
+    """Return the error that the import of a library raises, in one line; "" if it can be imported.
 
-    A library may be installed and yet not fit another one: whatever it raises then, it is not there.
+    A library that is installed may not fit another one.  Any error of its import means that it is missing.
     """
     try:
         importlib.import_module(source)
@@ -91,14 +100,14 @@ def _put_on_path(folder: Path) -> None:
 
 
 def _folder_of_package(path: Path) -> Path:
-    """Return the first folder above a file that is no package."""
+    """Return the first folder above a file that is not a package."""
     return next(folder for folder in path.parents if not (folder / "__init__.py").exists())
 
 
 def _guarded(load: Callable[[], ModuleType], target: str) -> ModuleType:
-    """Run an import, and turn what it raises into one of the two errors.
+    """Return the module that `load` imports; every error becomes one of the two above.
 
-    An import that ends the process must not take the other targets of the run with it; Ctrl-C still must.
+    An import that ends the process must not end the other targets of the run.  Ctrl-C still ends all.
     """
     try:
         return load()
@@ -114,12 +123,11 @@ def _guarded(load: Callable[[], ModuleType], target: str) -> ModuleType:
 
 
 def _is_about_claims(error: BaseException) -> bool:
-    """Whether the error comes from the construction of a TorchLayer: from its checks, or from the call."""
+    """Return True if a TorchLayer raised the error when it was constructed: of its claims or its arguments."""
     if not isinstance(error, TypeError | ValueError):
         return False
-    if str(error).startswith("TorchLayer.__init__()"):
+    checked_claims = TorchLayer.__post_init__.__code__
+    if any(frame.f_code is checked_claims for frame, _ in walk_tb(error.__traceback__)):
         return True
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is not None and traceback.tb_frame.f_code.co_filename == nodecheck.layers.layer.__file__
+    # Python itself refuses an unknown argument, in the frame of the caller.
+    return str(error).startswith(f"{TorchLayer.__init__.__qualname__}()")

@@ -1,65 +1,77 @@
-"""Loads all targets of a command line: one that cannot be loaded does not keep the others from running."""
+"""Loading all targets of a command line: one that cannot be loaded does not keep the others from running."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from nodecheck.layers import TorchLayer
-from nodecheck.targets.discovery import load_target
-from nodecheck.targets.imports import TargetError, UsageError
-from nodecheck.targets.registry import MissingLibrary
+if TYPE_CHECKING:
+    from nodecheck.layers import TorchLayer
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")
 
 
 @dataclass
-class Loaded(Generic[_T]):
-    """What became of the targets.
+class LoadedTargets(Generic[_T]):
+    """The targets of a run after the attempt to load them.
 
     Attributes
     ----------
-    layers
-        Layers by target, or what stands for them in another process.
+    by_target
+        Layers by target, or the records that stand for them in another process.
     missing
-        Why a registered target is skipped: its library is not installed.
+        The reason for which a registered target is skipped: its library is not installed.
     usage_errors, load_errors
-        What is wrong with the others, in a sentence.
+        The error of each other target, in a sentence.
     tracebacks
-        Where these errors come from.
+        The tracebacks of these errors.
+    environment
+        Facts about the process that loaded them: versions, threads, devices.
     """
 
-    layers: dict[str, tuple[_T, ...]] = field(default_factory=dict)
+    by_target: dict[str, tuple[_T, ...]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     usage_errors: dict[str, str] = field(default_factory=dict)
     load_errors: dict[str, str] = field(default_factory=dict)
     tracebacks: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
-    def everyone(self) -> tuple[_T, ...]:
+    def layers(self) -> tuple[_T, ...]:
         """All layers, in the order of the targets."""
-        return tuple(layer for group in self.layers.values() for layer in group)
+        return tuple(layer for group in self.by_target.values() for layer in group)
 
-    def each(self, function: Callable[[_T, str], _S]) -> Loaded[_S]:
+    everyone = layers  # BRIDGE for memory.py
+
+    @property
+    def complete(self) -> bool:
+        """True if every target gave its layers."""
+        return not (self.missing or self.usage_errors or self.load_errors)
+
+    def map(self, function: Callable[[_T, str], _S]) -> LoadedTargets[_S]:
         """Return the same with `function(layer, target)` in place of each layer."""
-        layers = {name: tuple(function(x, name) for x in group) for name, group in self.layers.items()}
-        return Loaded(layers, self.missing, self.usage_errors, self.load_errors, self.tracebacks)
+        groups = {name: tuple(function(x, name) for x in group) for name, group in self.by_target.items()}
+        return LoadedTargets(**{**vars(self), "by_target": groups})
 
-    def absorb(self, other: Loaded[_T]) -> None:
-        """Add what became of other targets."""
+    def update(self, other: LoadedTargets[_T]) -> None:
+        """Add other targets to these."""
         for name, found in vars(other).items():
             getattr(self, name).update(found)
 
 
-def load_targets(targets: Sequence[str]) -> Loaded[TorchLayer]:
+def load_targets(targets: Sequence[str]) -> LoadedTargets[TorchLayer]:
     """Load each target once, in the order given."""
-    loaded: Loaded[TorchLayer] = Loaded()
+    from nodecheck.targets.discovery import load_target
+    from nodecheck.targets.imports import TargetError, UsageError
+    from nodecheck.targets.registry import MissingLibrary
+
+    loaded: LoadedTargets[TorchLayer] = LoadedTargets()
     for target in dict.fromkeys(targets):
         try:
-            loaded.layers[target] = load_target(target)
+            loaded.by_target[target] = load_target(target)
         except MissingLibrary as error:
             loaded.missing[target] = str(error)
         except (UsageError, TargetError) as error:

@@ -1,20 +1,24 @@
-"""The registered targets: layers that nodecheck brings an adapter for, by name.
+"""Registered targets: libraries for which nodecheck has adapters, by name.
 
-A registered name stands for the ``LAYERS`` of one module, which is imported only when it is asked for: the
-libraries are optional, and their import takes seconds.  Other packages add theirs by `extensions`.
+A registered name stands for the ``LAYERS`` of one module.  That module is imported when its name is requested,
+because the libraries are optional and their import takes seconds.  Other packages register their targets by
+entry points (`nodecheck.targets.entry_points`).
 """
 
 from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from nodecheck.layers import TorchLayer
 from nodecheck.targets.imports import import_installed, why_not_importable
+
+if TYPE_CHECKING:
+    from nodecheck.layers import TorchLayer
 
 
 class MissingLibrary(Exception):
-    """A registered target needs a library that is not there; the runner skips it with this reason."""
+    """A registered target needs a library that is missing; the runner skips the target with this reason."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,11 @@ class RegisteredTarget:
     module
         Module with a tuple ``LAYERS``.
     summary
-        What the layers are, for ``nodecheck list layers``.
+        Description of the layers, for ``nodecheck list layers``.
     library
-        Import name of what the module needs of its library; empty if it needs none.
+        Import name of the part of the library that the module uses; empty if it uses none.
     advice
-        ``(module, what to do)``: said if the library cannot be imported while that module is installed.
+        ``(module, advice)``: the advice is given if the library cannot be imported and `module` is installed.
     """
 
     name: str
@@ -63,7 +67,7 @@ REGISTERED: tuple[RegisteredTarget, ...] = (
     RegisteredTarget(
         "torchdyn",
         "nodecheck.targets.third_party.torchdyn",
-        "odeint, and NeuralODE with autograd, adjoint and interpolated_adjoint, every solver",
+        "odeint, and NeuralODE with autograd, adjoint and interpolated_adjoint, with every solver",
         library="torchdyn.core",
         advice=(
             "torchvision",
@@ -75,7 +79,7 @@ REGISTERED: tuple[RegisteredTarget, ...] = (
 
 
 def registered_names() -> tuple[str, ...]:
-    """Return the registered names, in their order."""
+    """Return the registered names, in the order of `REGISTERED`."""
     return tuple(target.name for target in REGISTERED)
 
 
@@ -89,7 +93,7 @@ def registered_layers(name: str) -> tuple[TorchLayer, ...]:
     MissingLibrary
         If its library is not installed, or cannot be imported.
     TargetError
-        If its library can be imported, but is not what the adapter was written for.
+        If its library can be imported, but the adapter does not fit it.
     """
     target = {target.name: target for target in REGISTERED}[name]
     if target.library:
@@ -99,7 +103,7 @@ def registered_layers(name: str) -> tuple[TorchLayer, ...]:
 
 
 def _require(target: RegisteredTarget) -> None:
-    """Raise `MissingLibrary`, with what to do, unless the library of the target can be imported."""
+    """Raise `MissingLibrary`, with advice, unless the library of the target can be imported."""
     package = target.library.partition(".")[0]
     if importlib.util.find_spec(package) is None:
         message = (
@@ -111,6 +115,6 @@ def _require(target: RegisteredTarget) -> None:
     if reason:
         module, what_to_do = target.advice
         advised = module and importlib.util.find_spec(module) is not None
-        hint = what_to_do if advised else f"`python -c 'import {target.library}'` shows where this comes from"
+        hint = what_to_do if advised else f"`python -c 'import {target.library}'` shows the traceback"
         message = f"{target.name} is installed but cannot be imported, got {reason}; {hint}"
         raise MissingLibrary(message)

@@ -1,4 +1,4 @@
-"""Whether two answers of a layer are the same: to rounding, or to the tolerance of an adaptive layer."""
+"""Comparison of two solutions: to rounding, or to the tolerance of an adaptive layer."""
 
 from __future__ import annotations
 
@@ -8,27 +8,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodecheck.backends.torch.uses import PLAIN, Answer
-from nodecheck.checks.contract.passes import largest_entry
-from nodecheck.layers import Array, LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import (
+    Array,
+    Gradients,
+    LayerUnderTest,
+    Refusal,
+    Solution,
+    Solve,
+    attempt,
+    largest_entry,
+)
 from nodecheck.numerics import EPS, MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth, roundoff
+from nodecheck.numerics.constants import (
+    COMPARED_SWEEP,
+    COMPARED_TOLERANCE,
+    HALF_OF_THE_DIGITS,
+    USUAL_STEPS,
+    USUAL_TOLERANCE,
+)
 from nodecheck.problems import Problem
 from nodecheck.results import Measurement, at_most
-
-_N_STEPS, _TOLERANCE = 4, 1e-4
-_HALF_OF_THE_DIGITS = math.sqrt(EPS)
-_SWEEP = (1e-3, 1e-4, 1e-5)
 
 
 @dataclass(frozen=True)
 class Change:
-    """By how much y1 and the gradients differ from those of another answer.
+    """The differences of y1 and of the gradients to those of another solution.
 
     Attributes
     ----------
     excess
-        In units of what they may; infinite if a gradient did not arrive.
+        In units of their bounds; infinite if a gradient did not arrive.
     relative
         In units of their size.
     missing
@@ -41,7 +50,7 @@ class Change:
 
     @property
     def worst(self) -> float:
-        """The largest change in units of its bound, NaN among them."""
+        """The largest difference in units of its bound, NaN among them."""
         return float(np.max(list(self.excess.values())))
 
     def __str__(self) -> str:
@@ -64,96 +73,122 @@ class Change:
         return f"{', '.join(names[:-1])} and {names[-1]} are {how}"
 
 
-def resolution_of(layer: LayerUnderTest) -> float:
-    """Return few steps, or a tolerance that costs few."""
-    return _TOLERANCE if layer.adaptive else _N_STEPS
+def usual_resolution(layer: LayerUnderTest) -> float:
+    """Return few steps, or a usual tolerance, where no accuracy is asked for."""
+    return USUAL_TOLERANCE if layer.adaptive else USUAL_STEPS
 
 
-def plain_answer(
+def compared_resolution(layer: LayerUnderTest) -> float:
+    """Return few steps, or a tolerance to which solutions are compared."""
+    return COMPARED_TOLERANCE if layer.adaptive else USUAL_STEPS
+
+
+def plain_solution(
     layer: LayerUnderTest, problem: Problem, cotangent: Array, resolution: float | None = None
-) -> Answer:
-    """Return y1 and all gradients."""
-    return PLAIN.answer(layer.claims, problem, resolution or resolution_of(layer), cotangent)
+) -> Solution:
+    """Return y1 and all gradients in plain use."""
+    return layer.solution(Solve(problem, resolution or compared_resolution(layer)), (cotangent,))
 
 
-def change(
+def difference(found: Gradients, expected: Gradients) -> float:
+    """Return the largest difference, NaN among them; infinite where only one of two gradients arrived."""
+    return float(np.max([distance(value, expected[name]) for name, value in found.items()]))
+
+
+def distance(value: Array | None, other: Array | None) -> float:
+    """Return the largest difference of two arrays; infinite if only one of them arrived."""
+    if value is None or other is None:
+        return 0.0 if value is other else np.inf
+    return float(np.max(np.abs(value - other), initial=0.0))
+
+
+def compare(
     layer: LayerUnderTest,
     problem: Problem,
-    answer: Answer,
-    expected: Answer,
+    found: Solution,
+    expected: Solution,
     roundings: float = 1.0,
-    tolerance: float = _TOLERANCE,
+    tolerance: float = COMPARED_TOLERANCE,
 ) -> Change:
-    """Return how an answer differs from the expected one, in the groups that both should have.
+    """Return the differences of a solution to the expected one, in the groups that both should have.
 
     Sums over the parameters or over the state may be taken in another order, and where a layer takes
-    derivatives by differences, what is rounded then shows in half of the digits.  `roundings` says how many
-    times more may be rounded away than in an ordinary pass, `tolerance` is what an adaptive layer was given.
+    derivatives by differences, half of the digits are rounded away.
+
+    Parameters
+    ----------
+    roundings
+        Factor by which more may be rounded away than in an ordinary pass.
+    tolerance
+        The tolerance that an adaptive layer was given.
     """
-    pairs: dict[str, tuple[Array | None, Array]] = {"y1": (answer.y1, expected.y1)}
-    for name, gradient in answer.gradients.items():
+    pairs: dict[str, tuple[Array | None, Array]] = {"y1": (found.y1, expected.y1)}
+    for name, gradient in found.gradients.items():
         exact = expected.gradients[name]
         if exact is not None:  # else it is missing always, which is another check
             pairs[f"∂L/∂{name}"] = (gradient, exact)
     widest = max(problem.y0.size, *(value.size for value in problem.params.values()))
-    bound = roundings * max(_HALF_OF_THE_DIGITS, roundoff(max(1, expected.evaluations) * widest))
+    operations = max(1, expected.all_evaluations) * widest
+    bound = roundings * max(HALF_OF_THE_DIGITS, roundoff(operations))
     if layer.adaptive:
         bound = max(bound, TOLERANCE_FACTOR * tolerance)
     scales = {"y1": largest_entry(expected.y1)}
     largest = max(map(largest_entry, expected.gradients.values()))
-    changes = {name: _distance(*pair) for name, pair in pairs.items()}
+    changes = {name: distance(*pair) for name, pair in pairs.items()}
     excess = {name: d / (bound * max(1.0, scales.get(name, largest))) for name, d in changes.items()}
     relative = {name: d / (largest_entry(pairs[name][1]) or 1.0) for name, d in changes.items()}
     zero = [name for name, (value, _) in pairs.items() if name != "y1" and largest_entry(value) == 0]
     return Change(excess, relative, tuple(name for name in zero if excess[name] > 1))
 
 
-def _distance(value: Array | None, exact: Array) -> float:
-    return np.inf if value is None else float(np.max(np.abs(value - exact)))
-
-
-def compare(
-    words: str,
+def judge_same(
+    when: str,
     layer: LayerUnderTest,
     problem: Problem,
     cotangent: Array,
-    expected: Callable[[float], Answer],
+    expected: Callable[[float], Solution],
     roundings: float = 1.0,
 ) -> tuple[Measurement, str]:
-    """Return the measurement of how the answer to a problem differs from the expected one, and a sentence.
+    """Return the difference of the solution of a problem to the expected one, and a sentence about it.
 
-    An adaptive layer of low order may exceed its tolerance by much.  If it does, the change has to shrink
+    An adaptive layer of low order may exceed its tolerance by much.  If it does, the difference has to shrink
     with the tolerance.
+
+    Parameters
+    ----------
+    when
+        A clause: "on an interval 8 times as long".
+    expected
+        The expected solution at a resolution.
     """
 
     def found(resolution: float) -> Change:
-        answer = plain_answer(layer, problem, cotangent, resolution)
-        return change(layer, problem, answer, expected(resolution), roundings)
+        solution = plain_solution(layer, problem, cotangent, resolution)
+        return compare(layer, problem, solution, expected(resolution), roundings)
 
-    outcome = attempt(lambda: found(resolution_of(layer)))
+    outcome = attempt(lambda: found(compared_resolution(layer)))
     if isinstance(outcome, Refusal):
-        return raised(words, outcome)
-    measurement = unchanged(words, outcome)
+        return raised(when, outcome)
+    measurement = unchanged(when, outcome)
     if layer.adaptive and not measurement.holds and math.isfinite(outcome.worst):
-        growth = fit_growth(_SWEEP, [found(tol).worst for tol in _SWEEP], EPS)
-        name = f"growth exponent of the change {words} over the tolerance"
+        growth = fit_growth(COMPARED_SWEEP, [found(tol).worst for tol in COMPARED_SWEEP], EPS)
+        name = f"growth exponent of the change {when} over the tolerance"
         measurement = at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
-    return measurement, "" if measurement.holds else sentence(outcome, words)
+    return measurement, "" if measurement.holds else sentence(outcome, when)
 
 
-def sentence(found: Change, words: str) -> str:
-    """Return what differs, and when."""
-    text = f"{found} {words}."
+def sentence(change: Change, when: str) -> str:
+    """Return the differences, and when they are seen."""
+    text = f"{change} {when}."
     return text[0].upper() + text[1:] if text.startswith("all") else text
 
 
-def unchanged(words: str, found: Change) -> Measurement:
-    """Return the measurement of a change that must not be."""
-    return at_most(f"change {words}", found.worst, 1.0, "bounds")
+def unchanged(when: str, change: Change) -> Measurement:
+    """Return the measurement of a difference that must not be."""
+    return at_most(f"change {when}", change.worst, 1.0, "bounds")
 
 
-def raised(words: str, refusal: Refusal) -> tuple[Measurement, str]:
-    """Return what to say of a layer that raises where it has no reason to."""
-    return at_most(
-        f"passes that raise {words}", 1, 0
-    ), f"The layer raises {words}: {str(refusal).rstrip('.')}."
+def raised(when: str, refusal: Refusal) -> tuple[Measurement, str]:
+    """Return the measurement and the sentence for a layer that raises where it has no reason to."""
+    text = f"The layer raises {when}: {str(refusal).rstrip('.')}."
+    return at_most(f"passes that raise {when}", 1, 0), text

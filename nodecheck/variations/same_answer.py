@@ -1,61 +1,36 @@
-"""Ways to use a layer in which its answer must be the same."""
+"""Variations of the use of a layer under which its answer must be the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
-from nodecheck.backends.torch.uses import Answer
-from nodecheck.checks.contract.passes import resolution_of
-from nodecheck.layers import Array, LayerUnderTest, TorchLayer
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, Variation, attempt
+from nodecheck.numerics.constants import RUNAWAY_FACTOR
 from nodecheck.problems import Problem
 from nodecheck.results import Evidence, Measurement, at_most
-from nodecheck.variations.comparison import change, plain_answer, raised, sentence, unchanged
+from nodecheck.variations.comparison import compare, raised, sentence, unchanged, usual_resolution
 
-# No way of using a layer makes the equation harder: what takes so many times as long goes on for ever.
-RUNAWAY = 20
-
-
-class Way(Protocol):
-    """A way to use a layer."""
-
-    @property
-    def words(self) -> str:
-        """When it is."""
-
-    @property
-    def refusable(self) -> bool:
-        """Whether a layer may say that it cannot do this: what asks for it can be written otherwise."""
-
-    @property
-    def judged(self) -> bool:
-        """Whether another answer is a failure."""
-
-    def answer(
-        self, layer: TorchLayer, problem: Problem, resolution: float, cotangent: Array, limit: float
-    ) -> Answer:
-        """Build the layer anew and use it in this way, with up to `limit` evaluations of the field."""
+# Plain use with its warnings on record, to compare with.
+WATCHED = Variation("watched")
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What one way shows: a measurement and what is wrong, or neither if the layer refuses it."""
+    """The measurements of one variation and a sentence; neither if the layer refuses it."""
 
     measurements: tuple[Measurement, ...] = ()
     diagnosis: str = ""
 
-    @property
-    def refused(self) -> bool:
-        return not self.measurements
 
-
-def same_answer(layer: LayerUnderTest, problem: Problem, ways: Iterable[Way], cotangent: Array) -> Evidence:
-    """Return how the answers of a layer differ from that in plain use, and which ways it refuses."""
-    plain = plain_answer(layer, problem, cotangent, resolution_of(layer))
-    found = {way.words: _try(layer, problem, way, cotangent, plain) for way in ways}
-    refused = ", ".join(words for words, one in found.items() if one.refused)
+def same_answer(
+    layer: LayerUnderTest, problem: Problem, variations: Iterable[Variation], cotangent: Array
+) -> Evidence:
+    """Return the differences of a layer's answers to that in plain use, and the refused variations."""
+    plain = layer.solution(Solve(problem, usual_resolution(layer), variation=WATCHED), (cotangent,))
+    asked = [v for v in variations if v.name in layer.backend.capabilities]
+    found = {v.when: _try(layer, problem, v, cotangent, plain) for v in asked}
+    refused = ", ".join(when for when, one in found.items() if not one.measurements)
     return Evidence(
         tuple(m for one in found.values() for m in one.measurements),
         " ".join(one.diagnosis for one in found.values() if one.diagnosis),
@@ -63,25 +38,33 @@ def same_answer(layer: LayerUnderTest, problem: Problem, ways: Iterable[Way], co
     )
 
 
-def _try(layer: LayerUnderTest, problem: Problem, way: Way, cotangent: Array, plain: Answer) -> _Found:
-    limit = RUNAWAY * plain.evaluations
-    answer = attempt(lambda: way.answer(layer.claims, problem, resolution_of(layer), cotangent, limit))
-    if isinstance(answer, Refusal):
-        if way.refusable:
+def _try(
+    layer: LayerUnderTest, problem: Problem, variation: Variation, cotangent: Array, plain: Solution
+) -> _Found:
+    solve = Solve(
+        problem,
+        usual_resolution(layer),
+        variation=variation,
+        limit=RUNAWAY_FACTOR * plain.all_evaluations,
+    )
+    found = attempt(lambda: layer.fresh(solve, (cotangent,)))
+    if isinstance(found, Refusal):
+        if variation.refusable:
             return _Found()
-        measurement, what = raised(way.words, answer)
-        return _Found((measurement,), what)
-    found = change(layer, problem, answer, plain, tolerance=resolution_of(layer))
-    if found.missing and answer.warnings - plain.warnings:
+        measurement, text = raised(variation.when, found)
+        return _Found((measurement,), text)
+    change = compare(layer, problem, found, plain, tolerance=usual_resolution(layer))
+    if change.missing and found.warnings - plain.warnings:
         return _Found()
-    measurements = [unchanged(way.words, found)]
-    sentences = [] if measurements[0].holds else [sentence(found, way.words)]
-    if sentences and not way.judged:
+    measurements = [unchanged(variation.when, change)]
+    sentences = [] if measurements[0].holds else [sentence(change, variation.when)]
+    if sentences and not variation.judged:
         return _Found()
-    if answer.stray:
-        measurements.append(at_most(f"tensors that require a gradient {way.words}", len(answer.stray), 0))
-        sentences.append(f"{' and '.join(answer.stray)} is made to require a gradient {way.words}.")
-    if answer.mode_changed:
-        measurements.append(at_most(f"modules in another mode afterwards {way.words}", 1, 0))
-        sentences.append(f"The dynamics is in another mode afterwards {way.words}.")
+    if found.stray:
+        name = f"tensors that require a gradient {variation.when}"
+        measurements.append(at_most(name, len(found.stray), 0))
+        sentences.append(f"{' and '.join(found.stray)} is made to require a gradient {variation.when}.")
+    if found.mode_changed:
+        measurements.append(at_most(f"modules in another mode afterwards {variation.when}", 1, 0))
+        sentences.append(f"The dynamics is in another mode afterwards {variation.when}.")
     return _Found(tuple(measurements), " ".join(sentences))

@@ -1,4 +1,4 @@
-"""Each public shape takes ten lines at most, a right layer behind them passes and a wrong one is caught."""
+"""The adapter of each public shape has at most ten lines; right layers pass with it, wrong ones fail."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_adjoint_finds_the_parameters_behind_views(adjoint):
 
 
 def with_a_step_too_many(f, times, y):
-    """March on for one step beyond the end; a trajectory then has a state too many."""
+    """Return the states of one step beyond the end too: a trajectory then has one state too many."""
     times = [*times, times[-1] + (times[-1] - times[-2])]
     return MARCH(f, times, y)
 

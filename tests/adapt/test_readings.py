@@ -1,4 +1,4 @@
-"""What a layer asks for follows from t0, t1 and n_steps; what it returns contains the final state."""
+"""Grids and step sizes from t0, t1 and n_steps; the final state from a trajectory; flat parameters."""
 
 from __future__ import annotations
 

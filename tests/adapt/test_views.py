@@ -1,4 +1,4 @@
-"""A view evaluates the dynamics under another signature, and is otherwise as good as the dynamics."""
+"""A view evaluates the dynamics under another signature, and otherwise behaves like the dynamics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Z = adapt.append_time(Y, T)
 
 
 class NoModule:
-    """A base class that is no module, and takes an argument."""
+    """A base class that is no module, and whose constructor takes an argument."""
 
     def __init__(self, name):
         self.name = name
@@ -33,7 +33,7 @@ def params(view):
     return list(view.parameters())
 
 
-# The view, and how a layer evaluates it at (T, Y).
+# The view, and the call by which a layer evaluates it at (T, Y).
 VIEWS = {
     "swapped": (adapt.swapped, lambda f: f(Y, T)),
     "autonomous": (adapt.autonomous, lambda f: adapt.drop_time(f(Z))),
@@ -63,7 +63,7 @@ def dynamics():
 
 @pytest.fixture(params=VIEWS)
 def view(request, dynamics):
-    """Return a view, how to evaluate it, and the dynamics behind it."""
+    """Return a view, a function that evaluates it, and the dynamics behind it."""
     make, evaluate = VIEWS[request.param]
     return make(dynamics), evaluate, dynamics
 
@@ -139,21 +139,15 @@ def test_gradients_with_respect_to_a_flat_vector_reach_that(dynamics):
     torch.testing.assert_close(gradient, torch.cat([g.reshape(-1) for g in expected]), rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize(
-    ("call", "received", "advice"),
-    [
-        (lambda d: adapt.with_params(d)(T, Y), "got 0 parameters", r"\*dynamics.parameters\(\)"),
-        (
-            lambda d: adapt.with_flat_params(d)(T, Y, torch.zeros(7)),
-            r"got \(7,\)",
-            r"adapt.flat_params\(dynamics\)",
-        ),
-    ],
-    ids=["with_params", "with_flat_params"],
-)
-def test_other_parameters_than_those_of_the_dynamics_are_refused(dynamics, call, received, advice):
-    with pytest.raises(TypeError, match=f"expected .*{received}; pass {advice}"):
-        call(dynamics)
+def test_a_view_can_be_compiled_into_one_graph():
+    field = nn.Linear(3, 3, dtype=torch.float64)
+
+    class Field(nn.Module):
+        def forward(self, t, y):
+            return field(y) * t
+
+    compiled = torch.compile(adapt.swapped(Field()), backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(Y, torch.tensor(T)), field(Y) * T)
 
 
 def test_an_instance_of_a_base_class_is_one_and_was_constructed_as_such(dynamics):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from nodecheck.layers import LayerError, TorchLayer
+from nodecheck.layers import LayerError, Solve, TorchLayer, backend_of
 from nodecheck.numerics import EPS
 from nodecheck.problems import linear, neural
 
@@ -23,6 +23,21 @@ def euler(dynamics, t0, t1, n_steps):
         return y
 
     return solve
+
+
+def solved(layer, problem, n_steps, *cotangents, instruments=(), **how):
+    """Return the solution of a layer with the cotangents pulled back."""
+    solve = Solve(problem, n_steps, **how)
+    return backend_of(layer).solve(layer, solve, cotangents, instruments=instruments)
+
+
+def gradients_of(layer, cotangent):
+    """Return the gradients on the linear problem in four steps."""
+    return solved(layer, linear, 4, cotangent).gradients
+
+
+def changed_by(layer, *cotangents):
+    return solved(layer, linear, 4, *cotangents, instruments=("changes",)).changed
 
 
 def assert_three_beats(error, received):
@@ -135,8 +150,8 @@ def test_a_fourth_parameter_n_steps_makes_a_fixed_step_layer_of(name):
 
 @pytest.mark.parametrize("name", FIXED_STEP)
 def test_it_can_be_built_and_run_from(name):
-    expected = TorchLayer("mine", euler).vjp(linear, 4).y1
-    assert np.array_equal(TorchLayer("mine", FIXED_STEP[name]).vjp(linear, 4).y1, expected)
+    expected = solved(TorchLayer("mine", euler), linear, 4).y1
+    assert np.array_equal(solved(TorchLayer("mine", FIXED_STEP[name]), linear, 4).y1, expected)
 
 
 def adaptive(dynamics, t0, t1, tol):
@@ -190,8 +205,8 @@ COTANGENT = np.random.default_rng(0).standard_normal(linear.y0.shape)
 def test_the_state_and_the_gradients_are_those_of_the_layer():
     """One Euler step of y' = A y + b over h: dL/dy0 = w + h w A, dL/db = h times the batch sum of w."""
     h = 1.4
-    solution = TorchLayer("mine", euler).vjp(linear.with_interval(0.0, h), 1)
-    gradients = solution.pullback(COTANGENT)
+    solution = solved(TorchLayer("mine", euler), linear.with_interval(0.0, h), 1, COTANGENT)
+    gradients = solution.gradients
     a, b = linear.params["A"], linear.params["b"]
     bound = 100 * EPS
     np.testing.assert_allclose(solution.y1, linear.y0 + h * (linear.y0 @ a.T + b), rtol=bound, atol=bound)
@@ -202,18 +217,17 @@ def test_the_state_and_the_gradients_are_those_of_the_layer():
 
 @pytest.mark.parametrize("solve", [lambda f, y: y.detach(), lambda f, y: y.detach().clone()])
 def test_a_detached_output_sends_no_gradient_anywhere(solve):
-    gradients = layer(solve).vjp(linear, 4).pullback(COTANGENT)
-    assert gradients == {"y0": None, "A": None, "b": None}
+    assert gradients_of(layer(solve), COTANGENT) == {"y0": None, "A": None, "b": None}
 
 
 def test_a_parameter_that_takes_no_part_has_no_gradient():
-    gradients = layer(lambda f, y: y * 2.0).vjp(linear, 4).pullback(COTANGENT)
+    gradients = gradients_of(layer(lambda f, y: y * 2.0), COTANGENT)
     assert (gradients["A"], gradients["b"]) == (None, None)
     assert np.array_equal(gradients["y0"], 2.0 * COTANGENT)
 
 
 def test_an_output_that_is_the_input_has_the_cotangent_as_gradient():
-    assert np.array_equal(layer(lambda f, y: y).vjp(linear, 4).pullback(COTANGENT)["y0"], COTANGENT)
+    assert np.array_equal(gradients_of(layer(lambda f, y: y), COTANGENT)["y0"], COTANGENT)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +246,7 @@ def test_an_output_that_is_the_input_has_the_cotangent_as_gradient():
 )
 def test_what_is_no_state_is_refused_with_advice(wrong, received):
     with pytest.raises(LayerError) as error:
-        layer(wrong).vjp(linear, 4)
+        solved(layer(wrong), linear, 4)
     assert_three_beats(error, received)
     assert "[-1]" in str(error.value)
 
@@ -242,35 +256,39 @@ def test_what_the_layer_raises_is_not_touched():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        layer(raises).vjp(linear, 4)
+        solved(layer(raises), linear, 4)
 
 
-def test_a_second_pullback_gives_the_gradient_of_the_second_cotangent():
-    pullback = TorchLayer("mine", euler).vjp(linear, 4).pullback
-    first, second = pullback(COTANGENT), pullback(2.0 * COTANGENT)
-    assert all(np.array_equal(second[name], 2.0 * first[name]) for name in first)
+def test_a_second_cotangent_has_the_gradient_of_the_second_cotangent():
+    first, second = solved(TorchLayer("mine", euler), linear, 4, COTANGENT, 2.0 * COTANGENT).pullbacks
+    assert all(np.array_equal(second.gradients[name], 2.0 * g) for name, g in first.gradients.items())
 
 
-def test_a_second_pullback_does_not_need_a_graph_that_is_kept():
-    """The second one runs the layer again: freed buffers are no error."""
-    square = layer(lambda f, y: y * y).vjp(linear, 4)
-    square.pullback(COTANGENT)
-    assert np.array_equal(square.pullback(COTANGENT)["y0"], 2.0 * linear.y0 * COTANGENT)
+def test_a_second_cotangent_does_not_need_a_graph_that_is_kept():
+    """The layer runs again for it: freed buffers are no error."""
+    pullbacks = solved(layer(lambda f, y: y * y), linear, 4, COTANGENT, COTANGENT).pullbacks
+    assert np.array_equal(pullbacks[1].gradients["y0"], 2.0 * linear.y0 * COTANGENT)
 
 
-def test_the_gradients_of_one_pullback_do_not_change_with_the_next():
-    pullback = TorchLayer("mine", euler).vjp(linear, 4).pullback
-    first = pullback(COTANGENT)
-    before = {name: value.copy() for name, value in first.items()}
-    pullback(np.zeros_like(COTANGENT))
-    assert all(np.array_equal(first[name], before[name]) for name in first)
+def test_each_cotangent_has_a_forward_pass_of_its_own():
+    passes = []
+
+    def counts(f, y):
+        passes.append(y)
+        return y * 1.0
+
+    solved(layer(counts), linear, 4, COTANGENT, COTANGENT, COTANGENT)
+    assert len(passes) == 3
 
 
-def test_the_trace_after_a_second_pullback_is_that_of_the_second_pass():
-    solution = TorchLayer("mine", euler).vjp(linear, 4)
-    solution.pullback(COTANGENT)
-    solution.pullback(COTANGENT)
-    assert len(solution.trace.times("forward")) == 4
+def test_the_gradients_of_one_cotangent_do_not_change_with_the_next():
+    first, _ = solved(TorchLayer("mine", euler), linear, 4, COTANGENT, np.zeros_like(COTANGENT)).pullbacks
+    alone = gradients_of(TorchLayer("mine", euler), COTANGENT)
+    assert all(np.array_equal(first.gradients[name], value) for name, value in alone.items())
+
+
+def test_the_calls_of_the_forward_pass_are_those_of_one_pass():
+    assert len(solved(TorchLayer("mine", euler), linear, 4, COTANGENT, COTANGENT).calls) == 4
 
 
 def test_the_state_that_was_returned_does_not_change_with_the_tensor():
@@ -280,13 +298,13 @@ def test_the_state_that_was_returned_does_not_change_with_the_tensor():
         kept.append(y.clone())
         return kept[0]
 
-    solution = layer(keeps).vjp(linear, 4)
+    solution = solved(layer(keeps), linear, 4)
     with torch.no_grad():
         kept[0].zero_()
     assert np.array_equal(solution.y1, linear.y0)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_layer_is_given_the_type_that_was_asked_for(dtype):
     seen = []
 
@@ -294,8 +312,8 @@ def test_the_layer_is_given_the_type_that_was_asked_for(dtype):
         seen.extend([y.dtype, f.A.dtype])
         return y
 
-    layer(looks).vjp(linear, 4, dtype=dtype)
-    assert seen == [dtype, dtype]
+    solved(layer(looks), linear, 4, dtype=dtype)
+    assert seen == [getattr(torch, dtype)] * 2
 
 
 def test_the_layer_is_given_the_interval_as_floats():
@@ -305,14 +323,13 @@ def test_the_layer_is_given_the_interval_as_floats():
         seen.extend([t0, t1, n_steps])
         return lambda y: y
 
-    TorchLayer("mine", build).vjp(linear.with_interval(0.25, -1.5), 3)
+    solved(TorchLayer("mine", build), linear.with_interval(0.25, -1.5), 3)
     assert seen == [0.25, -1.5, 3]
 
 
 def test_a_layer_that_changes_nothing_has_changed_nothing():
-    solution = TorchLayer("mine", euler).vjp(neural, 4)
-    solution.pullback(np.ones(neural.y0.shape))
-    assert solution.changed() == []
+    ones = np.ones(neural.y0.shape)
+    assert solved(TorchLayer("mine", euler), neural, 4, ones, instruments=("changes",)).changed == ()
 
 
 def writes(name):
@@ -326,7 +343,7 @@ def writes(name):
 
 @pytest.mark.parametrize("name", ["y0", "A", "b"])
 def test_what_the_forward_pass_writes_into_is_named(name):
-    assert layer(writes(name)).vjp(linear, 4).changed() == [name]
+    assert changed_by(layer(writes(name))) == (name,)
 
 
 class NegatesCotangent(torch.autograd.Function):
@@ -340,14 +357,12 @@ class NegatesCotangent(torch.autograd.Function):
 
 
 def test_a_cotangent_that_is_written_into_is_named():
-    solution = layer(lambda f, y: NegatesCotangent.apply(y)).vjp(linear, 4)
-    solution.pullback(COTANGENT)
-    assert solution.changed() == ["cotangent"]
+    assert changed_by(layer(lambda f, y: NegatesCotangent.apply(y)), COTANGENT) == ("cotangent",)
 
 
 def test_the_cotangent_of_the_caller_is_never_written_into():
     before = COTANGENT.copy()
-    layer(lambda f, y: NegatesCotangent.apply(y)).vjp(linear, 4).pullback(COTANGENT)
+    gradients_of(layer(lambda f, y: NegatesCotangent.apply(y)), COTANGENT)
     assert np.array_equal(before, COTANGENT)
 
 
@@ -365,7 +380,7 @@ def test_a_default_dtype_that_is_changed_is_named():
         torch.set_default_dtype(torch.float64)
         return y * 1.0
 
-    assert layer(changes).vjp(linear, 4).changed() == ["default dtype"]
+    assert changed_by(layer(changes)) == ("default dtype",)
 
 
 @pytest.mark.usefixtures("settings")
@@ -374,4 +389,4 @@ def test_a_grad_mode_that_is_changed_is_named():
         torch.set_grad_enabled(False)
         return y
 
-    assert layer(changes).vjp(linear, 4).changed() == ["grad mode"]
+    assert changed_by(layer(changes)) == ("grad mode",)

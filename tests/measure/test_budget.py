@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from nodecheck.backends.torch.backend import BACKEND
 from nodecheck.checks import gradient_cost, hidden_memory, memory_law, memory_leak
-from nodecheck.layers import LayerUnderTest, TorchLayer
-from nodecheck.measure.budget import out_of_memory, seconds_ahead, unless_out_of_memory
+from nodecheck.layers import LayerUnderTest, Refusal, TorchLayer
+from nodecheck.measure.budget import seconds_ahead, unless_out_of_memory
 from nodecheck.measure.cost import seconds_beside_plain_backprop
 from nodecheck.measure.memory.footprints import footprints
 from nodecheck.measure.memory.ladder import abscissa
@@ -122,16 +123,16 @@ def test_other_errors_go_through():
         raise RuntimeError(message)
 
     with pytest.raises(RuntimeError, match="sizes differ"):
-        unless_out_of_memory(fail, 1)
+        unless_out_of_memory(LayerUnderTest(sleepy(), CI), fail, 1)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory: ")])
 def test_out_of_memory_is_recognised(error):
-    assert out_of_memory(error)
+    assert BACKEND.out_of_memory(Refusal(error))
 
 
 def test_seconds_are_left_out_for_a_layer_whose_cost_is_the_cube_of_the_width():
-    layer = layer_with(lambda y: time.sleep((y.shape[-1] / 2048) ** 3))
+    layer = LayerUnderTest(layer_with(lambda y: time.sleep((y.shape[-1] / 2048) ** 3)), CI)
     started = time.perf_counter()
     assert seconds_beside_plain_backprop(layer, 1.0) is None
     assert time.perf_counter() - started < 2
@@ -158,4 +159,4 @@ def test_one_interruption_stops_no_ladder(done):
 
 def test_a_layer_that_does_not_evaluate_the_field_gives_no_ladder():
     with pytest.raises(Inconclusive, match="nothing to count"):
-        abscissa(sleepy(), [1, 4, 9], [0, 3, 8], [()] * 3)
+        abscissa(LayerUnderTest(sleepy(), CI), [1, 4, 9], [0, 3, 8], [()] * 3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 from nodecheck.checks import gradient_cost
-from nodecheck.layers import TorchLayer
+from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.measure.cost import Seconds, SecondsBeside, seconds_beside_plain_backprop
+from nodecheck.options.profile import CI
 
 
 def euler(dynamics, t0, t1, n_steps, *, times=1):
@@ -26,24 +27,28 @@ def dear(dynamics, t0, t1, n_steps):
     return euler(dynamics, t0, t1, n_steps, times=10)
 
 
+def seconds(name, build):
+    return seconds_beside_plain_backprop(LayerUnderTest(TorchLayer(name, build), CI))
+
+
 def test_a_layer_that_works_ten_times_as_hard_takes_longer_both_ways():
-    found = seconds_beside_plain_backprop(TorchLayer("dear", dear))
+    found = seconds("dear", dear)
     assert found.layer.forward > 3 * found.plain.forward
     assert found.layer.backward > 3 * found.plain.backward
 
 
 def test_plain_backprop_costs_about_as_much_as_itself():
-    found = seconds_beside_plain_backprop(TorchLayer("plain", euler))
+    found = seconds("plain", euler)
     assert 1 / 3 < found.layer.forward / found.plain.forward < 3
 
 
 def test_the_loop_makes_as_many_evaluations_as_the_layer():
-    assert seconds_beside_plain_backprop(TorchLayer("dear", dear)).evaluations == 4
+    assert seconds("dear", dear).evaluations == 4
 
 
 def test_the_number_of_threads_is_as_before():
     before = torch.get_num_threads()
-    seconds_beside_plain_backprop(TorchLayer("plain", euler))
+    seconds("plain", euler)
     assert torch.get_num_threads() == before
 
 

@@ -28,7 +28,7 @@ def y0() -> Tensor:
 
 @pytest.fixture
 def gradients() -> Callable[..., list[Tensor]]:
-    """Return (layer, y0) -> the gradients of y0 and of the parameters, for the cotangent of a seed."""
+    """Return (layer, y0, seed) -> gradients of y0 and of the parameters, for a random cotangent."""
 
     def pull_back(layer: nn.Module, y0: Tensor, seed: int = 2) -> list[Tensor]:
         leaf = y0.detach().requires_grad_()

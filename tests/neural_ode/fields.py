@@ -1,4 +1,4 @@
-"""Vector fields of the tests: in a module of their own, so that they can be pickled by name."""
+"""Vector fields of the tests, in a module of their own so that they can be pickled by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Network(nn.Module):
-    """tanh network of (t, y) with sizes that all differ, so that a transposed product cannot fit."""
+    """A tanh network of (t, y) whose sizes all differ, so that a transposed product cannot fit."""
 
     def __init__(self, size: int = 3, width: int = 5) -> None:
         super().__init__()

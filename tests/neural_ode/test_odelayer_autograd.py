@@ -1,4 +1,4 @@
-"""ODELayer as a citizen of autograd."""
+"""ODELayer under autograd: hooks, second backward passes, layouts, second derivatives, saved tensors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.neural_ode import ODELayer
+from nodecheck.numerics.constants import EPS
 
-EPS = 2.0**-52
 ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
 Gradients = Callable[..., list[Tensor]]
 adjoints = pytest.mark.parametrize("adjoint", ADJOINTS)

@@ -1,4 +1,4 @@
-"""Backpropagation with checkpoints: the discrete adjoint's gradient, for less memory."""
+"""Backpropagation with checkpoints: the gradient of the discrete adjoint, with less memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def test_the_gradient_is_bitwise_that_of_the_discrete_adjoint(
     assert same(one, other)
 
 
-def test_so_is_the_gradient_through_outputs_on_the_way(network: nn.Module, y0: Tensor) -> None:
+def test_the_gradient_through_intermediate_outputs_is_bitwise_the_same(
+    network: nn.Module, y0: Tensor
+) -> None:
     found = []
     for adjoint in ("checkpointed", "discrete"):
         layer, leaf = (
@@ -44,7 +46,7 @@ def test_so_is_the_gradient_through_outputs_on_the_way(network: nn.Module, y0: T
     assert same(*found)
 
 
-def test_so_are_second_derivatives(network: nn.Module, y0: Tensor) -> None:
+def test_second_derivatives_are_bitwise_the_same(network: nn.Module, y0: Tensor) -> None:
     found = []
     for adjoint in ("checkpointed", "discrete"):
         leaf = y0.clone().requires_grad_()
@@ -166,7 +168,7 @@ def most_alive(n_steps: int) -> int:
 
 
 def test_what_is_alive_grows_like_the_square_root() -> None:
-    # What is computed again is kept by the checkpoint itself, where hooks on saved tensors do not see it.
+    # Recomputed tensors are kept by the checkpoint itself, where hooks on saved tensors do not see them.
     few, many = most_alive(25), most_alive(100)
     assert 5 <= many - few <= 20  # of the 75 more steps: 5 more first states, and 5 more steps per stretch
 

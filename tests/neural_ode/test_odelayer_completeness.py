@@ -1,4 +1,4 @@
-"""Who gets a gradient: everybody whom backpropagation would give one, or a clear error."""
+"""Every tensor to which backpropagation would send a gradient gets one, or the layer raises an error."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.neural_ode import ODELayer
+from nodecheck.numerics.constants import EPS
 
-EPS = 2.0**-52
 ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
 Gradients = Callable[..., list[Tensor]]
 adjoints = pytest.mark.parametrize("adjoint", ADJOINTS)
@@ -18,7 +18,7 @@ without_trajectory = pytest.mark.parametrize("adjoint", ["continuous", "reversib
 
 
 class Scaled(nn.Module):
-    """dy/dt = sin(y) * k, where k is whatever was stored."""
+    """dy/dt = sin(y) * k, with a tensor k that is no parameter of the module."""
 
     def __init__(self, k: Tensor, when: Callable[[Tensor], bool] = lambda _t: True) -> None:
         super().__init__()

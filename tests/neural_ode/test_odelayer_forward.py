@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.neural_ode import ODELayer
+from nodecheck.numerics.constants import EPS
 from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.numerics.tableaus import TABLEAUS
 
-EPS = 2.0**-52
 ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
 
 
 class Recorder(nn.Module):
-    """dy/dt = rate, and what it was called with."""
+    """dy/dt = rate, with a record of the times of its calls."""
 
     def __init__(self, rate: float = 1.0) -> None:
         super().__init__()
@@ -41,6 +41,12 @@ def test_exactly_n_steps_steps_are_taken(solver: str) -> None:
     field = Recorder()
     ODELayer(field, n_steps=7, solver=solver)(torch.zeros(1))
     assert len(field.times) == 7 * TABLEAUS[solver].stages
+
+
+@pytest.mark.parametrize(("rate", "stable"), [(50.0, True), (50.5, False)])
+def test_the_default_number_of_steps_keeps_euler_stable_up_to_50(rate: float, stable: bool) -> None:
+    y1 = ODELayer(lambda _t, y: -rate * y)(torch.ones(1, dtype=torch.float64))
+    assert (y1.abs().item() <= 1.0) is stable
 
 
 def test_an_euler_step_never_starts_at_the_end_time() -> None:

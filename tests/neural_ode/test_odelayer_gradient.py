@@ -1,4 +1,4 @@
-"""The gradients of ODELayer: right, and of the class that each adjoint claims."""
+"""The gradients of ODELayer are right, and of the class that each adjoint claims."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.neural_ode import ODELayer
+from nodecheck.numerics.constants import EPS
 from nodecheck.numerics.tableaus import TABLEAUS
 
-EPS = 2.0**-52
 ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
 TRAJECTORIES_OF_THE_TABLEAU = ("continuous", "discrete", "checkpointed")
 Gradients = Callable[..., list[Tensor]]
@@ -40,7 +40,7 @@ def test_every_gradient_converges_to_the_exact_one_at_the_order_of_the_tableau(
             return out
 
     def error(n_steps: int) -> Tensor:
-        # One signed error may cross zero on its way down; the root of the sum over cotangents does not.
+        # One signed error may cross zero while it shrinks; the root of the sum over cotangents does not.
         layer = ODELayer(cosine_square, *interval, n_steps, solver=solver, adjoint=adjoint)
         squares = [
             torch.tensor(distance(gradients(layer, y0, seed), gradients(Exact(), y0, seed))) ** 2
@@ -107,7 +107,7 @@ def test_the_continuous_gradient_is_algorithm_1_by_hand(
 def test_a_zero_length_interval_passes_the_cotangent_on(adjoint: str, network: nn.Module, y0: Tensor) -> None:
     leaf = y0.clone().requires_grad_()
     ODELayer(network, 0.5, 0.5, adjoint=adjoint)(leaf).backward(y0)
-    # The reversible scheme hands it on in two parts, rounded in each of the 25 steps.
+    # The reversible scheme passes it on in two parts, rounded in each of the 25 steps.
     assert (leaf.grad - y0).abs().max() <= (25 * EPS if adjoint == "reversible" else 0) * y0.abs().max()
     assert all(not p.grad.any() for p in network.parameters())
 

@@ -1,4 +1,4 @@
-"""The reversible scheme: what it computes, that it can be undone, and that its gradient is its own."""
+"""The reversible scheme: its map is the published one, can be undone, and has its own gradient."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from nodecheck.neural_ode import ODELayer, Segment
 from nodecheck.neural_ode.explicit import walk
-from nodecheck.neural_ode.reversible import COUPLING, integrate_pair
+from nodecheck.neural_ode.reversible import integrate_pair
+from nodecheck.numerics.constants import EPS
+from nodecheck.numerics.constants import REVERSIBLE_COUPLING as COUPLING
 from nodecheck.numerics.tableaus import TABLEAUS
 
-EPS = 2.0**-52
 EVEN = [name for name, method in TABLEAUS.items() if method.order % 2 == 0]
 Gradients = Callable[..., list[Tensor]]
 
@@ -58,7 +59,7 @@ def test_the_steps_can_be_undone_up_to_amplified_rounding(
         t = 0.2 + i * h
         z = z + (step(network, method, t + h, -h, y) - y)
         y = (y - (1 - COUPLING) * z - (step(network, method, t, h, z) - z)) / COUPLING
-    # Some twenty roundings of a size-one state a step, each amplified by the steps that come after it.
+    # Some twenty roundings of a size-one state in each step, and each is amplified by the later steps.
     bound = 20 * n_steps * EPS * COUPLING**-n_steps * y0.abs().max()
     assert max((y - y0).abs().max(), (z - y0).abs().max()) <= bound
 
@@ -82,7 +83,9 @@ def test_the_gradient_is_backpropagation_through_the_scheme(
     assert max((a - b).norm().item() for a, b in zip(ours, plain, strict=True)) <= bound
 
 
-def test_so_is_the_gradient_through_outputs_on_the_way(network: nn.Module, y0: Tensor) -> None:
+def test_the_gradient_through_intermediate_outputs_is_backpropagation_too(
+    network: nn.Module, y0: Tensor
+) -> None:
     segments = [Segment(0.0, 0.0, 0), Segment(0.0, 0.5, 5), Segment(0.5, 0.5, 0), Segment(0.5, 1.0, 5)]
     found, wanted = [], list(network.parameters())
     for ours in (True, False):
@@ -103,7 +106,7 @@ def test_so_is_the_gradient_through_outputs_on_the_way(network: nn.Module, y0: T
 def test_solution_and_gradient_converge_at_the_order_of_an_even_tableau(
     solver: str, interval: tuple[float, float], cosine_square: nn.Module
 ) -> None:
-    # Of an odd order, the leading errors of the two halves of a step cancel in part: it is seen to be higher.
+    # At an odd order, the leading errors of the two halves of a step cancel in part, and the order is higher.
     y0 = torch.tensor([0.3, 0.7, 1.1], dtype=torch.float64)
 
     def values(solve: Callable[[Tensor], Tensor]) -> Tensor:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.neural_ode import ODELayer
+from nodecheck.numerics.constants import EPS
 
-EPS = 2.0**-52
 ADJOINTS = ("continuous", "discrete", "checkpointed", "reversible")
 Gradients = Callable[..., list[Tensor]]
 adjoints = pytest.mark.parametrize("adjoint", ADJOINTS)

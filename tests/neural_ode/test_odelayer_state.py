@@ -1,4 +1,4 @@
-"""What ODELayer keeps, recalls and refuses: randomness, buffers, modes, copies."""
+"""Randomness, buffers, modes and copies of ODELayer, in both passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where steps and stages lie."""
+"""Times of steps and stages: both ends, directions, dtypes, and output times between grid points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suite of problems: one source for every array library, closed forms that solve their equation."""
+"""The suite of problems: one field for every array library, and closed forms that solve their equation."""
 
 import itertools
 import math
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from nodecheck.numerics.constants import COMPLEX_STEP, EPS
 from nodecheck.problems import (
     ORDER_PROBLEMS,
     PROBLEMS,
@@ -21,9 +22,8 @@ from nodecheck.problems import (
     time_linear,
 )
 from nodecheck.reference import sensitivity
-from nodecheck.reference.complex_step import STEP, by_group, perturbed
+from nodecheck.reference.complex_step import by_group, perturbed
 
-EPS = float(np.finfo(np.float64).eps)
 WITH_FLOW = tuple(p for p in PROBLEMS if p.exact_flow is not None)
 every_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
 every_flow = pytest.mark.parametrize("problem", WITH_FLOW, ids=lambda p: p.name)
@@ -32,7 +32,7 @@ every_library = pytest.mark.parametrize("array", LIBRARIES.values(), ids=LIBRARI
 
 
 def close(actual, expected, ulps=32):
-    """Equal up to the rounding of a field of a few dozen operations, relative to the largest entry."""
+    """Assert equality up to the rounding of a few dozen operations, relative to the largest entry."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     scale = max(1.0, float(np.abs(expected).max()))
     np.testing.assert_allclose(actual, expected, rtol=0, atol=ulps * EPS * scale)
@@ -62,7 +62,7 @@ def test_flow_has_the_same_value_as_under_numpy(problem, array):
 def test_complex_step_agrees_with_automatic_differentiation(problem):
     state, params = perturbed(problem)
     value = problem.vector_field(middle(problem), problem.y0 + state, **params)
-    stepped = by_group(problem, value.imag / STEP)
+    stepped = by_group(problem, value.imag / COMPLEX_STEP)
     names = list(problem.params)
 
     def field(y, *values):
@@ -102,9 +102,11 @@ def test_flow_starts_at_y0(problem):
 
 @every_flow
 def test_flow_solves_the_equation(problem):
-    flow = problem.flow(middle(problem) + 1j * STEP, problem.y0, **problem.params)
+    flow = problem.flow(middle(problem) + 1j * COMPLEX_STEP, problem.y0, **problem.params)
     # y**3 / sqrt and exp lose a few more units than the field alone
-    close(flow.imag / STEP, problem.vector_field(middle(problem), flow.real, **problem.params), ulps=128)
+    close(
+        flow.imag / COMPLEX_STEP, problem.vector_field(middle(problem), flow.real, **problem.params), ulps=128
+    )
 
 
 def test_flow_starts_from_the_new_t0_after_a_change_of_interval():
@@ -124,17 +126,18 @@ def test_order_problem_is_asymptotic_for_value_and_gradient(problem, order, leve
 
 
 def _group_errors(problem, order, n_steps):
-    """RMS error of y1 and of each Jacobian."""
+    """Return the RMS error of y1 and of each Jacobian."""
     end, exact = _runge_kutta(problem, order, n_steps), sensitivity(problem)
     errors = {
-        name: value - exact.jacobians[name] for name, value in by_group(problem, end.imag / STEP).items()
+        name: value - exact.jacobians[name]
+        for name, value in by_group(problem, end.imag / COMPLEX_STEP).items()
     }
     errors["y1"] = end[0].real - exact.y1
     return {name: np.sqrt(np.mean(error**2)) for name, error in errors.items()}
 
 
 def _runge_kutta(problem, order, n_steps):
-    """Explicit Euler or classical RK4 on complex states: value and all derivatives at once."""
+    """Return y1 by explicit Euler or classical RK4 on complex states: value and all derivatives at once."""
     state, params = perturbed(problem)
     y, h = problem.y0 + state, problem.duration / n_steps
 

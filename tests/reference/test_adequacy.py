@@ -1,8 +1,9 @@
-"""What a problem can show is computed, and agrees with what can be seen from its formula."""
+"""The computed features of a problem agree with those that its formula shows."""
 
 import numpy as np
 import pytest
 
+from nodecheck.numerics.constants import SMALLEST_WEIGHT
 from nodecheck.problems import (
     PROBLEMS,
     Problem,
@@ -17,7 +18,6 @@ from nodecheck.problems import (
     van_der_pol,
 )
 from nodecheck.reference import Feature, features, group_weights
-from nodecheck.reference.adequacy import SMALLEST_WEIGHT
 
 
 def test_constant_field_shows_nothing_but_sizes():

@@ -1,4 +1,4 @@
-"""The reference cannot share a bug with an automatic differentiation library: none is importable from it."""
+"""The reference shares no code with an automatic differentiation library: it imports none."""
 
 import ast
 import os
@@ -12,7 +12,7 @@ import nodecheck
 
 PACKAGE = Path(nodecheck.__file__).parent
 ALLOWED = {"numpy", "scipy", "array_api_compat", "threadpoolctl", "nodecheck"}
-ALLOWED_INSIDE = ("nodecheck.problems", "nodecheck.reference")
+ALLOWED_INSIDE = ("nodecheck.problems", "nodecheck.reference", "nodecheck.numerics.constants")
 SOURCES = sorted([*PACKAGE.glob("reference/**/*.py"), *PACKAGE.glob("problems/**/*.py")])
 
 
@@ -32,11 +32,14 @@ def test_reference_and_problems_import_nothing_but_numpy_and_scipy(path):
         assert root != "nodecheck" or module.startswith(ALLOWED_INSIDE), module
 
 
-def test_computing_a_gradient_loads_no_automatic_differentiation_library():
-    script = (
-        "import sys, nodecheck.reference as r; from nodecheck.problems import linear; r.sensitivity(linear); "
-        "print(sorted({'torch', 'jax', 'autograd', 'tensorflow'} & set(sys.modules)))"
-    )
+def test_the_constants_import_nothing_but_numpy():
+    source = (PACKAGE / "numerics" / "constants.py").read_text(encoding="utf-8")
+    assert set(imported_modules(source)) <= {"__future__", "math", "numpy"}
+
+
+def loaded(script, libraries):
+    """Return those of the libraries that are loaded after a script has run in an interpreter of its own."""
+    script = f"import sys; {script}; print(*sorted({libraries!r} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -46,4 +49,25 @@ def test_computing_a_gradient_loads_no_automatic_differentiation_library():
         env=environment,
         timeout=60,
     )
-    assert done.stdout.strip() == "[]"
+    return done.stdout.split()
+
+
+def test_computing_a_gradient_loads_no_automatic_differentiation_library():
+    script = "import nodecheck.reference as r; from nodecheck.problems import linear; r.sensitivity(linear)"
+    assert loaded(script, {"torch", "jax", "autograd", "tensorflow"}) == []
+
+
+@pytest.mark.parametrize("module", ["nodecheck.reference", "nodecheck.reference.ivp", "nodecheck.problems"])
+def test_importing_the_reference_loads_neither_scipy_nor_torch(module):
+    assert loaded(f"import {module}", {"scipy", "threadpoolctl", "torch"}) == []
+
+
+def test_threads_are_limited_in_the_blas_of_scipy_too():
+    script = (
+        "import nodecheck.reference.integration as i, nodecheck.reference as r; "
+        "from nodecheck.problems import neural; r.solution(neural); "
+        "from threadpoolctl import threadpool_info as info; blas = lambda x: x['user_api'] == 'blas'; "
+        "known = [c.filepath for c in i._threads().lib_controllers if c.user_api == 'blas']; "
+        "assert {x['filepath'] for x in info() if blas(x)} <= set(known)"
+    )
+    assert loaded(script, {"torch"}) == []

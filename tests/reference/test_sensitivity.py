@@ -6,10 +6,10 @@ import pytest
 import torch
 from scipy.linalg import expm, expm_frechet
 
+from nodecheck.numerics.constants import COMPLEX_STEP
 from nodecheck.problems import PROBLEMS, cubic, linear, neural, time_linear, van_der_pol
 from nodecheck.reference import ReferenceFailure, sensitivity
-from nodecheck.reference.complex_step import STEP
-from nodecheck.reference.routes import routes_for
+from nodecheck.reference.routes import is_affine, routes_for
 
 WITH_FLOW = tuple(p for p in PROBLEMS if p.exact_flow is not None)
 every_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
@@ -30,6 +30,10 @@ def test_two_routes_agree(problem):
 def test_routes_are_two_different_ones(problem):
     first, second = routes_for(problem)
     assert first is not second
+
+
+def test_the_affine_problems_are_known_from_their_jacobians():
+    assert {p.name for p in PROBLEMS if is_affine(p)} == {"constant", "power_0", "linear", "rotation"}
 
 
 def test_wrong_closed_form_shows_in_rtol():
@@ -85,9 +89,10 @@ def test_pullback_agrees_with_automatic_differentiation_of_the_closed_form(probl
 
 @every_flow
 def test_derivatives_by_the_ends_of_the_interval_agree_with_the_closed_form(problem):
-    reference, t0, t1 = sensitivity(problem), np.asarray(problem.t0), np.asarray(problem.t1)
-    later_start = problem.exact_flow(t0 + 1j * STEP, t1, problem.y0, **problem.params).imag / STEP
-    later_end = problem.exact_flow(t0, t1 + 1j * STEP, problem.y0, **problem.params).imag / STEP
+    reference, h = sensitivity(problem), COMPLEX_STEP
+    t0, t1 = np.asarray(problem.t0), np.asarray(problem.t1)
+    later_start = problem.exact_flow(t0 + 1j * h, t1, problem.y0, **problem.params).imag / h
+    later_end = problem.exact_flow(t0, t1 + 1j * h, problem.y0, **problem.params).imag / h
     assert relative_error(reference.dy1_dt0, later_start) <= 1e-13
     assert relative_error(reference.dy1_dt1, later_end) <= 1e-13
 

@@ -1,10 +1,11 @@
-"""Accurate trajectories, derivatives of the field, and SciPy as the yardstick for adaptive layers."""
+"""Accurate trajectories, derivatives of the field, and solutions by SciPy at a given tolerance."""
 
 import numpy as np
 import pytest
 
 from nodecheck.problems import PROBLEMS, cubic, logistic, lotka_volterra, neural, time_linear, van_der_pol
 from nodecheck.reference import ReferenceFailure, jacobians, sensitivity, solution, solve_adaptive, trajectory
+from nodecheck.reference.ivp import solve_ivp_states
 
 SMOOTH = tuple(p for p in PROBLEMS if not p.stiff)
 
@@ -40,6 +41,12 @@ def test_trajectory_takes_times_in_any_order_and_back_in_time():
 def test_times_outside_the_interval_are_refused():
     with pytest.raises(ValueError, match=r"must lie in \[0.3, 1.7\]"):
         trajectory(neural, [0.5, 2.0])
+
+
+def test_solve_ivp_states_agree_with_the_trajectory():
+    times = np.linspace(lotka_volterra.t0, lotka_volterra.t1, 5)
+    expected = trajectory(lotka_volterra, times)
+    np.testing.assert_allclose(solve_ivp_states(lotka_volterra, times), expected, rtol=1e-11)
 
 
 def test_closed_form_that_is_not_finite_is_refused():

@@ -107,7 +107,7 @@ BUILDS = {
     ),
     "autonomous for f(t, y)": (
         lambda dynamics, t0, t1, n_steps: WithSteps(adapt.autonomous(dynamics), t0, t1, n_steps),
-        "takes 2 positional arguments but 3 were given; see `nodecheck.adapt`",
+        "see `nodecheck.adapt` for the",
     ),
     "f(t, y, *params) as it is": (
         lambda dynamics, t0, t1, n_steps: (

@@ -11,38 +11,15 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nodecheck.layers.errors import CallError, RunawayError
+from nodecheck.layers.solution import Call, Phase
 from nodecheck.problems import Problem
-
-Phase = Literal["forward", "backward"]
-
-
-class RunawayError(RuntimeError):
-    """The dynamics was called more often than the limit of its trace allows."""
-
-
-class CallError(TypeError):
-    """The dynamics was called in another way than ``dynamics(t, y)``; says how, and what to do."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One evaluation of the dynamics.
-
-    `t` is the time as it was given (the mean of a batch of times, NaN inside vmap); `t_dtype` is None for a
-    Python or NumPy number; `y_dtype` and `y_shape` are those of the state.
-    """
-
-    t: float
-    t_dtype: torch.dtype | None
-    y_dtype: torch.dtype
-    y_shape: tuple[int, ...]
-    phase: Phase
 
 
 @dataclass(eq=False)
@@ -70,9 +47,9 @@ class Trace:
         finally:
             self.phase = "forward"
 
-    def times(self, phase: Phase) -> list[float]:
-        """Return the times at which the field was evaluated in one phase."""
-        return [call.t for call in self.calls if call.phase == phase]
+    def of(self, phase: Phase) -> tuple[Call, ...]:
+        """Return the calls of one phase."""
+        return tuple(call for call in self.calls if call.phase == phase)
 
 
 class Dynamics(nn.Module):
@@ -126,12 +103,17 @@ class Dynamics(nn.Module):
         if len(self.trace.calls) >= self.trace.limit:
             message = f"stopped after {len(self.trace.calls)} evaluations of the field"
             raise RunawayError(message)
-        dtype = t.dtype if isinstance(t, Tensor) else None
-        self.trace.calls.append(Call(_number(t), dtype, y.dtype, tuple(y.shape), self.trace.phase))
+        dtype = name_of(t.dtype) if isinstance(t, Tensor) else None
+        self.trace.calls.append(Call(_number(t), dtype, name_of(y.dtype), tuple(y.shape), self.trace.phase))
 
     # As `torch.compiler.disable` has it, which half a second of imports comes with: a layer that is compiled
     # would be compiled anew for each number of calls so far.
     _record._torchdynamo_disable = True  # type: ignore[attr-defined]
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """Return the name of a dtype: "float64"."""
+    return str(dtype).removeprefix("torch.")
 
 
 def _require_time_and_state(t: Any, y: Any) -> None:

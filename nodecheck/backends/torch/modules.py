@@ -1,8 +1,7 @@
-"""Other modules that are the same field: nested, hooked, with modes, with tied or parametrised weights."""
+"""Modules that are the same field in another form: nested, hooked, tied, parametrised."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from nodecheck.backends.torch.dynamics import Dynamics, Trace
-from nodecheck.backends.torch.uses import Answer
-from nodecheck.layers import Array, TorchLayer
-from nodecheck.layers.layer import as_numpy, built, checked, run_backward
-from nodecheck.problems import Problem
+from nodecheck.backends.torch.passes import as_numpy, built, checked, run_backward
+from nodecheck.layers import Array, Pullback, Solution, Solve, TorchLayer
+from nodecheck.problems import Problem, group_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +50,7 @@ class _Negated(nn.Module):
         return -stored
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """Return what to store."""
+        """Return the value to store."""
         return -weight
 
 
@@ -87,7 +85,7 @@ class _InTurns(Dynamics):
 
 
 class _Without(Dynamics):
-    """What are parameters elsewhere are buffers: nothing of it is trained.
+    """Buffers in place of the parameters: nothing of it is trained.
 
     They hold a tenth of each, which no float32 is.
     """
@@ -99,7 +97,7 @@ class _Without(Dynamics):
             self.register_buffer(name, parameter.detach() / 10)
 
     def parameter_at(self, name: str, time: Tensor) -> Tensor:
-        """Return what is stored, times ten."""
+        """Return the stored value, times ten."""
         return 10 * super().parameter_at(name, time)
 
 
@@ -163,43 +161,21 @@ def _in_turns(problem: Problem) -> _Arranged:
     return _Arranged(dynamics, dynamics.trace, pairs)
 
 
-@dataclass(frozen=True, eq=False)
-class Arrangement:
-    """A way to write the dynamics.
-
-    Attributes
-    ----------
-    words
-        When it is: "when weights are tied".
-    arrange
-        Makes the module of a problem.
-    refusable
-        Whether a layer may say that it cannot do this.
-    judged
-        Whether another answer is a failure: always.
-    """
-
-    words: str
-    arrange: Callable[[Problem], _Arranged]
-    refusable: bool = False
-    judged: bool = True
-
-    def answer(
-        self,
-        layer: TorchLayer,
-        problem: Problem,
-        resolution: float,
-        cotangent: Array,
-        limit: float = math.inf,
-    ) -> Answer:
-        """Build the layer with dynamics arranged so, and use it; the gradients are those of the problem."""
-        arranged = self.arrange(problem)
-        arranged.trace.limit = limit
-        y0 = torch.tensor(problem.y0, requires_grad=True)
-        y1 = checked(built(layer, arranged.module, problem, resolution)(y0), y0)
-        run_backward(y1, torch.tensor(cotangent))
-        gradients = {name: _sum(leaves, arranged.sign) for name, leaves in arranged.leaves.items()}
-        return Answer(as_numpy(y1), {"y0": _sum([y0]), **gradients}, len(arranged.trace.calls))
+def use_module(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
+    """Return the solution with the dynamics in another form; the gradients are those of the problem."""
+    problem = solve.problem
+    arranged = MODULES[solve.variation.name](problem)
+    arranged.trace.limit = solve.limit
+    y0 = torch.tensor(problem.y0, requires_grad=True)
+    y1 = checked(built(layer, arranged.module, problem, solve.resolution)(y0), y0)
+    calls = tuple(arranged.trace.calls)
+    pullbacks: tuple[Pullback, ...] = ()
+    if cotangents:
+        with arranged.trace.backward():
+            run_backward(y1, torch.tensor(cotangents[0]))
+        gradients = {group_of(name): _sum(leaves, arranged.sign) for name, leaves in arranged.leaves.items()}
+        pullbacks = (Pullback({"y0": _sum([y0]), **gradients}, arranged.trace.of("backward")),)
+    return Solution(as_numpy(y1), calls, pullbacks)
 
 
 def _sum(leaves: Sequence[Tensor], sign: int = 1) -> Array | None:
@@ -208,13 +184,13 @@ def _sum(leaves: Sequence[Tensor], sign: int = 1) -> Array | None:
     return sign * sum(arrived[1:], start=arrived[0]) if arrived else None
 
 
-ARRANGEMENTS: tuple[Arrangement, ...] = (
-    Arrangement("when there are no parameters", _without, refusable=True),
-    Arrangement("when a forward hook changes the field", lambda p: _plainly(_Hooked(p))),
-    Arrangement("when train mode changes the field", lambda p: _plainly(_Moded(p, training=True))),
-    Arrangement("when eval mode changes the field", lambda p: _plainly(_Moded(p, training=False))),
-    Arrangement("when parameters are two modules deep", _nested),
-    Arrangement("when every parameter has two names", _tied),
-    Arrangement("when parameters are parametrised", _parametrised, refusable=True),
-    Arrangement("when half of the parameters are used in half of the interval", _in_turns, refusable=True),
-)
+MODULES: Mapping[str, Callable[[Problem], _Arranged]] = {
+    "no-parameters": _without,
+    "forward-hook": lambda problem: _plainly(_Hooked(problem)),
+    "train-mode-field": lambda problem: _plainly(_Moded(problem, training=True)),
+    "eval-mode-field": lambda problem: _plainly(_Moded(problem, training=False)),
+    "nested": _nested,
+    "tied": _tied,
+    "parametrised": _parametrised,
+    "in-turns": _in_turns,
+}

@@ -1,111 +1,130 @@
-"""A layer used again, twice at a time, or with parameters that are not involved."""
+"""Repeated, overlapping and partial use of a layer, by the names of the variations."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nodecheck.backends.torch.dynamics import Dynamics
-from nodecheck.layers import Array, Gradients, TorchLayer
-from nodecheck.layers.layer import as_numpy, built, checked, gradients_of
+from nodecheck.backends.torch.passes import (
+    Prepared,
+    as_numpy,
+    built,
+    checked,
+    gradients_of,
+    parameters_of,
+    prepare,
+)
+from nodecheck.layers import Array, Pullback, Solution, Solve, TorchLayer
 from nodecheck.problems import Problem
 
-_NOTHING: Mapping[str, Array] = MappingProxyType({})
+# Values of parameters that the field does not use, registered before and after those of the problem: more
+# than one entry each, and of sizes that no parameter of the problem has, so that nothing lines up by chance.
+_UNUSED_BEFORE: Mapping[str, Array] = {"unused_before": np.full((2, 7), 0.5)}
+_UNUSED_AFTER: Mapping[str, Array] = {"unused_after": np.full(11, 0.5)}
 
 
-@dataclass(frozen=True, eq=False)
-class Passed:
-    """What a layer returned in one of several passes: y1, the gradients, and y1 under `torch.no_grad`."""
-
-    y1: Array
-    gradients: Gradients
-    without_graph: Array | None
-
-
-def use_again(
-    layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
-) -> list[Passed]:
-    """Build the layer once and use it on several problems that differ in their numbers only.
+def use_again(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
+    """Build the layer once, use it on the other problems in turn, and then on the problem of the solve.
 
     As in training: parameters that change are changed in place between the passes, and an evaluation under
     `torch.no_grad` follows each but the first.  A problem with the y0 of the one before is given the same
     tensor.
     """
+    problems = (*solve.variation.others, solve.problem)
     dynamics = Dynamics(problems[0])
-    solve = built(layer, dynamics, problems[0], resolution)
+    call = built(layer, dynamics, problems[0], solve.resolution)
     y0 = torch.tensor(problems[0].y0, requires_grad=True)
-    passes = []
+    found = []
     for k, problem in enumerate(problems):
-        with torch.no_grad():
-            for name, parameter in dynamics.named_parameters():
-                if not np.array_equal(as_numpy(parameter), problem.params[name]):
-                    parameter.copy_(torch.tensor(problem.params[name]))
+        _set_parameters(dynamics, problem)
         if not np.array_equal(as_numpy(y0), problem.y0):
             y0 = torch.tensor(problem.y0, requires_grad=True)
-        y1 = checked(solve(y0), y0)
-        gradients = gradients_of(y1, {"y0": y0, **dict(dynamics.named_parameters())}, cotangent)
-        again = _without_graph(solve, y0) if k else None
-        passes.append(Passed(as_numpy(y1), gradients, again))
-    return passes
+        dynamics.trace.calls.clear()
+        one = Prepared(dynamics, y0, call)
+        y1 = one.forward()
+        calls = dynamics.trace.of("forward")
+        pullback = one.pull_back(y1, torch.tensor(cotangents[0]))
+        again = _without_graph(call, y0) if k else None
+        found.append(Solution(as_numpy(y1), calls, (pullback,), without_graph=again))
+    return replace(found[-1], others=tuple(found[:-1]))
 
 
-def _without_graph(solve: Callable[[Tensor], Tensor], y0: Tensor) -> Array:
+def _set_parameters(dynamics: Dynamics, problem: Problem) -> None:
+    with torch.no_grad():
+        for name, parameter in dynamics.named_parameters():
+            if not np.array_equal(as_numpy(parameter), problem.params[name]):
+                parameter.copy_(torch.tensor(problem.params[name]))
+
+
+def _without_graph(call: Callable[[Tensor], Tensor], y0: Tensor) -> Array:
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # checkpoints warn that there is nothing to differentiate
-        return as_numpy(checked(solve(y0), y0))
+        return as_numpy(checked(call(y0), y0))
 
 
-def overlap(
-    layer: TorchLayer, problems: Sequence[Problem], resolution: float, cotangent: Array
-) -> list[dict[str, Array | None]]:
-    """Build the layer once, run forward on every problem, then backward in the same order.
+def overlap_passes(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
+    """Build the layer once, run forward on the problem and on the others, then backward in the same order.
 
-    The problems differ in y0 only.  Returns the gradients of each pass.
+    The problems differ in y0 only.
     """
-    dynamics = Dynamics(problems[0])
-    solve = built(layer, dynamics, problems[0], resolution)
-    states = [torch.tensor(problem.y0, requires_grad=True) for problem in problems]
-    outputs = [checked(solve(y0), y0) for y0 in states]
-    return [
-        gradients_of(y1, {"y0": y0, **dict(dynamics.named_parameters())}, cotangent)
+    one = prepare(layer, solve)
+    parameters = parameters_of(one.dynamics)
+    states = [one.y0, *(torch.tensor(other.y0, requires_grad=True) for other in solve.variation.others)]
+    outputs = [checked(one.call(y0), y0) for y0 in states]
+    calls = tuple(one.dynamics.trace.calls)
+    found = [
+        Solution(
+            as_numpy(y1),
+            calls,
+            (Pullback(gradients_of(y1, {"y0": y0, **parameters}, torch.tensor(cotangents[0]))),),
+        )
         for y0, y1 in zip(states, outputs, strict=True)
     ]
+    return replace(found[0], others=tuple(found[1:]))
 
 
-def with_uninvolved(
-    layer: TorchLayer,
-    problem: Problem,
-    resolution: float,
-    cotangent: Array,
-    *,
-    frozen: Sequence[str] = (),
-    before: Mapping[str, Array] = _NOTHING,
-    after: Mapping[str, Array] = _NOTHING,
-) -> dict[str, Array | None]:
-    """Return the gradients of a layer whose dynamics has parameters that nothing depends on.
+def overlap_layers(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
+    """Run forward on the problem, then with other layers on the others, then backward on the problem."""
+    one = prepare(layer, solve)
+    y1 = one.forward()
+    calls = tuple(one.dynamics.trace.calls)
+    kept = []  # what is alive in a model that holds both layers
+    for other in solve.variation.others:
+        second = prepare(layer, Solve(other, solve.resolution))
+        kept.append((second, second.forward()))
+    pullback = one.pull_back(y1, torch.tensor(cotangents[0]))
+    return Solution(as_numpy(y1), calls, (pullback,))
 
-    Parameters
-    ----------
-    frozen
-        Names of parameters of the problem that do not require a gradient.
-    before, after
-        Values of parameters that the field does not use, registered before and after those of the problem.
-    """
-    dynamics = Dynamics(problem)
+
+def use_with_unused(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
+    """Give the dynamics parameters that nothing depends on, before and after those of the problem."""
+    dynamics = Dynamics(solve.problem)
     own = dict(dynamics.named_parameters())
     for name in own:
-        own[name].requires_grad_(name not in frozen)
         delattr(dynamics, name)
-    unused = [{name: nn.Parameter(torch.tensor(v)) for name, v in group.items()} for group in (before, after)]
-    parameters = {**unused[0], **own, **unused[1]}
-    for name, parameter in parameters.items():
+    before, after = (_parameters(values) for values in (_UNUSED_BEFORE, _UNUSED_AFTER))
+    for name, parameter in (before | own | after).items():
         dynamics.register_parameter(name, parameter)
-    y0 = torch.tensor(problem.y0, requires_grad=True)
-    y1 = checked(built(layer, dynamics, problem, resolution)(y0), y0)
-    return gradients_of(y1, {"y0": y0, **parameters}, cotangent)
+    y0 = torch.tensor(solve.problem.y0, requires_grad=True)
+    one = Prepared(dynamics, y0, built(layer, dynamics, solve.problem, solve.resolution))
+    y1 = one.forward()
+    calls = tuple(dynamics.trace.calls)
+    return Solution(as_numpy(y1), calls, (one.pull_back(y1, torch.tensor(cotangents[0])),))
+
+
+def _parameters(values: Mapping[str, Array]) -> dict[str, nn.Parameter]:
+    return {name: nn.Parameter(torch.tensor(value)) for name, value in values.items()}
+
+
+REUSES: Mapping[str, Callable[[TorchLayer, Solve, Sequence[Array]], Solution]] = {
+    "used-again": use_again,
+    "overlapping-passes": overlap_passes,
+    "overlapping-layers": overlap_layers,
+    "unused-parameters": use_with_unused,
+}

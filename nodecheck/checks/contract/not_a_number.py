@@ -1,19 +1,15 @@
-"""What is not a number stays so."""
+"""NaNs in the input must show in the output."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nodecheck.backends.torch.uses import PLAIN, Answer, Use
 from nodecheck.checks.check import check
-from nodecheck.checks.contract.passes import largest_entry, resolution_of
-from nodecheck.layers import Array, LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, attempt, largest_entry
+from nodecheck.numerics.constants import RUNAWAY_FACTOR
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, at_most
-from nodecheck.variations.same_answer import RUNAWAY
-
-_FORWARD_ONLY = Use("forwards only", backward=None)
+from nodecheck.variations.comparison import usual_resolution
 
 
 @check(
@@ -21,7 +17,7 @@ _FORWARD_ONLY = Use("forwards only", backward=None)
     failure_title="What is not a number is made a number",
     theme="Contract",
     kind="contract",
-    applies_to="fixed-step",
+    requires=frozenset({"fixed-step"}),
     problems=(neural,),
     needs="backward-pass",
     profile="ci",
@@ -50,18 +46,17 @@ def not_a_number(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 
 def _state_hides(layer: LayerUnderTest, problem: Problem) -> bool:
-    """Whether y1 is all finite for a y0 that is not."""
-    spoilt = problem.replace(y0=_spoilt(problem.y0))
-    outcome = _attempt(layer, spoilt, _FORWARD_ONLY, layer.cotangents(problem, 1)[0])
+    """Return True if y1 is all finite for a y0 that is not."""
+    outcome = _attempt(layer, problem.replace(y0=_spoilt(problem.y0)), ())
     return not isinstance(outcome, Refusal) and bool(np.isfinite(outcome.y1).all())
 
 
 def _gradients_that_hide(layer: LayerUnderTest, problem: Problem) -> list[str]:
     """Return the names of the gradients that are all finite for a cotangent that is not."""
-    outcome = _attempt(layer, problem, PLAIN, _spoilt(layer.cotangents(problem, 1)[0]))
+    outcome = _attempt(layer, problem, (_spoilt(layer.cotangents(problem, 1)[0]),))
     if isinstance(outcome, Refusal):
         return []
-    (usual,) = layer.gradients(problem, resolution_of(layer), 1)
+    (usual,) = layer.gradients(problem, usual_resolution(layer), 1)
     return [
         name
         for name, value in outcome.gradients.items()
@@ -69,12 +64,13 @@ def _gradients_that_hide(layer: LayerUnderTest, problem: Problem) -> list[str]:
     ]
 
 
-def _attempt(layer: LayerUnderTest, problem: Problem, use: Use, cotangent: Array) -> Answer | Refusal:
-    """Return the answer, or what was raised: by the layer, or after many more evaluations than usual."""
-    resolution = resolution_of(layer)
+def _attempt(layer: LayerUnderTest, problem: Problem, cotangents: tuple[Array, ...]) -> Solution | Refusal:
+    """Return the solution, or what was raised: by the layer, or after many more evaluations than usual."""
+    resolution = usual_resolution(layer)
     (usual,) = layer.gradients(neural, resolution, 1)
-    limit = RUNAWAY * (layer.solve(neural, resolution).evaluations + len(usual.calls))
-    return attempt(lambda: use.answer(layer.claims, problem, resolution, cotangent, limit))
+    evaluations = layer.solve(neural, resolution).evaluations + len(usual.calls)
+    solve = Solve(problem, resolution, limit=RUNAWAY_FACTOR * evaluations)
+    return attempt(lambda: layer.fresh(solve, cotangents))
 
 
 def _spoilt(values: Array) -> Array:

@@ -1,25 +1,16 @@
-"""What any autograd function owes to the code around it."""
+"""Obligations of any autograd function to the code around it."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from nodecheck.checks.check import check
-from nodecheck.layers import Gradients, LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import LayerUnderTest, Refusal, Solve, attempt
 from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
+from nodecheck.numerics.constants import ORDINARY_STEPS, USUAL_STEPS, USUAL_TOLERANCE
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, Unsupported, at_most
-
-_TOLERANCE = 1e-3  # nothing here asks for accuracy
-_N_STEPS = 4
-_SINGLE_PRECISION_TOLERANCE = 1e-3
-
-
-def resolution_of(layer: LayerUnderTest) -> float:
-    """Return few steps, or a usual tolerance."""
-    return _TOLERANCE if layer.adaptive else _N_STEPS
+from nodecheck.variations.comparison import difference, usual_resolution
 
 
 @check(
@@ -36,7 +27,7 @@ def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     A layer that cannot do this costs one result; nothing else is tried on it.
     """
-    y1 = layer.solve(problem, 16 if not layer.adaptive else _TOLERANCE).y1
+    y1 = layer.solve(problem, _ordinary_resolution(layer)).y1
     bad = int(np.sum(~np.isfinite(y1)))
     diagnosis = f"{bad} of {y1.size} entries of y1 are NaN or infinite." if bad else ""
     return Evidence((at_most("entries of y1 that are not finite", bad, 0),), diagnosis)
@@ -52,34 +43,10 @@ def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
 )
 def backward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Run one backward pass on the same ordinary problem; without it there is no gradient to judge."""
-    (run,) = layer.gradients(problem, 16 if not layer.adaptive else _TOLERANCE, 1)
+    (run,) = layer.gradients(problem, _ordinary_resolution(layer), 1)
     bad = [name for name, g in run.gradients.items() if g is not None and not np.isfinite(g).all()]
     diagnosis = f"The gradient of {', '.join(bad)} has entries that are NaN or infinite." if bad else ""
     return Evidence((at_most("groups with a gradient that is not finite", len(bad), 0),), diagnosis)
-
-
-@check(
-    title="Zero cotangent gives zero gradient",
-    failure_title="Zero cotangent gives a gradient that is not zero",
-    theme="Gradient",
-    kind="identity",
-    problems=(neural,),
-    needs="backward-pass",
-    cite="Griewank & Walther (2008), ch. 3: the pullback is a linear map",
-)
-def zero_cotangent(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Pull back the zero cotangent: every gradient must be exactly zero."""
-    gradients = layer.fresh(problem, resolution_of(layer)).pullback(np.zeros_like(problem.y0))
-    sizes = {name: largest_entry(value) for name, value in gradients.items()}
-    worst = max(sizes, key=lambda name: sizes[name])
-    largest = max(sizes.values())
-    diagnosis = f"∂L/∂{worst} is {largest:.2g} although the loss does not depend on y1." if largest else ""
-    return Evidence((at_most("largest entry of the gradient", largest, 0.0),), diagnosis)
-
-
-def largest_entry(value: np.ndarray | None) -> float:
-    """Return the size of the largest entry; 0 for a gradient that did not arrive."""
-    return 0.0 if value is None else float(np.max(np.abs(value), initial=0.0))
 
 
 @check(
@@ -93,13 +60,11 @@ def largest_entry(value: np.ndarray | None) -> float:
 )
 def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Run forward and backward twice with the same input; on the CPU every bit must agree."""
-    resolution = resolution_of(layer)
+    resolution = usual_resolution(layer)
     (cotangent,) = layer.cotangents(problem, 1)
-    first, second = (layer.fresh(problem, resolution) for _ in range(2))
+    first, second = (layer.fresh(Solve(problem, resolution), (cotangent,)) for _ in range(2))
     forward = float(np.max(np.abs(first.y1 - second.y1)))
-    # Each backward pass follows its own forward pass: overlapping passes are another check.
-    g, h = (layer.fresh(problem, resolution).pullback(cotangent) for _ in range(2))
-    backward = difference(g, h)
+    backward = difference(first.gradients, second.gradients)
     diagnosis = ""
     if forward or backward:
         diagnosis = "The same input gives other numbers the second time: hidden state or random numbers."
@@ -110,17 +75,6 @@ def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
         ),
         diagnosis,
     )
-
-
-def difference(g: Gradients, h: Gradients) -> float:
-    """Return the largest difference, NaN among them; infinite where only one of two gradients arrived."""
-    return float(np.max([_distance(value, h[name]) for name, value in g.items()]))
-
-
-def _distance(value: np.ndarray | None, other: np.ndarray | None) -> float:
-    if value is None or other is None:
-        return 0.0 if value is other else np.inf
-    return float(np.max(np.abs(value - other), initial=0.0))
 
 
 @check(
@@ -134,10 +88,8 @@ def _distance(value: np.ndarray | None, other: np.ndarray | None) -> float:
 )
 def nothing_mutated(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Compare y0, parameters, cotangent and global settings, bit by bit, before and after a pass."""
-    solution = layer.fresh(problem, resolution_of(layer))
-    after_forward = solution.changed()
-    solution.pullback(layer.cotangents(problem, 1)[0])
-    changed = sorted({*after_forward, *solution.changed()})
+    solve, cotangents = Solve(problem, usual_resolution(layer)), layer.cotangents(problem, 1)
+    changed = layer.solution(solve, cotangents, instruments=("changes",)).changed
     diagnosis = f"Changed by the layer: {', '.join(changed)}." if changed else ""
     return Evidence((at_most("inputs changed", len(changed), 0),), diagnosis)
 
@@ -157,8 +109,8 @@ def float32_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Most models run in float32.  A constant or a buffer of fixed dtype either promotes the state or stops the
     model; stopping with an error is `unsupported`, silently returning another dtype is not.
     """
-    resolution = _SINGLE_PRECISION_TOLERANCE if layer.adaptive else _N_STEPS
-    outcome = attempt(lambda: layer.claims.vjp(problem, resolution, dtype=torch.float32))
+    resolution = USUAL_TOLERANCE if layer.adaptive else USUAL_STEPS
+    outcome = attempt(lambda: layer.solve(problem, resolution, dtype="float32"))
     if isinstance(outcome, Refusal):
         raise Unsupported(str(outcome))
     exact = layer.solve(problem, resolution)
@@ -173,3 +125,7 @@ def float32_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
         (at_most("changes of dtype", int(changed), 0), at_most("float32 against float64", error, bound)),
         diagnosis,
     )
+
+
+def _ordinary_resolution(layer: LayerUnderTest) -> float:
+    return USUAL_TOLERANCE if layer.adaptive else ORDINARY_STEPS

@@ -6,15 +6,23 @@ import math
 
 import numpy as np
 
-from nodecheck.backends.torch.reuse import Passed, overlap, use_again
 from nodecheck.checks.check import check
-from nodecheck.checks.contract.passes import difference, largest_entry, resolution_of
 from nodecheck.diagnosis.kept_graphs import explain_kept_graph, of_kept_graph
-from nodecheck.layers import Array, LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import (
+    Array,
+    LayerUnderTest,
+    Refusal,
+    Solution,
+    Solve,
+    Variation,
+    attempt,
+    largest_entry,
+)
 from nodecheck.numerics import roundoff
+from nodecheck.numerics.constants import TRAINED_FACTORS
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, at_most
+from nodecheck.variations.comparison import difference, plain_solution, usual_resolution
 
 
 @check(
@@ -33,22 +41,25 @@ def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
     context of the call, is overwritten by the second forward pass.  Tried with two layers and batches of two
     sizes, and with one layer and two batches of the same size.
     """
-    resolution = resolution_of(layer)
+    resolution = usual_resolution(layer)
     (cotangent,) = layer.cotangents(problem, 1)
     smaller = problem.replace(y0=problem.y0[::-1][:-1] + 0.5)
     other = problem.replace(y0=problem.y0[::-1] + 0.5)
-    alone = [layer.fresh(p, resolution).pullback(cotangent) for p in (problem, other)]
+    alone = [layer.pullback(p, resolution, cotangent).gradients for p in (problem, other)]
     scale = max(largest_entry(value) for gradients in alone for value in gradients.values())
     bound = roundoff(max(1, layer.solve(problem, resolution).evaluations), scale)
 
+    def overlapping(name: str, second: Problem) -> Solution:
+        solve = Solve(problem, resolution, variation=Variation(name, others=(second,)))
+        return layer.solution(solve, (cotangent,))
+
     def two_layers() -> float:
-        first = layer.fresh(problem, resolution)
-        layer.fresh(smaller, resolution)
-        return difference(first.pullback(cotangent), alone[0])
+        return difference(overlapping("overlapping-layers", smaller).gradients, alone[0])
 
     def one_layer() -> float:
-        overlapping = overlap(layer.claims, (problem, other), resolution, cotangent)
-        return float(np.max([difference(g, h) for g, h in zip(overlapping, alone, strict=True)]))
+        found = overlapping("overlapping-passes", other)
+        pairs = zip((found, *found.others), alone, strict=True)
+        return float(np.max([difference(one.gradients, expected) for one, expected in pairs]))
 
     ways = (("two layers", two_layers), ("one layer", one_layer))
     changes = [(way, attempt(change)) for way, change in ways]
@@ -87,12 +98,14 @@ def repeated_use(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """
     (cotangent,) = layer.cotangents(problem, 1)
     problems = _as_in_training(problem)
-    outcome = attempt(lambda: use_again(layer.claims, problems, resolution_of(layer), cotangent))
+    again = Variation("used-again", others=problems[:-1])
+    solve = Solve(problems[-1], usual_resolution(layer), variation=again)
+    outcome = attempt(lambda: layer.solution(solve, (cotangent,)))
     if isinstance(outcome, Refusal):
         return of_kept_graph(outcome)
     changes = [
-        _against_a_new_layer(layer, other, passed, cotangent)
-        for other, passed in zip(problems[1:], outcome[1:], strict=True)
+        _against_a_new_layer(layer, other, found, cotangent)
+        for other, found in zip(problems[1:], (*outcome.others[1:], outcome), strict=True)
     ]
     names = ("y1", "y1 without a graph", "the gradient")
     worst = {name: float(np.max([change[name] for change in changes])) for name in names}
@@ -107,25 +120,28 @@ def _as_in_training(problem: Problem) -> tuple[Problem, ...]:
     """Return the problem with other parameters twice, then with rows permuted, then with another y0."""
     trained, further = (
         problem.replace(params={name: part * value for name, value in problem.params.items()})
-        for part in (0.875, 0.75)
+        for part in TRAINED_FACTORS
     )
-    permuted, scaled = further.replace(y0=problem.y0[::-1]), further.replace(y0=0.75 * problem.y0)
+    permuted, scaled = (
+        further.replace(y0=problem.y0[::-1]),
+        further.replace(y0=TRAINED_FACTORS[-1] * problem.y0),
+    )
     return problem, trained, further, permuted, scaled
 
 
 def _against_a_new_layer(
-    layer: LayerUnderTest, problem: Problem, passed: Passed, cotangent: Array
+    layer: LayerUnderTest, problem: Problem, found: Solution, cotangent: Array
 ) -> dict[str, float]:
-    """Return how far a pass is from that of a layer built anew, in units of rounding."""
-    anew = layer.fresh(problem, resolution_of(layer))
-    evaluations = max(1, len(anew.trace.calls))
-    expected = anew.pullback(cotangent)
+    """Return the differences to the solution of a layer built anew, in units of rounding."""
+    anew = plain_solution(layer, problem, cotangent, usual_resolution(layer))
+    evaluations = max(1, anew.evaluations)
     of_state = roundoff(evaluations, float(np.max(np.abs(anew.y1))))
-    of_gradient = roundoff(evaluations, max(largest_entry(value) for value in expected.values()))
+    of_gradient = roundoff(evaluations, max(map(largest_entry, anew.gradients.values())))
+    without_graph = difference({"y1": found.without_graph}, {"y1": anew.y1})
     return {
-        "y1": _in_units(float(np.max(np.abs(passed.y1 - anew.y1))), of_state),
-        "y1 without a graph": _in_units(difference({"y1": passed.without_graph}, {"y1": anew.y1}), of_state),
-        "the gradient": _in_units(difference(passed.gradients, expected), of_gradient),
+        "y1": _in_units(float(np.max(np.abs(found.y1 - anew.y1))), of_state),
+        "y1 without a graph": _in_units(without_graph, of_state),
+        "the gradient": _in_units(difference(found.gradients, anew.gradients), of_gradient),
     }
 
 

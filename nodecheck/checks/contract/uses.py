@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodecheck.backends.torch.uses import USES
 from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence
+from nodecheck.variations.autograd import USES
 from nodecheck.variations.same_answer import same_answer
 
 

@@ -1,26 +1,17 @@
-"""The forward pass against the exact solution: order and agreement."""
+"""The forward pass against the exact solution: its order, and its trajectory."""
 
 from __future__ import annotations
 
-import itertools
-import math
-
-import numpy as np
-
 from nodecheck.checks.check import check
+from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.forward.explanations import explain_order
 from nodecheck.layers import LayerUnderTest
-from nodecheck.measure.controls import asymptotic, control
-from nodecheck.measure.convergence import floor_of, forward_ladder, order_of, require_refinable, settled
+from nodecheck.measure.controls import asymptotic, control, shows
+from nodecheck.measure.convergence import forward_ladder, order_of, require_refinable, settled
+from nodecheck.measure.discretisation import unexplained
 from nodecheck.measure.pictures import phase_portrait
-from nodecheck.numerics import (
-    INCONSISTENT_BELOW,
-    ORDER_MARGIN,
-    OrderFit,
-    relative_error,
-    richardson,
-    rms,
-)
+from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, OrderFit
+from nodecheck.numerics.constants import TRAJECTORY_PARTS
 from nodecheck.problems import (
     ORDER_PROBLEMS,
     Problem,
@@ -32,11 +23,10 @@ from nodecheck.problems import (
     time_linear,
 )
 from nodecheck.reference import Feature, features, sensitivity
+from nodecheck.reference.ivp import solve_ivp_states
 from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
 
 _OTHERS = tuple(p for p in (*ORDER_PROBLEMS, cubic(1.0)) if p not in (spiral, neural, time_linear, logistic))
-# A Richardson estimate is right to first order in h: in the asymptotic window it errs by less than half.
-_ESTIMATE_MARGIN = 2.0
 
 
 @check(
@@ -44,8 +34,9 @@ _ESTIMATE_MARGIN = 2.0
     failure_title="Forward pass does not converge at its order",
     theme="Forward",
     kind="order",
-    applies_to="fixed-step",
+    requires=frozenset({"fixed-step"}),
     problems=(neural, lotka_volterra),
+    more=(("smoke", neural.reversed()),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONLINEAR}),
     cite="Hairer, Nørsett & Wanner (1993), sec. II.3: the global error of a method of order p is O(h^p)",
 )
@@ -55,7 +46,13 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Two-sided: an order far above the claim is as suspicious as one below it.  Our own solver of the claimed
     order runs on the same ladder first; where that does not show its order, the problem decides nothing.
     Without a claim the order is measured and reported.
+
+    One problem runs from the later to the earlier time.  A layer that refuses t1 < t0 with an error is
+    `unsupported` there; one that answers must be right, and of its order: a method for negative steps may be
+    another one than for positive steps.
     """
+    if problem.duration < 0:
+        return _order_in_reverse(layer, problem)
     claimed = layer.claims.order
     own = control(layer, claimed) if claimed is not None else None
     if own is not None:
@@ -73,9 +70,9 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         finest = ladder.at_floor("error of y1 on the finest grid")
         return Evidence((finest,), series=series, metrics=metrics)
     fitted = ladder.fit
-    facts = {"order": f"{fitted.slope:z.2f}"} if problem is neural else {}
+    facts = {"order": f"{fitted.slope:z.2f}"} if problem.on_card else {}
     measurements = _order_measurements(fitted, claimed, problem)
-    if claimed is None and problem is neural and fitted.asymptotic:
+    if claimed is None and Feature.TIME_DEPENDENT in features(problem) and fitted.asymptotic:
         measurements += _order_lost_to_time(layer, fitted)
     wrong = any(not m.holds for m in measurements)
     diagnosis = explain_order(layer, problem, fitted, claimed) if wrong else ""
@@ -102,7 +99,7 @@ def _order_measurements(fitted: OrderFit, claimed: int | None, problem: Problem)
 
 
 def _order_lost_to_time(layer: LayerUnderTest, fitted: OrderFit) -> tuple[Measurement, ...]:
-    """Return by how much the order falls when time enters the field: no method loses a whole order there."""
+    """Return the loss of order when time enters the field: no method loses a whole order there."""
     autonomous = forward_ladder(layer, lotka_volterra).fit
     if not autonomous.asymptotic:
         return ()
@@ -110,60 +107,67 @@ def _order_lost_to_time(layer: LayerUnderTest, fitted: OrderFit) -> tuple[Measur
     return (at_most("order lost when time enters the field", lost, ORDER_MARGIN),)
 
 
+def _order_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Return the error of y1 beside the layer's own discretisation error, and the order from below."""
+    require_reverse_time(layer, problem)
+    require_refinable(layer, problem)
+    found = unexplained(layer, problem, sensitivity(problem).y1)
+    measurements = (
+        at_most("difference to the reference, in reverse time", found.error, found.bound),
+        *_reverse_order(layer, problem),
+    )
+    diagnosis = ""
+    if not measurements[0].holds:
+        diagnosis = (
+            f"Where time runs backwards, at {found.n_steps} steps y1 is off by {found.error:.2g}, of which "
+            f"refinement explains {found.estimate:.2g}: the layer converges to something else."
+        )
+    elif not all(m.holds for m in measurements):
+        slope, forwards = (forward_ladder(layer, p).fit.slope for p in (problem, neural))
+        diagnosis = f"Order {slope:z.2f} where time runs backwards, {forwards:z.2f} where it runs forwards."
+    return Evidence(measurements, diagnosis)
+
+
+def _reverse_order(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    """Return the order of y1 from below, where our own solver shows it and the layer has settled on one."""
+    order = order_of(layer)
+    own = control(layer, order)
+    if own is None or not shows(forward_ladder(own, problem), order):
+        return ()
+    fitted = forward_ladder(layer, problem).fit
+    if fitted.exact or fitted.rises_towards(order):
+        return ()
+    return (at_least("order of y1, in reverse time", fitted.slope, order - ORDER_MARGIN),)
+
+
 @check(
     title="Forward pass agrees with solve_ivp",
     failure_title="Forward pass does not agree with solve_ivp",
     theme="Forward",
     kind="order",
-    applies_to="fixed-step",
+    requires=frozenset({"fixed-step"}),
     problems=(spiral, neural, time_linear, logistic, *_OTHERS),
     cite="scipy.integrate.solve_ivp (DOP853); Hairer, Nørsett & Wanner (1993), sec. II.4: extrapolation",
 )
 def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Compare y1 with the reference and hold the difference to the layer's own discretisation error.
+    """Compare the trajectory with that of `scipy.integrate.solve_ivp`, half-way and at t1.
 
-    That error is estimated from four grids of the layer itself, with the order that they show.  What is
-    left over is not discretisation: the layer converges, but to something else.
+    The layer is asked for the state at each of these times in turn.  The difference is held to the layer's
+    own discretisation error, which is estimated from four grids of the layer itself, with the order that they
+    show.  An error beyond that is no discretisation: the layer converges, but to something else.
     """
-    return agreement(layer, problem)
-
-
-def agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Hold the difference to the reference to twice the layer's own discretisation error."""
     require_refinable(layer, problem)
-    levels = layer.ladder(4)
-    error, estimate = _unexplained(layer, problem, levels)
-    floor = floor_of(problem, levels[-1])
-    order = layer.claims.order
-    own = control(layer, order) if order is not None else None
-    if own is not None:
-        own_error, own_estimate = _unexplained(own, problem, levels)
-        if own_error > _ESTIMATE_MARGIN * own_estimate + floor:
-            message = f"{problem.name} is not asymptotic at {levels[-1]} steps for our own order {order}"
-            raise Inconclusive(message)
-    bound = _ESTIMATE_MARGIN * estimate + floor
-    diagnosis = ""
-    if not error <= bound:
-        diagnosis = (
-            f"At {levels[-1]} steps y1 is off by {error:.2g}, of which refinement explains {estimate:.2g}: "
-            f"the layer converges to something else."
-        )
-    series = phase_portrait(layer, problem) if problem is spiral else ()
-    return Evidence((at_most("difference to solve_ivp", error, bound),), diagnosis, series)
-
-
-def _unexplained(layer: LayerUnderTest, problem: Problem, levels: tuple[int, ...]) -> tuple[float, float]:
-    """Return the relative error on the finest of four levels and its estimate from all of them.
-
-    The changes may shrink faster than the order for a while, as a fast part of the error dies out, so the
-    order is that of the layer at most.  Where successive changes do not agree on one, the slowest consistent
-    convergence is assumed.
-    """
-    exact = sensitivity(problem).y1
-    states = [layer.solve(problem, n).y1.astype(np.float64) for n in levels]
-    changes = [rms(fine - coarse) for coarse, fine in itertools.pairwise(states)]
-    orders = [math.log2(a / b) if 0 < b < a else 0.0 for a, b in itertools.pairwise(changes)]
-    agree = max(orders) - min(orders) <= ORDER_MARGIN
-    slowest = min(*orders, order_of(layer)) if agree else INCONSISTENT_BELOW
-    order = max(slowest, INCONSISTENT_BELOW)
-    return relative_error(states[-1], exact), richardson(states[-2], states[-1], order) / rms(exact)
+    ends = [problem.t0 + part * problem.duration for part in TRAJECTORY_PARTS]
+    states = solve_ivp_states(problem, ends)
+    measurements, diagnosis = [], ""
+    for end, exact in zip(ends, states, strict=True):
+        part = problem if end == problem.t1 else problem.with_interval(problem.t0, end)
+        found = unexplained(layer, part, exact)
+        measurements.append(at_most(f"difference to solve_ivp at t = {end:g}", found.error, found.bound))
+        if not measurements[-1].holds:
+            diagnosis = (
+                f"At t = {end:g}, with {found.n_steps} steps, the state is off by {found.error:.2g}, of "
+                f"which refinement explains {found.estimate:.2g}: the layer converges to something else."
+            )
+    series = phase_portrait(layer, problem) if problem.in_pictures else ()
+    return Evidence(tuple(measurements), diagnosis, series)

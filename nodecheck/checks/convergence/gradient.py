@@ -1,43 +1,48 @@
-"""The gradient against the exact gradient: whether it arrives, and whether it converges."""
+"""The gradient against the exact gradient: its completeness and its order."""
 
 from __future__ import annotations
 
-import functools
 import math
 
 from nodecheck.checks.check import check
-from nodecheck.diagnosis.forward.explanations import explain_backward_times
-from nodecheck.diagnosis.gradient.explain import explain_gradient
-from nodecheck.diagnosis.gradient.observation import Observation
-from nodecheck.diagnosis.step_count import explain_onset, explain_which, gradient_error
-from nodecheck.layers import Array, Gradients, LayerUnderTest
+from nodecheck.checks.convergence.reverse import require_reverse_time
+from nodecheck.diagnosis.layer_gradient import explain_layer_gradient
+from nodecheck.diagnosis.step_count import explain_which, gradient_error
+from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import asymptotic, control
 from nodecheck.measure.convergence import (
     Ladder,
-    drawn,
     enough_cotangents,
     exact_gradients,
     forward_ladder,
     gradient_ladders,
     order_of,
+    over_cotangents,
     settled,
 )
-from nodecheck.measure.own_derivative import FEW_STEPS, own_derivative_distance
+from nodecheck.measure.own_derivative import own_derivative_distance
 from nodecheck.measure.pictures import backward_trajectory
-from nodecheck.numerics import (
-    FLOOR_FACTOR,
-    INCONSISTENT_BELOW,
-    ORDER_MARGIN,
-    group_errors,
-    relative_error,
-    roundoff,
+from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, ORDER_MARGIN, group_errors
+from nodecheck.numerics.constants import (
+    BATCH_STEPS,
+    FEW_STEPS,
+    ODD_MARGIN,
+    SAME_ORDER,
+    USUAL_TOLERANCE,
 )
-from nodecheck.problems import Problem, linear, lotka_volterra, neural, spiral, time_linear, van_der_pol
-from nodecheck.reference import Feature, features
+from nodecheck.problems import (
+    Problem,
+    linear,
+    lotka_volterra,
+    neural,
+    neural_reversed_quarter,
+    spiral,
+    time_linear,
+    van_der_pol,
+)
+from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
 
-_SINGLE_TOLERANCE = 1e-3  # whether a gradient arrives does not depend on it
-_ODD_MARGIN = 2.0  # 2^p for p = 1
 # Their parameters are single numbers, so an RMS takes five cotangents where other problems need two: dear,
 # and scalars and time are looked at elsewhere, too.
 _OF_SCALARS = (lotka_volterra, time_linear, van_der_pol(1.0))
@@ -58,7 +63,7 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     An autograd Function passes gradients only to the tensors handed to `apply`; whatever it reaches by
     another way silently gets none.
     """
-    (run,) = layer.gradients(problem, _SINGLE_TOLERANCE if layer.adaptive else 8, 1)
+    (run,) = layer.gradients(problem, USUAL_TOLERANCE if layer.adaptive else BATCH_STEPS, 1)
     missing = [name for name, value in run.gradients.items() if value is None]
     diagnosis = f"No gradient arrives at {', '.join(missing)}." if missing else ""
     if len(missing) == len(run.gradients):
@@ -71,8 +76,9 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     failure_title="Gradient does not converge at its order",
     theme="Gradient",
     kind="order",
-    applies_to="fixed-step",
+    requires=frozenset({"fixed-step"}),
     problems=(neural, spiral, linear, *_OF_SCALARS),
+    more=(("ci", neural_reversed_quarter),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
     needs="backward-pass",
     cite="Roache (1998): observed order of accuracy; Chen et al. (2018), sec. 2: the adjoint method",
@@ -84,7 +90,13 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     h^order; the error of a wrong one stays, or shrinks too slowly.  Errors are RMS over random cotangents and
     relative to the group.  Our own solver of the same order is the control.  The ladder has even numbers of
     steps only; one odd number beside it must do as well.
+
+    One problem runs from the later to the earlier time: a sign, a sort or a comparison of times that suits
+    one direction is enough for a gradient that is wrong in the other, below a forward pass that is right.  A
+    layer that refuses t1 < t0 with an error is `unsupported` there.
     """
+    if problem.duration < 0:
+        require_reverse_time(layer, problem, with_gradient=True)
     order = order_of(layer)
     own = control(layer, order)
     judges = None if own is None else asymptotic(gradient_ladders(own, problem), order, problem)
@@ -95,7 +107,7 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     ladders = {g: ladder for g, ladder in ladders.items() if judges is None or g in judges}
     measurements = tuple(_order_measurement(group, ladder, order) for group, ladder in ladders.items())
     wrong = any(not m.holds for m in measurements)
-    odd = _at_an_odd_number(layer, problem, ladders) if problem is neural else ()
+    odd = _at_an_odd_number(layer, problem, ladders) if problem.on_card else ()
     measurements += odd
     if wrong:
         _require_own_error(layer, problem, ladders, order)
@@ -103,12 +115,16 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         ladder.series("Gradient error", f"∂L/∂{group}, {problem.name}", problem, order)
         for group, ladder in ladders.items()
     )
-    if problem is spiral:
+    if problem.in_pictures:
         series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
-    diagnosis = explain(layer, problem) if wrong else _explain_odd(layer, odd)
-    facts = {"gradient order": _range(ladders)} if problem is neural else {}
+    diagnosis = explain_layer_gradient(layer, problem) if wrong else _explain_odd(layer, odd)
+    if problem.duration < 0:
+        return Evidence(measurements, diagnosis)
+    facts = {"gradient order": _range(ladders)} if problem.on_card else {}
     metrics = tuple(
-        m for group, ladder in ladders.items() for m in ladder.metrics(drawn(group, layer, problem), problem)
+        m
+        for group, ladder in ladders.items()
+        for m in ladder.metrics(over_cotangents(group, layer, problem), problem)
     )
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
@@ -146,7 +162,7 @@ def _at_an_odd_number(
         at_most(
             f"error of ∂L/∂{group} at {_odd(layer)} steps over that at half as many",
             errors[group] / max(*ladder.errors[:2], FLOOR_FACTOR * ladder.floor),
-            _ODD_MARGIN,
+            ODD_MARGIN,
         )
         for group, ladder in ladders.items()
     )
@@ -157,7 +173,7 @@ def _explain_odd(layer: LayerUnderTest, odd: tuple[Measurement, ...]) -> str:
     if worst is None:
         return ""
     n = _odd(layer)
-    limit = gradient_error(layer, neural, n) / _ODD_MARGIN  # as the measurement has it
+    limit = gradient_error(layer, neural, n) / ODD_MARGIN  # as the measurement has it
     which = explain_which(lambda m: gradient_error(layer, neural, m) > limit, n)
     return f"At {n} steps the error is {worst:.2g} times that at {layer.ladder()[0]}. {which}".strip()
 
@@ -182,58 +198,7 @@ def _range(ladders: dict[str, Ladder]) -> str:
     if not slopes:
         return "exact"
     low, high = min(slopes), max(slopes)
-    return f"{low:z.2f}" if high - low < 0.005 else f"{low:z.2f} to {high:z.2f}"
-
-
-def explain(layer: LayerUnderTest, problem: Problem) -> str:
-    """Return the cause of a wrong gradient, from the two finest levels of the ladder."""
-    coarse, fine = layer.ladder()[-2:]
-    if not _repeats(layer, problem, fine):
-        return "A second backward pass for the same input returns other gradients."
-    onset = explain_onset(functools.partial(gradient_error, layer, problem), layer.ladder())
-    if onset:
-        return onset
-    observations = (observe(layer, problem, n, n) for n in (fine, coarse))
-    found = explain_gradient(*observations, order=order_of(layer))
-    timed = Feature.TIME_DEPENDENT in features(problem)
-    return f"{found} {explain_backward_times(layer, problem, fine) if timed else ''}".strip()
-
-
-def _repeats(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool:
-    """Whether the layer returns the same gradients again; to rounding, as sums may run in another order."""
-    first = layer.gradients(problem, n_steps, 1)[0].gradients
-    again = layer.fresh(problem, n_steps).pullback(layer.cotangents(problem, 1)[0])
-    bound = roundoff(n_steps * problem.y0.size)
-    return not any(
-        relative_error(other, value) > bound  # where either is no number, that is what is wrong
-        for name, value in first.items()
-        if value is not None and (other := again[name]) is not None
-    )
-
-
-def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...]) -> str:
-    """Return the cause of a wrong gradient of an adaptive layer, from its tightest tolerance and a loose one.
-
-    What a mistake leaves besides is a discretisation error if it shrinks from the one to the other.
-    """
-    loose = tolerances[len(tolerances) // 4]  # the loosest of all may have too few steps to show anything
-    found = explain_gradient(*(observe(layer, problem, tol, None) for tol in (tolerances[-1], loose)))
-    return found or (
-        f"At tol = {tolerances[-1]:g} the gradient is near the exact one, but it does not approach it as "
-        f"the tolerance shrinks: a part of the backward pass has an error, or a tolerance, of its own."
-    )
-
-
-def observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps: int | None) -> Observation:
-    """Return the gradients for all cotangents, and the means to ask for others."""
-    runs = layer.gradients(problem, resolution)
-
-    def again(cotangent: Array) -> Gradients:
-        return layer.fresh(problem, resolution).pullback(cotangent)
-
-    gradients, evaluates = tuple(run.gradients for run in runs), bool(runs[0].calls)
-    tolerance = resolution if n_steps is None else None
-    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again, evaluates, tolerance)
+    return f"{low:z.2f}" if high - low < SAME_ORDER else f"{low:z.2f} to {high:z.2f}"
 
 
 def consistency(ladders: dict[str, Ladder]) -> str:

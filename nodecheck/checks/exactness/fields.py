@@ -17,21 +17,27 @@ from nodecheck.diagnosis.forward.explanations import (
 )
 from nodecheck.diagnosis.gradient.explain import explain_gradient
 from nodecheck.diagnosis.gradient.observation import Observation
-from nodecheck.layers import Gradients, LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import Array, Gradients, LayerUnderTest, Refusal, attempt
+from nodecheck.measure.constant_fields import worst_constant_field
 from nodecheck.measure.convergence import forward_ladder, order_of
-from nodecheck.measure.identities import TOLERANCE, identity_bound, power_measurements
+from nodecheck.measure.identities import identity_bound, power_measurements
 from nodecheck.numerics import EPS_FLOAT32, FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth, roundoff
+from nodecheck.numerics.constants import (
+    CONSTANT_STEPS,
+    DECIMAL_INTERVAL,
+    DECIMAL_STEPS,
+    FEW_WRONG_STEPS,
+    FLOAT32_ROUNDINGS,
+    FLOAT32_SHARE,
+    IDENTITY_TOLERANCE,
+    SAME_MULTIPLE,
+    TIGHTER_TOLERANCES,
+)
+from nodecheck.numerics.formats import is_narrower
 from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, Measurement, Skip, at_most
 
-_N_STEPS = 16  # few enough that one step more or less is plain to see
-_FEW_STEPS = 2  # a multiple that is off by more steps is a factor, not a step too many
-_TIGHTER = (1e-6, 1e-8, 1e-10)  # float32 rounding stays at 1e-8; as many as an exponent needs
-# A decimal interval: none of its interior points i/10 + 0.1 but 0.5 is a short binary fraction.
-_DECIMAL = constant.replace(name="constant_decimal").with_interval(0.1, 0.8)
-_DECIMAL_STEPS = 7
-_ROUNDINGS = 16.0  # coefficients that are rounded to float32 err by so many units of it at most
+_DECIMAL = constant.replace(name="constant_decimal").with_interval(*DECIMAL_INTERVAL)
 
 
 @check(
@@ -49,22 +55,33 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     O(h).  Here it shows as an elapsed time that is wrong by a whole number of steps.  One step must take a
     fixed-step layer all the way, too, unless it refuses that: a grid of n points has n - 1 steps.  Adaptive
     layers are held to their tolerance.
+
+    Then fields, batch and state sizes, intervals and step counts are drawn, and each must be exact.  That
+    finds what one fixed problem hides: an interval that is assumed to start at zero or to have length one, a
+    shape that broadcasts, a step count that is not honoured.  The simplest counterexample is reported.
     """
-    elapsed = elapsed_times(layer, problem, TOLERANCE if layer.adaptive else _N_STEPS)
+    elapsed = elapsed_times(layer, problem, IDENTITY_TOLERANCE if layer.adaptive else CONSTANT_STEPS)
     error = float(np.max(np.abs(elapsed - problem.duration)))
-    bound = identity_bound(layer, problem, _N_STEPS)
+    bound = identity_bound(layer, problem, CONSTANT_STEPS)
     diagnosis = ""
     if not error <= bound:
         worst = float(elapsed.flat[np.argmax(np.abs(elapsed - problem.duration))])
         diagnosis = (
             explain_elapsed(Elapsed(worst, problem.duration, None, problem.t0))
             if layer.adaptive
-            else explain_time(layer, problem, _N_STEPS)
+            else explain_time(layer, problem, CONSTANT_STEPS)
         )
     one = () if layer.adaptive else _in_one_step(layer, problem)
     if not diagnosis and not all(m.holds for m in one):
         diagnosis = _explain_one_step(layer, problem)
-    return Evidence((at_most("error of the elapsed time", error, bound), *one), diagnosis)
+    fixed = (at_most("error of the elapsed time", error, bound), *one)
+    drawn = attempt(lambda: worst_constant_field(layer))
+    if isinstance(drawn, Refusal):
+        if all(m.holds for m in fixed):
+            raise drawn.error
+        return Evidence(fixed, diagnosis)
+    measurement, counterexample = drawn
+    return Evidence((*fixed, measurement), diagnosis or counterexample)
 
 
 def _in_one_step(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
@@ -101,14 +118,12 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
     represents exactly, or that arrive in another dtype than the state, give it away; so does an elapsed time
     that stays wrong however tight the tolerance.
     """
-    calls = layer.solve(problem, TOLERANCE if layer.adaptive else _DECIMAL_STEPS).calls
+    calls = layer.solve(problem, IDENTITY_TOLERANCE if layer.adaptive else DECIMAL_STEPS).calls
     rounded = [float(np.float32(c.t)) == c.t for c in calls]
-    lower = sum(
-        c.t_dtype is not None and c.t_dtype.is_floating_point and c.t_dtype.itemsize < c.y_dtype.itemsize
-        for c in calls
-    )
+    lower = sum(c.t_dtype is not None and is_narrower(c.t_dtype, c.y_dtype) for c in calls)
+    share = float(np.mean(rounded)) if calls else 0.0
     measurements = [
-        at_most("share of times that float32 represents", float(np.mean(rounded)) if calls else 0.0, 0.5),
+        at_most("share of times that float32 represents", share, FLOAT32_SHARE),
         at_most("times of lower precision than the state", lower, 0, "calls"),
     ]
     elapsed = _elapsed_at_any_tolerance if layer.adaptive else _elapsed_in_float64
@@ -124,31 +139,31 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
         diagnosis = (
             _explain_tightest(layer, problem)
             if layer.adaptive
-            else explain_time(layer, problem, _DECIMAL_STEPS)
+            else explain_time(layer, problem, DECIMAL_STEPS)
         )
     return Evidence(tuple(measurements), diagnosis)
 
 
 def _explain_tightest(layer: LayerUnderTest, problem: Problem) -> str:
     """Return what is known of an elapsed time that no tolerance mends."""
-    error = _error_of_elapsed(layer, problem, _TIGHTER[-1])
+    error = _error_of_elapsed(layer, problem, TIGHTER_TOLERANCES[-1])
     seen = (
         f"The elapsed time is off by {error:.1g} however tight the tolerance, although the times are float64"
     )
-    if EPS_FLOAT32 / _ROUNDINGS <= error <= _ROUNDINGS * EPS_FLOAT32:
+    if EPS_FLOAT32 / FLOAT32_ROUNDINGS <= error <= FLOAT32_ROUNDINGS * EPS_FLOAT32:
         return f"{seen}: coefficients of the method may be float32, or wrong in the eighth digit."
     return f"{seen}: coefficients that do not add up, or a last step that does not end at t1."
 
 
 def _elapsed_in_float64(layer: LayerUnderTest, problem: Problem) -> Measurement:
     """Return the error of the elapsed time, less the part that is a whole number of steps."""
-    h = problem.duration / _DECIMAL_STEPS
-    error = (elapsed_times(layer, problem, _DECIMAL_STEPS) - problem.duration) / h
+    h = problem.duration / DECIMAL_STEPS
+    error = (elapsed_times(layer, problem, DECIMAL_STEPS) - problem.duration) / h
     fraction = float(np.max(np.abs(error - np.round(error)))) * h
     return at_most(
         "error of the elapsed time, less whole steps",
         fraction,
-        identity_bound(layer, problem, _DECIMAL_STEPS),
+        identity_bound(layer, problem, DECIMAL_STEPS),
     )
 
 
@@ -157,10 +172,10 @@ def _elapsed_at_any_tolerance(layer: LayerUnderTest, problem: Problem) -> Measur
 
     The estimate of the error of a constant field is zero, so the tightest tolerance costs a few steps.
     """
-    errors = [_error_of_elapsed(layer, problem, tol) for tol in _TIGHTER]
-    evaluations = layer.solve(problem, _TIGHTER[-1]).evaluations
+    errors = [_error_of_elapsed(layer, problem, tol) for tol in TIGHTER_TOLERANCES]
+    evaluations = layer.solve(problem, TIGHTER_TOLERANCES[-1]).evaluations
     largest = float(np.max(np.abs(problem.y0))) + float(np.max(np.abs(problem.params["c"])))
-    growth = fit_growth(_TIGHTER, errors, FLOOR_FACTOR * roundoff(evaluations, largest))
+    growth = fit_growth(TIGHTER_TOLERANCES, errors, FLOOR_FACTOR * roundoff(evaluations, largest))
     name = "growth exponent of the elapsed time's error over the tolerance"
     return at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
 
@@ -174,7 +189,7 @@ def _error_of_elapsed(layer: LayerUnderTest, problem: Problem, resolution: float
     failure_title="Powers of t below the order are not integrated exactly",
     theme="Forward",
     kind="identity",
-    applies_to="fixed-step",
+    requires=frozenset({"fixed-step"}),
     cite="Hairer, Nørsett & Wanner (1993), sec. II.1: order conditions B(p), sum b_i c_i^(k-1) = 1/k",
 )
 def polynomial_field(layer: LayerUnderTest) -> Evidence:
@@ -216,8 +231,8 @@ def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence
 
     Holds for backprop and for every consistent discretisation of the adjoint alike, so it needs no claim.
     """
-    n_steps = _N_STEPS
-    (run,) = layer.gradients(problem, TOLERANCE if layer.adaptive else n_steps, 1)
+    n_steps = CONSTANT_STEPS
+    (run,) = layer.gradients(problem, IDENTITY_TOLERANCE if layer.adaptive else n_steps, 1)
     (cotangent,) = layer.cotangents(problem, 1)
     exact = {"y0": cotangent, "c": problem.duration * cotangent.sum(axis=0)}
     bound = identity_bound(layer, problem, n_steps) + roundoff(problem.y0.size)
@@ -229,13 +244,13 @@ def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence
     return Evidence(measurements, diagnosis)
 
 
-def _distance(value: np.ndarray | None, exact: np.ndarray) -> float:
+def _distance(value: Array | None, exact: Array) -> float:
     return float(np.max(np.abs((0.0 if value is None else value) - exact)))
 
 
 def _explain_constant(layer: LayerUnderTest, problem: Problem, bound: float) -> str:
-    """Return what the gradients are that are not the exact ones, from as many cotangents as there are."""
-    resolution, n_steps = (TOLERANCE, None) if layer.adaptive else (_N_STEPS, _N_STEPS)
+    """Return the cause of wrong gradients of a constant field, from all cotangents."""
+    resolution, n_steps = (IDENTITY_TOLERANCE, None) if layer.adaptive else (CONSTANT_STEPS, CONSTANT_STEPS)
     runs = layer.gradients(problem, resolution)
     cotangents = layer.cotangents(problem)
     exact = {
@@ -253,28 +268,29 @@ def _explain_constant(layer: LayerUnderTest, problem: Problem, bound: float) -> 
             return steps
         elapsed = elapsed_times(layer, problem, resolution)[0]
         if not layer.adaptive and np.max(np.abs(found - elapsed / problem.duration * exact["c"])) <= bound:
-            return (
-                f"∂L/∂c is right for the time of the forward pass. {explain_time(layer, problem, _N_STEPS)}"
-            )
+            why = explain_time(layer, problem, CONSTANT_STEPS)
+            return f"∂L/∂c is right for the time of the forward pass. {why}"
     exact_to = max(bound * math.sqrt(value.size) / float(np.linalg.norm(value)) for value in exact.values())
 
-    def again(cotangent: np.ndarray) -> Gradients:
-        return layer.fresh(problem, resolution).pullback(cotangent)
+    def again(cotangent: Array) -> Gradients:
+        return layer.pullback(problem, resolution, cotangent).gradients
 
     observation = Observation(problem, cotangents, gradients, n_steps, again)
-    times = "" if layer.adaptive else explain_backward_times(layer, problem, _N_STEPS)
+    times = "" if layer.adaptive else explain_backward_times(layer, problem, CONSTANT_STEPS)
     return f"{seen} {explain_gradient(observation, exact_to=exact_to)} {times}".strip()
 
 
-def _explain_steps(value: np.ndarray, exact: np.ndarray) -> str:
-    """Return how many steps the backward pass takes, if it is a wrong number of whole ones."""
+def _explain_steps(value: Array, exact: Array) -> str:
+    """Return the number of steps of the backward pass, if it is a wrong number of whole ones; else ""."""
     ratio = float(np.vdot(value, exact) / np.vdot(exact, exact))
-    steps = (ratio - 1) * _N_STEPS
+    steps = (ratio - 1) * CONSTANT_STEPS
     whole = round(steps)
     if (
-        np.allclose(value, ratio * exact, rtol=1e3 * EPS_FLOAT32)
-        and 0 < abs(whole) <= _FEW_STEPS
-        and abs(steps - whole) < 1e3 * EPS_FLOAT32
+        np.allclose(value, ratio * exact, rtol=SAME_MULTIPLE)
+        and 0 < abs(whole) <= FEW_WRONG_STEPS
+        and abs(steps - whole) < SAME_MULTIPLE
     ):
-        return f"The backward pass takes {_N_STEPS + whole} steps of h, the interval has {_N_STEPS}."
+        return (
+            f"The backward pass takes {CONSTANT_STEPS + whole} steps of h, the interval has {CONSTANT_STEPS}."
+        )
     return ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from nodecheck.backends.torch.modules import ARRANGEMENTS
 from nodecheck.checks.check import check
-from nodecheck.checks.invariance.units import iterates
 from nodecheck.layers import LayerUnderTest
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, Inconclusive
+from nodecheck.variations.modules import MODULES
 from nodecheck.variations.same_answer import same_answer
+from nodecheck.variations.units import iterates
 
 
 @check(
@@ -33,7 +33,7 @@ def other_modules(layer: LayerUnderTest, problem: Problem) -> Evidence:
     A layer may refuse the first and the last two with an error, but not lose a gradient silently.
     """
     (cotangent,) = layer.cotangents(problem, 1)
-    evidence = same_answer(layer, problem, ARRANGEMENTS, cotangent)
+    evidence = same_answer(layer, problem, MODULES, cotangent)
     if evidence.diagnosis and not layer.adaptive and iterates(layer):
         message = (
             f"the layer iterates to some tolerance, whose norm may depend on parameters: {evidence.diagnosis}"

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
-
-from nodecheck.backends.torch.reuse import with_uninvolved
 from nodecheck.checks.check import check
-from nodecheck.checks.contract.passes import difference, largest_entry
-from nodecheck.layers import Array, Gradients, LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import (
+    PLAIN,
+    Gradients,
+    LayerUnderTest,
+    Refusal,
+    Solve,
+    Variation,
+    attempt,
+    largest_entry,
+)
 from nodecheck.numerics import TOLERANCE_FACTOR, roundoff
-from nodecheck.problems import Problem, neural
+from nodecheck.problems import Problem, group_of, neural
 from nodecheck.results import Evidence, Measurement, at_most
-
-_N_STEPS, _TOLERANCE = 4, 1e-4
-# More than one entry each, and of sizes that no parameter of the problem has, so that nothing lines up.
-_BEFORE: Mapping[str, Array] = {"unused_before": np.full((2, 7), 0.5)}
-_AFTER: Mapping[str, Array] = {"unused_after": np.full(11, 0.5)}
+from nodecheck.variations.comparison import compared_resolution, difference
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Case:
-    """Parameters that are not involved, in words, and what helps a layer that stumbles over them."""
+    """Parameters that get no gradient.
+
+    Attributes
+    ----------
+    words
+        The parameters: "b1 frozen".
+    remedy
+        The usual remedy for a layer that raises.
+    frozen
+        Names of groups that do not require a gradient.
+    variation
+        How the layer is used.
+    """
 
     words: str
     remedy: str
-    frozen: Sequence[str] = ()
-    before: Mapping[str, Array] = field(default_factory=dict)
-    after: Mapping[str, Array] = field(default_factory=dict)
-
-    @property
-    def names(self) -> set[str]:
-        """Names of the parameters that should get no gradient."""
-        return {*self.frozen, *self.before, *self.after}
+    frozen: tuple[str, ...] = ()
+    variation: Variation = PLAIN
 
 
 @check(
@@ -55,7 +60,7 @@ def uninvolved_parameters(layer: LayerUnderTest, problem: Problem) -> Evidence:
     it at the wrong places.  All other gradients must stay as they are: to rounding, or to the tolerance of
     an adaptive layer, whose error norm may include them.
     """
-    resolution = _TOLERANCE if layer.adaptive else _N_STEPS
+    resolution = compared_resolution(layer)
     (run,) = layer.gradients(problem, resolution, 1)
     bound = _bound(layer, problem, resolution, run.gradients)
     measurements: list[Measurement] = []
@@ -73,13 +78,12 @@ def _cases(problem: Problem) -> tuple[_Case, ...]:
         _Case(
             f"{frozen} frozen",
             "differentiate with respect to the parameters that require a gradient, no others.",
-            frozen=(frozen,),
+            frozen=(group_of(frozen),),
         ),
         _Case(
             "unused parameters",
             "torch.autograd.grad needs allow_unused=True, and zeros of the parameter's own shape for None.",
-            before=_BEFORE,
-            after=_AFTER,
+            variation=Variation("unused-parameters", "with unused parameters"),
         ),
     )
 
@@ -100,35 +104,28 @@ def _try(
     usual: Gradients,
     bound: float,
 ) -> tuple[tuple[Measurement, ...], str]:
-    """Return what one case does to the gradients, and what is wrong with that."""
-    (cotangent,) = layer.cotangents(problem, 1)
-    gradients = attempt(
-        lambda: with_uninvolved(
-            layer.claims,
-            problem,
-            resolution,
-            cotangent,
-            frozen=case.frozen,
-            before=case.before,
-            after=case.after,
-        )
-    )
-    if isinstance(gradients, Refusal):
-        raised = at_most(f"passes that raise, {case.words}", 1, 0)
-        reason = str(gradients).rstrip(".")
-        return (raised,), f"With {case.words}: {reason}.  Usual remedy: {case.remedy}"
-    others = {name: value for name, value in gradients.items() if name not in case.names}
+    """Return the measurements of one case, and a sentence about what is wrong."""
+    wrt = tuple(group for group in problem.groups if group not in case.frozen)
+    solve = Solve(problem, resolution, wrt=wrt, variation=case.variation)
+    outcome = attempt(lambda: layer.fresh(solve, layer.cotangents(problem, 1)))
+    if isinstance(outcome, Refusal):
+        refused = at_most(f"passes that raise, {case.words}", 1, 0)
+        reason = str(outcome).rstrip(".")
+        return (refused,), f"With {case.words}: {reason}.  Usual remedy: {case.remedy}"
+    gradients = outcome.gradients
+    others = {name: gradients[name] for name in wrt}
     change = at_most(f"change of the other gradients, {case.words}", difference(others, usual), bound)
     frozen = sum(gradients[name] is not None for name in case.frozen)
-    stray = frozen + sum(largest_entry(gradients[name]) != 0 for name in (*case.before, *case.after))
+    unused = [value for name, value in gradients.items() if name not in problem.groups]
+    stray = frozen + sum(largest_entry(value) != 0 for value in unused)
     measurements = (change, at_most(f"gradients that should not be, {case.words}", stray, 0))
     if not change.holds:
-        return measurements, f"With {case.words}, {_explain(others, usual, bound)}"
+        return measurements, f"With {case.words}, {_explain_others(others, usual, bound)}"
     return measurements, f"With {case.words}, these get a gradient." if stray else ""
 
 
-def _explain(others: Gradients, usual: Gradients, bound: float) -> str:
-    """Say which gradients are not the usual ones, and what does that."""
+def _explain_others(others: Gradients, usual: Gradients, bound: float) -> str:
+    """Return a clause that names the gradients that changed, and the usual cause."""
     changed = [name for name in others if not difference({name: others[name]}, usual) <= bound]
     names = ", ".join(f"∂L/∂{name}" for name in changed)
     if all(value is None for value in others.values()):

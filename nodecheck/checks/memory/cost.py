@@ -1,4 +1,4 @@
-"""What a gradient costs, and which algorithm the layer behaves like."""
+"""The cost of a gradient, and the algorithm that the layer behaves like."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import itertools
 import math
 
 from nodecheck.checks.check import check
-from nodecheck.layers import LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import LayerUnderTest, Refusal, attempt
 from nodecheck.measure.cost import seconds_beside_plain_backprop
 from nodecheck.measure.memory.footprints import Footprints, footprints
-from nodecheck.measure.memory.pass_memory import Pass
-from nodecheck.measure.own_derivative import FEW_STEPS, own_derivative_distance
-from nodecheck.numerics.growth import FASTEST_COST, LAWS, cost_exponent
+from nodecheck.measure.memory.pass_memory import PassMemory
+from nodecheck.measure.own_derivative import own_derivative_distance
+from nodecheck.numerics.constants import FASTEST_COST, FEW_STEPS, SHARE_FOR_SECONDS
+from nodecheck.numerics.growth import LAWS, cost_exponent
 from nodecheck.problems import neural
 from nodecheck.results import Evidence, Inconclusive, Metric, at_most
-
-# Of the time limit, for a fact that is not judged.
-_SHARE_OF_SECONDS = 1 / 24
 
 
 @check(
@@ -69,8 +66,8 @@ def _seconds(layer: LayerUnderTest) -> dict[str, str]:
 
     The state is wider than anywhere else only so that seconds mean something: that is nothing to judge by.
     """
-    budget = layer.profile.seconds * _SHARE_OF_SECONDS
-    found = attempt(lambda: seconds_beside_plain_backprop(layer.claims, budget))
+    budget = layer.profile.seconds * SHARE_FOR_SECONDS
+    found = attempt(lambda: seconds_beside_plain_backprop(layer, budget))
     return {} if found is None or isinstance(found, Refusal) else {"seconds": str(found)}
 
 
@@ -85,7 +82,7 @@ def _metrics(prints: Footprints) -> tuple[Metric, ...]:
     )
 
 
-def _total(one: Pass) -> int:
+def _total(one: PassMemory) -> int:
     return sum(one.evaluations) + one.products
 
 
@@ -95,7 +92,7 @@ def _per(prints: Footprints, phase: int) -> str:
 
 
 def _is_discrete(layer: LayerUnderTest) -> bool | None:
-    """Return whether the gradient is that of the layer's own forward pass; None if that is not known.
+    """Return True if the gradient is that of the layer's own forward pass; None if that is not known.
 
     Finite differences of an adaptive layer are biased, so there it is not known.
     """
@@ -122,7 +119,7 @@ def behaviour(prints: Footprints, *, discrete: bool | None) -> str:
 
 
 def falls_throughout(times: tuple[float, ...]) -> bool:
-    """Whether the times of the backward pass run from t1 to t0, up to the stages within one step.
+    """Return True if the times of the backward pass run from t1 to t0, up to the stages within one step.
 
     Checkpointing runs forward within each segment: there about as many times rise as the segment has.
     """

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nodecheck.backends.torch.dynamics import Call
 from nodecheck.checks.check import check
-from nodecheck.layers import LayerUnderTest, Solution
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import Call, LayerUnderTest, Refusal, Solve, attempt
+from nodecheck.numerics.constants import (
+    FEWEST_LONG_EVALUATIONS,
+    LONG_SHARE_FORWARD,
+    LONG_SHARE_WITH_BACKWARD,
+    LONGER_TURNS,
+    MANY_PER_TURN,
+    MOST_LONG_EVALUATIONS,
+    MOST_STAGES,
+    ROTATION_TOLERANCE,
+    SHORT_TURNS,
+)
 from nodecheck.problems import Problem, rotation
 from nodecheck.results import Evidence, Inconclusive, Unsupported, at_most
 
-_TOLERANCE = 1e-4  # a rotation that is turned less accurately grows or shrinks to nothing on the way
 _TURN = 2 * math.pi / float(rotation.params["omega"])
-# Beyond its start a rotation is the same everywhere, so steps differ by little: with s stages the largest gap
-# between evaluations is at most s times the mean.  The longest published pairs have 17 stages or so.
-_MOST_STAGES = 20
-# In units of the evaluations of the last tolerance of a sweep.  A backward pass costs several forward ones.
-_FORWARD_ONLY, _WITH_BACKWARD = 1.0, 0.6
-_MOST_EVALUATIONS = 10_000  # more than this few limits allow, and errors add up
-# So many turns say how many evaluations a turn takes; the longer one where that is not many.
-_SHORT, _LONGER, _MANY = 0.5, 2.0, 200
-_FEW = 2 * _MOST_STAGES  # fewer evaluations have no gap of so many mean ones
 
 
 @check(
@@ -34,7 +32,7 @@ _FEW = 2 * _MOST_STAGES  # fewer evaluations have no gap of so many mean ones
     failure_title="Long intervals are not integrated to their end",
     theme="Forward",
     kind="contract",
-    applies_to="adaptive",
+    requires=frozenset({"adaptive"}),
     profile="ci",
     cite="torchode and diffrax: max_steps, with a status or an error; here: no error, and another time",
 )
@@ -46,24 +44,24 @@ def long_interval(layer: LayerUnderTest) -> Evidence:
     backward.  A layer that raises instead says so, which is all that is asked.
     """
     backward_too = _evaluates_backward(layer)
-    problem = _long(layer, _WITH_BACKWARD if backward_too else _FORWARD_ONLY)
-    solution = attempt(lambda: layer.fresh(problem, _TOLERANCE))
+    problem = _long(layer, LONG_SHARE_WITH_BACKWARD if backward_too else LONG_SHARE_FORWARD)
+    solution = attempt(lambda: layer.solution(Solve(problem, ROTATION_TOLERANCE)))
     if isinstance(solution, Refusal):
         message = f"{problem.duration / _TURN:.0f} turns are refused: {solution}"
         raise Unsupported(message)
-    passes = {"forward": [c for c in solution.trace.calls if c.phase == "forward"]}
+    passes = {"forward": solution.calls}
     if backward_too:
-        passes["backward"] = _backward(layer, problem, solution)
+        passes["backward"] = _backward(layer, problem)
     gaps = {name: gap for name, calls in passes.items() if (gap := _widest_gap(calls, problem))}
     if not gaps:
         message = "the times at which the layer evaluates the field cannot be seen, or are few"
         raise Inconclusive(message)
     measurements = tuple(
-        at_most(f"longest stretch without an evaluation, {name}", gap.ratio, _MOST_STAGES, "mean gaps")
+        at_most(f"longest stretch without an evaluation, {name}", gap.ratio, MOST_STAGES, "mean gaps")
         for name, gap in gaps.items()
     )
     wrong = [name for name, m in zip(gaps, measurements, strict=True) if not m.holds]
-    diagnosis = _explain(problem, wrong[0], gaps[wrong[0]], len(passes[wrong[0]])) if wrong else ""
+    diagnosis = _explain_gap(problem, wrong[0], gaps[wrong[0]], len(passes[wrong[0]])) if wrong else ""
     return Evidence(measurements, diagnosis)
 
 
@@ -76,7 +74,7 @@ class _Gap:
     end: float
 
 
-def _explain(problem: Problem, name: str, gap: _Gap, evaluations: int) -> str:
+def _explain_gap(problem: Problem, name: str, gap: _Gap, evaluations: int) -> str:
     last = problem.t1 if name == "forward" else problem.t0
     why = "it gives up after so many steps" if last in (gap.start, gap.end) else "it steps over it"
     return (
@@ -87,42 +85,41 @@ def _explain(problem: Problem, name: str, gap: _Gap, evaluations: int) -> str:
 
 def _long(layer: LayerUnderTest, share: float) -> Problem:
     """Return a rotation over so many turns that it takes the evaluations that the profile affords."""
-    per_turn = _evaluations(layer, _SHORT) / _SHORT
-    if per_turn < _MANY:  # of few a large part is for the first step
-        longer = _evaluations(layer, _LONGER)
-        per_turn = max((longer - _SHORT * per_turn) / (_LONGER - _SHORT), longer / (2 * _LONGER), 1.0)
-    evaluations = share * min(layer.profile.evaluations, _MOST_EVALUATIONS)
-    return _turning(max(_SHORT, evaluations / per_turn))
+    per_turn = _evaluations(layer, SHORT_TURNS) / SHORT_TURNS
+    if per_turn < MANY_PER_TURN:  # of few a large part is for the first step
+        longer = _evaluations(layer, LONGER_TURNS)
+        per_turn = max(
+            (longer - SHORT_TURNS * per_turn) / (LONGER_TURNS - SHORT_TURNS), longer / (2 * LONGER_TURNS), 1.0
+        )
+    evaluations = share * min(layer.profile.evaluations, MOST_LONG_EVALUATIONS)
+    return _turning(max(SHORT_TURNS, evaluations / per_turn))
 
 
 def _evaluations(layer: LayerUnderTest, turns: float) -> int:
-    return layer.solve(_turning(turns), _TOLERANCE).evaluations
+    return layer.solve(_turning(turns), ROTATION_TOLERANCE).evaluations
 
 
-@functools.lru_cache
 def _turning(turns: float) -> Problem:
     return rotation.with_interval(rotation.t0, rotation.t0 + turns * _TURN)
 
 
 def _evaluates_backward(layer: LayerUnderTest) -> bool:
-    """Whether a backward pass evaluates the field, at times that can be seen; if it raises, others say so."""
-    runs = attempt(lambda: layer.gradients(rotation, _TOLERANCE, 1))
+    """Return True if a backward pass evaluates the field at times that can be seen."""
+    runs = attempt(lambda: layer.gradients(rotation, ROTATION_TOLERANCE, 1))
     return not isinstance(runs, Refusal) and any(not math.isnan(call.t) for call in runs[0].calls)
 
 
-def _backward(layer: LayerUnderTest, problem: Problem, solution: Solution) -> list[Call]:
+def _backward(layer: LayerUnderTest, problem: Problem) -> tuple[Call, ...]:
     """Return the calls of the backward pass; none if it raises: a limit that is not silent."""
-    (cotangent,) = layer.cotangents(problem, 1)
-    if isinstance(attempt(lambda: solution.pullback(cotangent)), Refusal):
-        return []
-    return [c for c in solution.trace.calls if c.phase == "backward"]
+    runs = attempt(lambda: layer.gradients(problem, ROTATION_TOLERANCE, 1))
+    return () if isinstance(runs, Refusal) else runs[0].calls
 
 
 def _widest_gap(calls: Sequence[Call], problem: Problem) -> _Gap | None:
     """Return the widest gap between the times looked at; None where too few of them can be seen."""
     times = np.unique([call.t for call in calls if not math.isnan(call.t)])
     times = times[(times > problem.t0) & (times < problem.t1)]
-    if len(times) < _FEW:
+    if len(times) < FEWEST_LONG_EVALUATIONS:
         return None
     ends = np.concatenate([[problem.t0], times, [problem.t1]])
     gaps = np.diff(ends)

@@ -10,14 +10,13 @@ from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.tolerance import affordable, growth_above
 from nodecheck.numerics import GROWTH_OF_LOWEST_ORDER, MAXIMUM_GROWTH, TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics.constants import (
+    COST_TOLERANCES,
+    GROWTH_OF_ORDER_FOUR,
+    HIGHEST_POWER,
+)
 from nodecheck.problems import Problem, lotka_volterra, power
 from nodecheck.results import Evidence, Measurement, Series, at_most
-
-# Embedded pairs up to order seven see nothing of t^6 or less; interpolants are of degree four, mostly.
-_HIGHEST_POWER = 6
-# From order four on the evaluations grow so much more slowly than those of the lowest order that both are
-# told apart.
-_ORDER_FOUR = 1 / 3.5
 
 
 @check(
@@ -25,7 +24,7 @@ _ORDER_FOUR = 1 / 3.5
     failure_title="Powers of t are not integrated to the tolerance",
     theme="Forward",
     kind="order",
-    applies_to="adaptive",
+    requires=frozenset({"adaptive"}),
     profile="ci",
     cite="Hairer, Nørsett & Wanner (1993), sec. II.1: condition B(p); sec. II.6: continuous extensions",
 )
@@ -41,7 +40,7 @@ def power_tolerance(layer: LayerUnderTest) -> Evidence:
     with a method of order one.
     """
     measurements, series, spent = [], [], 0
-    for k in range(1, _HIGHEST_POWER + 1):
+    for k in range(1, HIGHEST_POWER + 1):
         problem = power(k)
         tolerances = affordable(layer, problem)
         errors = [_error(layer, problem, tol) for tol in tolerances]
@@ -61,7 +60,7 @@ def power_tolerance(layer: LayerUnderTest) -> Evidence:
         spent += sum(layer.solve(problem, tol).evaluations for tol in tolerances)
         if spent > layer.profile.evaluations:  # low orders are dear, and see every power but the first
             break
-    diagnosis = _explain(measurements)
+    diagnosis = _explain_powers(measurements)
     measurements += _order_lost_to_time(layer)
     if not diagnosis and not measurements[-1].holds:
         diagnosis = (
@@ -89,7 +88,7 @@ def _follows(
     return at_most(f"growth exponent of error/tol for t^{k}", growth, MAXIMUM_GROWTH)
 
 
-def _explain(measurements: list[Measurement]) -> str:
+def _explain_powers(measurements: list[Measurement]) -> str:
     wrong = [k for k, m in enumerate(measurements, start=1) if not m.holds]
     if not wrong:
         return ""
@@ -101,13 +100,13 @@ def _explain(measurements: list[Measurement]) -> str:
 
 
 def _order_lost_to_time(layer: LayerUnderTest) -> list[Measurement]:
-    """Return how evaluations grow over the tolerance for y' = c t, if slowly for a field without time.
+    """Return the growth of evaluations over the tolerance for y' = c t, if slow for a field without time.
 
     With an error estimate of order q they grow like tol^(-1/q), and q >= 2.  The estimate of a field of time
     alone is of no lower order than that of any other.
     """
     bound = _cost_exponent(layer, lotka_volterra)
-    if not bound <= _ORDER_FOUR:
+    if not bound <= GROWTH_OF_ORDER_FOUR:
         return []
     half_way = (bound + GROWTH_OF_LOWEST_ORDER) / 2
     name = "growth exponent of the evaluations for y' = c t"
@@ -115,7 +114,7 @@ def _order_lost_to_time(layer: LayerUnderTest) -> list[Measurement]:
 
 
 def _cost_exponent(layer: LayerUnderTest, problem: Problem) -> float:
-    tolerances = affordable(layer, problem)[-4:]
+    tolerances = affordable(layer, problem)[-COST_TOLERANCES:]
     evaluations = [layer.solve(problem, tol).evaluations for tol in tolerances]
     if not min(evaluations):
         return math.nan

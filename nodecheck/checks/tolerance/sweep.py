@@ -5,30 +5,33 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-import numpy as np
-
 from nodecheck.checks.check import check
-from nodecheck.checks.convergence.gradient import explain_at_tolerance
+from nodecheck.checks.convergence.reverse import require_reverse_time
+from nodecheck.diagnosis.layer_gradient import explain_at_tolerance
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.convergence import (
-    drawn,
     enough_cotangents,
     error_at_tolerance,
     exact_gradients,
     judged_groups,
+    over_cotangents,
 )
-from nodecheck.measure.tolerance import CLEAR_RISE, order_against_claim
+from nodecheck.measure.tolerance import affordable, follows_tolerance, order_against_claim
 from nodecheck.measure.tolerance_sweep import Sweep, exponent, sweep_tolerances
 from nodecheck.numerics import MAXIMUM_GROWTH, TOLERANCE_FACTOR, group_errors, relative_error
-from nodecheck.problems import Problem, cubic, linear, lotka_volterra, neural, spiral, time_linear
+from nodecheck.numerics.constants import CLEAR_RISE, HARDLY_MORE
+from nodecheck.problems import (
+    Problem,
+    linear,
+    lotka_volterra,
+    neural,
+    neural_reversed_quarter,
+    spiral,
+    time_linear,
+    uneven,
+)
 from nodecheck.reference import Feature, sensitivity, solve_adaptive
 from nodecheck.results import Evidence, Series, at_most
-
-# A state that is more exact may take a step or two more; the tolerance itself asks for several times as many.
-_HARDLY_MORE = 1.25
-# Two members at rest beside two of which one component moves, as mirror images: an error norm that looks at
-# the first member or component, at the smallest error, or at a signed mean sees nothing of what happens.
-_UNEVEN = cubic(5.0).replace(name="uneven", y0=np.array([[0.0, 0.0], [0.0, -1.0], [0.0, 1.0], [0.0, 0.0]]))
 
 
 @check(
@@ -36,8 +39,9 @@ _UNEVEN = cubic(5.0).replace(name="uneven", y0=np.array([[0.0, 0.0], [0.0, -1.0]
     failure_title="Error does not follow the tolerance",
     theme="Forward",
     kind="order",
-    applies_to="adaptive",
-    problems=(neural, _UNEVEN, lotka_volterra, time_linear),
+    requires=frozenset({"adaptive"}),
+    problems=(neural, uneven, lotka_volterra, time_linear),
+    more=(("smoke", neural.reversed()),),
     cite="Hairer, Nørsett & Wanner (1993), sec. II.4: control of the local error",
 )
 def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
@@ -51,7 +55,12 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Whatever the controller does, N evaluations leave an error like N^(-p), one order less where the lower of
     two embedded solutions is kept.  A claimed order that is missed by more says that the method is another:
     a coefficient, a stage time, the interpolation to t1.
+
+    One problem runs from the later to the earlier time.  A layer that refuses t1 < t0 with an error is
+    `unsupported` there.
     """
+    if problem.duration < 0:
+        return _tolerance_in_reverse(layer, problem)
     exact = sensitivity(problem).y1
     sweep = sweep_tolerances(
         layer, problem, lambda tol: {"y1": relative_error(layer.solve(problem, tol).y1, exact)}
@@ -75,10 +84,27 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         _curve("Error against tolerance", f"y1, {problem.name}", tolerances, errors),
         _curve("Error against tolerance", f"SciPy RK45, {problem.name}", tolerances, own),
     )
-    facts = {"growth of error/tol": f"{growth:z.2f}"} if problem is neural else {}
+    facts = {"growth of error/tol": f"{growth:z.2f}"} if problem.on_card else {}
     measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
     metrics = (error_at_tolerance("y1", problem, tolerances, errors),)
     return Evidence((measurement, *claimed), diagnosis, series, facts, metrics)
+
+
+def _tolerance_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Return if the error follows the tolerance where time runs backwards."""
+    require_reverse_time(layer, problem)
+    exact = sensitivity(problem).y1
+
+    def error(tol: float) -> float:
+        return relative_error(layer.solve(problem, tol).y1, exact)
+
+    measurements = follows_tolerance("error of y1 in reverse time", layer, problem, error)
+    tightest = affordable(layer, problem)[-1]
+    wrong = any(not m.holds for m in measurements)
+    diagnosis = ""
+    if wrong:
+        diagnosis = f"Where time runs backwards, at tol = {tightest:g}, y1 is off by {error(tightest):.2g}."
+    return Evidence(measurements, diagnosis)
 
 
 @check(
@@ -86,9 +112,10 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     failure_title="Gradient error does not follow the tolerance",
     theme="Gradient",
     kind="order",
-    applies_to="adaptive",
+    requires=frozenset({"adaptive"}),
     problems=(neural, spiral, linear, lotka_volterra, time_linear),
     most=2,  # every mutant that fails on the third fails on one of these
+    more=(("ci", neural_reversed_quarter),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
     needs="backward-pass",
     cite="Chen et al. (2018), sec. 2; SciMLSensitivity issue 1094: judge by the tolerance sweep",
@@ -98,7 +125,11 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     Finite differences of an adaptive solver are biased, so only the exact gradient is a yardstick.  A
     wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.
+
+    One problem runs from the later to the earlier time, as in the check of the forward pass.
     """
+    if problem.duration < 0:
+        require_reverse_time(layer, problem, with_gradient=True)
     count = enough_cotangents(layer, problem)
     exact = exact_gradients(layer, problem, count)
 
@@ -114,6 +145,8 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     wrong = any(not m.holds for m in measurements)
     diagnosis = _explain_gradient(layer, problem, sweep) if wrong else ""
+    if problem.duration < 0:
+        return Evidence(measurements, diagnosis)
     series = tuple(
         _curve(
             "Gradient error against tolerance",
@@ -123,9 +156,10 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         )
         for g in growths
     )
-    facts = {"gradient class": _class(max(growths.values()))} if problem is neural else {}
+    facts = {"gradient class": _class(max(growths.values()))} if problem.on_card else {}
     metrics = tuple(
-        error_at_tolerance(drawn(g, layer, problem), problem, tolerances, sweep.errors[g]) for g in growths
+        error_at_tolerance(over_cotangents(g, layer, problem), problem, tolerances, sweep.errors[g])
+        for g in growths
     )
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
@@ -162,7 +196,7 @@ def _own_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[fl
     ends = tolerances[0], tolerances[-1]
     forward = [layer.solve(problem, tol).evaluations for tol in ends]
     backward = [len(layer.gradients(problem, tol, 1)[0].calls) for tol in ends]
-    if not backward[0] or forward[1] < CLEAR_RISE * forward[0] or backward[1] > _HARDLY_MORE * backward[0]:
+    if not backward[0] or forward[1] < CLEAR_RISE * forward[0] or backward[1] > HARDLY_MORE * backward[0]:
         return ""
     return (
         f"Between tol = {ends[0]:g} and {ends[1]:g} the evaluations of the field go from {forward[0]} to "

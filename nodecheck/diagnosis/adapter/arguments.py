@@ -1,4 +1,4 @@
-"""What `build` hands over to the layer besides the dynamics: t0, t1 and the resolution."""
+"""The arguments that `build` gives to a layer besides the dynamics: t0, t1 and the resolution."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ import math
 
 import numpy as np
 
-from nodecheck.layers import ForwardRun, LayerUnderTest
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import LayerUnderTest, Refusal, Solution, attempt
 from nodecheck.measure.identities import identity_bound
+from nodecheck.numerics.constants import (
+    ADAPTER_STEPS,
+    ELSEWHERE,
+    FEWER_ADAPTER_STEPS,
+    IDENTITY_TOLERANCE,
+    STEP_SIZES,
+    TWICE_THE_EVALUATIONS,
+)
 from nodecheck.problems import Problem, constant
 
-N_STEPS, FEWER_STEPS = 16, 8
-_TOLERANCE = 1e-6
-# Resolutions that mean something as step sizes: 12, 23 and 45 steps, or 11, 22 and 44, of the interval 1.4.
-_STEPS = (0.125, 0.0625, 0.03125)
-# Half the step is twice the evaluations, less what a shorter last step and a start cost: 45/23 at least.
-_TWICE = 1.75
-_ELSEWHERE = constant.with_interval(-0.6, 0.1)
+_ELSEWHERE = constant.with_interval(*ELSEWHERE)
 
 
 def explain_resolution(layer: LayerUnderTest, problem: Problem) -> str:
-    """Return whether the resolution is taken for a step size: then half of it costs twice as much.
+    """Return a sentence if the resolution is taken for a step size: then half of it costs twice as much.
 
     With a number of steps it is the other way round, and no tolerance makes a constant field cost more: every
     method is exact there.
     """
     if not layer.adaptive and attempt(lambda: _more_steps_cost_more(layer, problem)) is not False:
         return ""
-    counts = [_evaluations(layer, h) for h in _STEPS]
-    doubled = all(fine >= _TWICE * coarse for coarse, fine in itertools.pairwise(counts))
-    if not doubled or counts[0] < math.floor(constant.duration / _STEPS[0]):
+    counts = [_evaluations(layer, h) for h in STEP_SIZES]
+    doubled = all(fine >= TWICE_THE_EVALUATIONS * coarse for coarse, fine in itertools.pairwise(counts))
+    if not doubled or counts[0] < math.floor(constant.duration / STEP_SIZES[0]):
         return ""
     name = layer.claims.resolution
-    seen = f"{name} = {', '.join(map(str, _STEPS))} cost {', '.join(map(str, counts))} evaluations"
+    seen = f"{name} = {', '.join(map(str, STEP_SIZES))} cost {', '.join(map(str, counts))} evaluations"
     advice = "give the layer adapt.step_size(t0, t1, n_steps)"
     if layer.adaptive:
         advice = f"pass it on as rtol and atol; for a layer without them call it n_steps and {advice}"
@@ -42,18 +43,18 @@ def explain_resolution(layer: LayerUnderTest, problem: Problem) -> str:
 
 
 def _more_steps_cost_more(layer: LayerUnderTest, problem: Problem) -> bool:
-    few, many = (layer.solve(problem, n).evaluations for n in (FEWER_STEPS, N_STEPS))
+    few, many = (layer.solve(problem, n).evaluations for n in (FEWER_ADAPTER_STEPS, ADAPTER_STEPS))
     return many > few
 
 
 def _evaluations(layer: LayerUnderTest, resolution: float) -> int:
-    """Return what a resolution costs that a layer may refuse as well: nothing then."""
-    solution = attempt(lambda: layer.fresh(constant, resolution))
-    return 0 if isinstance(solution, Refusal) else len(solution.trace.calls)
+    """Return the evaluations for a resolution; 0 if the layer refuses it."""
+    solution = attempt(lambda: layer.solve(constant, resolution))
+    return 0 if isinstance(solution, Refusal) else solution.evaluations
 
 
 def explain_interval(layer: LayerUnderTest) -> str:
-    """Return whether t0 and t1 are swapped, or neither of them has any effect.
+    """Return a sentence if t0 and t1 are swapped, or neither of them has any effect.
 
     One of the two alone may be lost in the layer as well as in the adapter: that is left to other checks.
     """
@@ -71,7 +72,9 @@ def explain_interval(layer: LayerUnderTest) -> str:
     elapsed = (here.y1 - constant.y0) / constant.params["c"]
     # A layer with a wrong sign goes from t0 to t1, or away from t0; here t1 is left and t0 reached, exactly.
     runs_back = _nearer(times[0], constant.t1, constant.t0) and _nearer(times[-1], constant.t0, constant.t1)
-    if runs_back and np.max(np.abs(elapsed + constant.duration)) <= identity_bound(layer, constant, N_STEPS):
+    if runs_back and np.max(np.abs(elapsed + constant.duration)) <= identity_bound(
+        layer, constant, ADAPTER_STEPS
+    ):
         return (
             "t0 and t1 are swapped: the layer integrates from t1 back to t0. "
             "Pass t0 as the start (if `build` does, the layer swaps them)."
@@ -79,8 +82,8 @@ def explain_interval(layer: LayerUnderTest) -> str:
     return ""
 
 
-def _same_elsewhere(layer: LayerUnderTest, here: ForwardRun) -> bool:
-    """Whether another interval leaves the times and the state as they are."""
+def _same_elsewhere(layer: LayerUnderTest, here: Solution) -> bool:
+    """Return True if another interval leaves the times and the state as they are."""
     there = on_constant_field(layer, _ELSEWHERE)
     if there is None or [c.t for c in here.calls] != [c.t for c in there.calls]:
         return False
@@ -91,7 +94,7 @@ def _nearer(t: float, this: float, that: float) -> bool:
     return abs(t - this) < abs(t - that)
 
 
-def on_constant_field(layer: LayerUnderTest, problem: Problem = constant) -> ForwardRun | None:
+def on_constant_field(layer: LayerUnderTest, problem: Problem = constant) -> Solution | None:
     """Return a run on a constant field, or None if the layer raises there."""
-    run = attempt(lambda: layer.solve(problem, _TOLERANCE if layer.adaptive else N_STEPS))
+    run = attempt(lambda: layer.solve(problem, IDENTITY_TOLERANCE if layer.adaptive else ADAPTER_STEPS))
     return None if isinstance(run, Refusal) else run

@@ -1,26 +1,19 @@
-"""What a layer answers through its adapter instead of a state: an exception, or something else.
+"""Mistakes of an adapter that show as an exception, or as something else than a state.
 
-Each explanation rests on something that only the adapter decides: how the dynamics is to be called, and what
-`build` returns.  Where the layer itself may be at fault nothing is said.
+Each explanation rests on something that only the adapter decides: how the dynamics is to be called, and the
+return value of `build`.  Where the layer itself may be at fault nothing is said.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from traceback import walk_tb
 from types import FrameType, TracebackType
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from nodecheck.backends.torch.dynamics import Call, CallError, Dynamics
-from nodecheck.diagnosis.adapter.outputs import described, explain_output
-from nodecheck.layers import TorchLayer
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.diagnosis.adapter.outputs import explain_output
+from nodecheck.layers import CallError, LayerUnderTest, Solve, Trial
+from nodecheck.numerics.constants import ADAPTER_STEPS, FEWER_ADAPTER_STEPS
 from nodecheck.problems import Problem
 
 _OTHER_ARGUMENTS = re.compile(
@@ -32,45 +25,20 @@ _HELPERS = "nodecheck.adapt."
 _WRONG_LINE = (TypeError, AttributeError, NameError)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back for y0: an output of any kind, or an error; and the calls of the dynamics until then."""
-
-    y0: Tensor
-    output: Any
-    error: Exception | None
-    solve: Any  # what `build` returned; None where the answer came from `build` itself
-    calls: tuple[Call, ...]
-
-
-def ask(layer: TorchLayer, problem: Problem, resolution: float) -> Answer:
-    """Return what the layer answers, whatever it is."""
-    dynamics, y0 = Dynamics(problem), torch.tensor(problem.y0, requires_grad=True)
-    arguments = (dynamics, problem.t0, problem.t1)
-    solve = attempt(lambda: layer.build(*arguments, **{layer.resolution: resolution}))
-    if isinstance(solve, Refusal) or not callable(solve):
-        return _answer(y0, solve, None, dynamics)
-    return _answer(y0, attempt(lambda: solve(y0)), solve, dynamics)
-
-
-def _answer(y0: Tensor, outcome: Any, solve: Any, dynamics: Dynamics) -> Answer:
-    error = outcome.error if isinstance(outcome, Refusal) else None
-    return Answer(y0, None if error else outcome, error, solve, tuple(dynamics.trace.calls))
-
-
-def explain_answer(layer: TorchLayer, answer: Answer, problem: Problem) -> str:
-    """Return what is wrong with the adapter and the line that mends it; "" if it may be the layer."""
-    if answer.error is not None:
-        return _explain_error(layer, answer.error, answer, problem)
-    if answer.solve is None:
+def explain_trial(layer: LayerUnderTest, problem: Problem, resolution: float) -> str:
+    """Return the mistake in the adapter and the line that mends it; "" if it may be the layer."""
+    trial = layer.backend.trial(layer.claims, Solve(problem, resolution))
+    if trial.error is not None:
+        return _explain_error(layer, trial.error, trial, problem)
+    if not trial.built:
         return (
-            f"`build` returns {described(answer.output)}; it has to return a function y0 -> y1, "
+            f"`build` returns {trial.described}; it has to return a function y0 -> y1, "
             f"for instance `lambda y0: odeint(dynamics, y0, ...)[-1]`."
         )
-    return explain_output(answer.output, answer.y0)
+    return explain_output(trial, problem.y0)
 
 
-def _explain_error(layer: TorchLayer, error: Exception, answer: Answer, problem: Problem) -> str:
+def _explain_error(layer: LayerUnderTest, error: Exception, trial: Trial, problem: Problem) -> str:
     for cause in _chain(error):
         if isinstance(cause, CallError):
             return f"The layer calls the dynamics in another way: {cause}."
@@ -80,9 +48,13 @@ def _explain_error(layer: TorchLayer, error: Exception, answer: Answer, problem:
     where = _innermost(error.__traceback__)
     if where is not None and where.f_globals.get("__name__", "").startswith(_HELPERS):
         return f"adapt.{where.f_code.co_name} is misused: {error}."
-    if answer.solve is None and isinstance(error, _WRONG_LINE) and _is_of(layer.build, where):
+    if (
+        not trial.built
+        and isinstance(error, _WRONG_LINE)
+        and _is_of(getattr(layer.claims, "build", None), where)
+    ):
         return f"A line of `build` itself raises {type(error).__name__}: {error}."
-    if answer.solve is not None and isinstance(error, TypeError) and not _takes(answer.solve, answer.y0):
+    if trial.built and isinstance(error, TypeError) and not trial.accepts_state:
         return (
             f"What `build` returns cannot be called with y0 alone ({error}): return a function that can, "
             f"for instance `lambda y0: layer(y0, t)`."
@@ -91,33 +63,23 @@ def _explain_error(layer: TorchLayer, error: Exception, answer: Answer, problem:
         return (
             f"`tol` is taken for a number of steps ({error}): call the fourth parameter of `build` n_steps."
         )
-    return _explain_shapes(answer)
+    return _explain_shapes(trial, problem)
 
 
-def _takes(solve: Any, y0: Tensor) -> bool:
-    """Whether a function or module can be called with y0 alone, as far as its signature tells."""
-    try:
-        inspect.signature(getattr(solve, "forward", solve)).bind(y0)
-    except ValueError:  # a function without a signature
-        return True
-    except TypeError:
-        return False
-    return True
-
-
-def _counts_steps(layer: TorchLayer, problem: Problem) -> bool:
-    """Whether a layer that raises for a tolerance does not for an integer, and twice that costs more."""
-    few, many = (ask(layer, problem, n) for n in (8, 16))
+def _counts_steps(layer: LayerUnderTest, problem: Problem) -> bool:
+    """Return True if the layer takes integers, but no tolerance, and more of them cost more."""
+    counts = (FEWER_ADAPTER_STEPS, ADAPTER_STEPS)
+    few, many = (layer.backend.trial(layer.claims, Solve(problem, n)) for n in counts)
     return few.error is None and many.error is None and 0 < len(few.calls) < len(many.calls)
 
 
-def _explain_shapes(answer: Answer) -> str:
-    width = answer.y0.shape[-1]
-    shapes = [call.y_shape for call in answer.calls if call.y_shape[-1:] != (width,)]
+def _explain_shapes(trial: Trial, problem: Problem) -> str:
+    width = problem.y0.shape[-1]
+    shapes = [call.y_shape for call in trial.calls if call.y_shape[-1:] != (width,)]
     if shapes:
         return (
             f"The layer calls the dynamics with y of shape {shapes[0]}, where y0 has "
-            f"{tuple(answer.y0.shape)}: the components are the last axis, of size {width}; move or reshape "
+            f"{tuple(problem.y0.shape)}: the components are the last axis, of size {width}; move or reshape "
             f"the axes on the way in and out."
         )
     return ""
@@ -151,6 +113,6 @@ def _innermost(traceback: TracebackType | None) -> FrameType | None:
     return frames[-1] if frames else None
 
 
-def _is_of(build: Callable[..., Any], frame: FrameType | None) -> bool:
-    """Whether a frame is one of the function itself, not of what it calls or returns."""
+def _is_of(build: object, frame: FrameType | None) -> bool:
+    """Return True if a frame is one of the function itself, not of a function that it calls or returns."""
     return frame is not None and frame.f_code is getattr(build, "__code__", None)

@@ -1,4 +1,4 @@
-"""From a wrong elapsed time to its cause: y' = 1 shows how long a layer integrates."""
+"""From a wrong elapsed time to its cause: y' = 1 shows the time that a layer integrates over."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import math
 from collections.abc import Iterator
 
 from nodecheck.numerics import EPS_FLOAT32, time_roundoff
+from nodecheck.numerics.constants import (
+    ALIKE,
+    FLOAT32_ROUNDINGS,
+    MOST_STEP_DECIMALS,
+    NEAR_ONE_FACTOR,
+    WHOLE_STEPS_MARGIN,
+)
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, rounded
 
-# A telling value is recognised through the rounding of a float32 grid: a few eps of the largest time in it.
-_FLOAT32_ROUNDINGS = 16.0
-# A whole number of steps is recognised through the rounding of a float32 grid of up to a thousand steps.
-_WHOLE = 0.02
-# Steps are rounded to some decimals by hand, for a name or a log; beyond ten that is not told from rounding.
-_MOST_DECIMALS = 10
-# Two elapsed times show the same mistake if their errors agree in three digits.
-_ALIKE = 1e-3
-_NOTHING_KNOWN = "neither a number of steps, nor the rounding of the time grid or of the step"
+# A value is recognised through the rounding of a float32 grid: a few eps of the largest time in it.
+_FLOAT32_RTOL = FLOAT32_ROUNDINGS * EPS_FLOAT32
+_NOTHING_KNOWN = "the cause is neither a number of steps, nor the rounding of the time grid or of the step"
 
 
 @dataclasses.dataclass(frozen=True)
 class Elapsed:
-    """What y' = c gained, over c: the signed time that a layer integrated over, and how it was measured.
+    """Signed time that a layer integrated over: the gain of y' = c, divided by c.
 
     Attributes
     ----------
@@ -39,11 +40,11 @@ class Elapsed:
     finer
         The time integrated over with twice as many steps, if known: a factor is then told from steps.
     coarse
-        What of the run consists of numbers of a lower precision: "the times are float32 numbers".
+        The part of the run that consists of numbers of a lower precision: "the times are float32 numbers".
     others
         The shortest and the longest time, where components or batch members differ.
     grid
-        What is wrong with the times at which the steps begin: "the last step begins at 0.9, not at 1.6".
+        A mistake in the times at which the steps begin: "the last step begins at 0.9, not at 1.6".
     """
 
     time: float
@@ -58,17 +59,17 @@ class Elapsed:
 
     @property
     def error(self) -> float:
-        """How much too long it is."""
+        """Signed excess over t1 - t0."""
         return self.time - self.duration
 
     @property
     def rounding(self) -> float:
-        """What a right layer may be off by."""
+        """Bound on the error of a right layer."""
         start = self.t0 or 0.0
         return time_roundoff(self.n_steps or 1, start, start + self.duration)
 
     def equals(self, value: float) -> bool:
-        """Tell whether the time is a value, to rounding, and the right time is not."""
+        """Return True if the time is a value, to rounding, and the right time is not."""
         return abs(self.time - value) <= self.rounding and abs(self.duration - value) > self.rounding
 
 
@@ -81,22 +82,24 @@ def explain_elapsed(seen: Elapsed) -> str:
     start = seen.t0 or 0.0
     largest = max(abs(start), abs(start + seen.duration), abs(seen.duration))
     relative = abs(seen.error) / largest
-    causes = " or ".join(_rounded_steps(seen)) or seen.coarse or _uneven(seen)
-    if relative > _FLOAT32_ROUNDINGS * EPS_FLOAT32:
-        return f"Integrates over {seen.time:.5g}, not {seen.duration:.5g}: {causes or _cause(seen)}."
+    causes = " or ".join(_rounded_numbers(seen)) or seen.coarse or _differing_members(seen)
+    if relative > _FLOAT32_RTOL:
+        causes = causes or _recognised_value(seen) or _wrong_steps(seen)
+        return f"Integrates over {seen.time:.5g}, not {seen.duration:.5g}: {causes}."
     text = f"Integrates over {seen.duration:.5g} with a relative error of {relative:.1g}"
-    return f"{text}: {causes or _alike(seen) or _NOTHING_KNOWN}."
+    return f"{text}: {causes or _constant_factor(seen) or _NOTHING_KNOWN}."
 
 
-def _uneven(seen: Elapsed) -> str:
+def _differing_members(seen: Elapsed) -> str:
+    """Return the range of the errors, where components or batch members differ."""
     if seen.others is None:
         return ""
     shortest, longest = (f"{each - seen.duration:+.2g}" for each in seen.others)
     return f"off by {shortest} to {longest}, so it is not the grid, which all members and components share"
 
 
-def _rounded_steps(seen: Elapsed) -> Iterator[str]:
-    """Yield what is rounded, where the time is that of rounded numbers to the last bit."""
+def _rounded_numbers(seen: Elapsed) -> Iterator[str]:
+    """Yield the numbers that are rounded, where the time is that of rounded ones to the last bit."""
     if seen.n_steps is None:
         return
     h, n = seen.duration / seen.n_steps, seen.n_steps
@@ -109,34 +112,32 @@ def _rounded_steps(seen: Elapsed) -> Iterator[str]:
             yield f"the step is rounded to {name}"
         elif seen.equals(n * float(rounded(h * seen.rate, name)) / seen.rate):
             yield f"the increment of each step is rounded to {name}"
-    for decimals in range(1, _MOST_DECIMALS + 1):
+    for decimals in range(1, MOST_STEP_DECIMALS + 1):
         if seen.equals(n * round(h, decimals)):
             yield f"each step is {round(h, decimals):g}, h rounded to {decimals} decimals"
             return
 
 
-def _alike(seen: Elapsed) -> str:
-    """Return what two numbers of steps have in common, if they have: a factor."""
-    if seen.finer is None or seen.n_steps is None or abs(seen.finer - seen.time) > _ALIKE * abs(seen.error):
+def _constant_factor(seen: Elapsed) -> str:
+    """Return the factor that two numbers of steps have in common; "" if they have none."""
+    if seen.finer is None or seen.n_steps is None or abs(seen.finer - seen.time) > ALIKE * abs(seen.error):
         return ""
     factor = seen.time / seen.duration
-    shown = (
-        f"{factor:.4g}"
-        if abs(factor - 1) > _ALIKE
-        else f"1 {'+' if factor > 1 else '-'} {abs(factor - 1):.2g}"
-    )
+    shown = f"{factor:.4g}"
+    if abs(factor - 1) <= NEAR_ONE_FACTOR:
+        shown = f"1 {'+' if factor > 1 else '-'} {abs(factor - 1):.2g}"
     return (
         f"{shown} times as long, with {seen.n_steps} steps and with {2 * seen.n_steps} alike, "
         f"as weights do that add up to {shown}"
     )
 
 
-def _cause(seen: Elapsed) -> str:
-    """Return all causes that fit, or the excess in steps."""
+def _recognised_value(seen: Elapsed) -> str:
+    """Return all mistakes of which the time is the plain result: t1, 1, a single step, none."""
     duration, n_steps, t0 = seen.duration, seen.n_steps, seen.t0
 
     def equal(value: float) -> bool:
-        return math.isclose(seen.time, value, rel_tol=_FLOAT32_ROUNDINGS * EPS_FLOAT32)
+        return math.isclose(seen.time, value, rel_tol=_FLOAT32_RTOL)
 
     causes = []
     if seen.time == 0.0:
@@ -149,16 +150,24 @@ def _cause(seen: Elapsed) -> str:
         causes.append("it integrates over a unit of time whatever the interval is")
     if n_steps is not None and (equal(1.0 / n_steps) or equal(duration / n_steps)):
         causes.append("it takes a single step")
-    if causes:
-        return ", or ".join(causes)
-    return _in_steps(seen, n_steps) if n_steps is not None else f"off by {seen.error:+.2g}"
+    return ", or ".join(causes)
 
 
-def _in_steps(seen: Elapsed, n_steps: int) -> str:
+def _wrong_steps(seen: Elapsed) -> str:
     """Return the excess in steps, and what else is known where it is no whole number."""
-    excess = seen.error / (seen.duration / n_steps)
-    whole = round(excess) != 0 and abs(excess - round(excess)) < _WHOLE
-    in_steps = f"about {excess:+.1f} steps of h = {seen.duration:.5g}/{n_steps}"
+    if seen.n_steps is None:
+        return f"off by {seen.error:+.2g}"
+    excess = seen.error / (seen.duration / seen.n_steps)
+    count = round(excess)
+    whole = count != 0 and abs(excess - count) < WHOLE_STEPS_MARGIN
+    in_steps = f"about {excess:+.1f} steps of h = {seen.duration:.5g}/{seen.n_steps}"
     if seen.grid:
         return f"{in_steps if whole else ''}; {seen.grid}".removeprefix("; ")
-    return in_steps if whole else _alike(seen) or f"{in_steps}, not a whole number"
+    if not whole:
+        return _constant_factor(seen) or f"{in_steps}, not a whole number"
+    if abs(count) > 1:
+        return in_steps
+    return (
+        f"one step too {'many' if count > 0 else 'few'}, {in_steps}. A grid of {seen.n_steps} steps has "
+        f"{seen.n_steps + 1} points, and a step begins at each but the last"
+    )

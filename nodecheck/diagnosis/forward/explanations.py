@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from nodecheck.backends.torch.dynamics import Call
 from nodecheck.diagnosis.forward.elapsed import Elapsed, explain_elapsed
 from nodecheck.diagnosis.forward.precision import rounded_parts, stage_times
 from nodecheck.diagnosis.step_count import explain_onset, explain_which, forward_error
-from nodecheck.layers import Array, LayerUnderTest
+from nodecheck.layers import Array, Call, LayerUnderTest
 from nodecheck.measure.convergence import forward_ladder
-from nodecheck.measure.identities import POWER_STEPS, power_measurements
+from nodecheck.measure.identities import power_measurements
 from nodecheck.numerics import (
     EPS_FLOAT32,
     INCONSISTENT_BELOW,
@@ -22,13 +21,13 @@ from nodecheck.numerics import (
     relative_error,
     time_roundoff,
 )
+from nodecheck.numerics.constants import ALIKE, FLOAT32_ROUNDINGS, POWER_STEPS
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, format_of
 from nodecheck.problems import Problem, lotka_volterra, neural, power
+from nodecheck.reference import Feature, features
 
 # An error as small as some roundings of float32: no other equation, and no evidence of float32 either.
-_SMALL = 16.0 * EPS_FLOAT32
-# Elapsed times of components that differ by less than a thousandth of the error have one cause.
-_ALIKE = 1e-3
+_SMALL = FLOAT32_ROUNDINGS * EPS_FLOAT32
 
 
 def elapsed_times(layer: LayerUnderTest, problem: Problem, resolution: float) -> Array:
@@ -45,7 +44,7 @@ def explain_time(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     worst = np.unravel_index(int(np.argmax(errors)), errors.shape)
     finer = elapsed_times(layer, problem, 2 * n_steps)
     spread = float(np.ptp(elapsed))
-    even = spread <= max(_ALIKE * errors[worst], time_roundoff(n_steps, problem.t0, problem.t1))
+    even = spread <= max(ALIKE * errors[worst], time_roundoff(n_steps, problem.t0, problem.t1))
     text = explain_elapsed(
         Elapsed(
             float(elapsed[worst]),
@@ -76,7 +75,7 @@ def explain_times(calls: Sequence[Call], problem: Problem, who: str = "The field
 
 
 def explain_backward_times(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
-    """Return what is wrong with the times of the backward pass, as far as they show it by themselves.
+    """Return the mistake in the times of the backward pass, as far as they show it by themselves.
 
     Nothing is known of a layer that evaluates the field in its forward pass only.
     """
@@ -122,7 +121,7 @@ def explain_powers(
 
 
 def _explain_quadrature(layer: LayerUnderTest, values: str, lowest: int, n_steps: int) -> str:
-    """Return what is wrong with the weights and nodes: only if the error shrinks as theirs does."""
+    """Return the mistake in the weights and nodes: only if the error shrinks as theirs does."""
     problem = power(lowest)
     exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
     coarse, fine = (float(np.max(np.abs(layer.solve(problem, n).y1 - exact))) for n in (n_steps, 2 * n_steps))
@@ -174,7 +173,7 @@ def explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, cla
     if claimed is not None and fitted.slope > claimed:
         return f"{seen} The method is of higher order than claimed."
     autonomous = forward_ladder(layer, lotka_volterra).fit.slope
-    if problem is neural and autonomous >= (claimed or autonomous) - ORDER_MARGIN:
+    if Feature.TIME_DEPENDENT in features(problem) and autonomous >= (claimed or autonomous) - ORDER_MARGIN:
         return (
             f"{seen} Without time in the field the order is {autonomous:z.2f}: the stage times are wrong, "
             f"or a term with ∂f/∂t is missing."
@@ -183,7 +182,7 @@ def explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, cla
 
 
 def _explain_stages(layer: LayerUnderTest, claimed: int | None) -> str:
-    """Return what the powers of t leave as the cause of a low order, if they are integrated exactly.
+    """Return the cause of a low order that is left if powers of t are integrated exactly.
 
     They ask for the weights and nodes of a Runge-Kutta method and for nothing else.
     """
@@ -221,7 +220,7 @@ def _explain_plateau(layer: LayerUnderTest, problem: Problem, n_steps: int) -> s
 
 
 def _of_state(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
-    """Return what is done to the state, if it shows: members that are mixed, values that are clipped."""
+    """Return a mistake that shows in the state: members that are mixed, values that are clipped."""
     y1 = layer.solve(problem, n_steps).y1
     alone = layer.solve(problem.replace(y0=problem.y0[:1]), n_steps).y1
     if relative_error(y1[:1], alone) > _SMALL:

@@ -1,4 +1,4 @@
-"""What of a run consists of numbers of a lower precision: evidence, where the size of an error is none."""
+"""Times and states that are numbers of a lower precision: evidence, where the size of an error is none."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nodecheck.backends.torch.dynamics import Call
-from nodecheck.layers import Array, LayerUnderTest
+from nodecheck.layers import Array, Call, LayerUnderTest
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, format_of
 from nodecheck.problems import Problem
 

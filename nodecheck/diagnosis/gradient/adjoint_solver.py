@@ -1,4 +1,4 @@
-"""World: a problem's trajectory with the means to solve any adjoint equation along it."""
+"""Solver of any adjoint equation, right or wrong, along the trajectory of a problem."""
 
 from __future__ import annotations
 
@@ -10,32 +10,42 @@ from typing import Any
 import numpy as np
 
 from nodecheck.diagnosis.gradient.collocation import (
+    AdjointSolution,
+    FieldJacobians,
     Mesh,
-    Sweep,
-    Tables,
+    field_jacobians,
     integrand,
     integrate,
     make_mesh,
     solve,
-    tabulate,
 )
 from nodecheck.diagnosis.gradient.observation import Jacobians
+from nodecheck.numerics.constants import (
+    CACHED_ADJOINT_SOLVERS,
+    FEWEST_PANELS,
+    STEPS_PER_PANEL,
+    TRAJECTORY_RTOL,
+)
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference import ReferenceFailure
-from nodecheck.reference.trajectory import integrate as integrate_state
-
-# A hypothesis competes with a residual of 1e-8 at best, so its own solution needs two digits more.
-_RTOL = 1e-11
-# DOP853 at this tolerance steps as its order 8 asks; the collocation has order 10 and takes two at once.
-_STEPS_PER_PANEL = 2
-_FEWEST_PANELS = 6  # of a state that rests, on which DOP853 takes one step while the adjoint may still move
+from nodecheck.reference.integration import integrate as integrate_state
 
 Path = Callable[[Float64], Float64]  # times (P, S) -> states (P, S, B, d)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class World:
-    """A problem with its trajectory on [t0, t1], from which all hypotheses are computed."""
+class AdjointSolver:
+    """A problem with its trajectory on [t0, t1] and the panels that resolve it.
+
+    Attributes
+    ----------
+    problem
+        Problem whose gradient is computed.
+    knots
+        Ends of the panels, from t0 to t1.
+    path
+        The state as a function of time.
+    """
 
     problem: Problem
     knots: Float64
@@ -43,45 +53,48 @@ class World:
 
     @functools.cached_property
     def mesh(self) -> Mesh:
-        """The mesh of [t0, t1]."""
+        """Collocation nodes on [t0, t1]."""
         return make_mesh(self.knots)
 
     @functools.cached_property
-    def tables(self) -> Tables:
-        """Jacobians along the trajectory."""
-        return tabulate(self.problem, self.mesh, self.mesh.nodes, self.path(self.mesh.nodes))
+    def jacobians(self) -> FieldJacobians:
+        """Jacobians of the field along the trajectory."""
+        return self.jacobians_on(self.mesh, self.path(self.mesh.nodes))
 
     @functools.cached_property
-    def sweep(self) -> Sweep:
-        """The right adjoint."""
-        return solve(self.mesh, np.swapaxes(self.tables.state, -1, -2))
+    def adjoint(self) -> AdjointSolution:
+        """Solution of the right adjoint equation, M = Jᵀ."""
+        return solve(self.mesh, np.swapaxes(self.jacobians.state, -1, -2))
 
-    def window(self, start: float, end: float) -> Mesh:
+    def jacobians_on(self, mesh: Mesh, states: Float64, times: Float64 | None = None) -> FieldJacobians:
+        """Return the Jacobians of the field at the states, at the nodes of a mesh or at other times."""
+        return field_jacobians(self.problem, mesh, mesh.nodes if times is None else times, states)
+
+    def mesh_of(self, start: float, end: float) -> Mesh:
         """Return a mesh of [start, end], which may be shorter or longer than [t0, t1]."""
         first, last = sorted((start, end))
         inside = self.knots[(self.knots > first) & (self.knots < last)]
         return make_mesh(np.array([start, *inside, end]))
 
+    def gradient(self, jacobians: FieldJacobians, matrix: Float64 | None = None) -> Jacobians:
+        """Return the gradient of the adjoint a' = -M a with M = ``matrix``, by default J transposed."""
+        mesh = jacobians.mesh
+        adjoint = solve(mesh, np.swapaxes(jacobians.state, -1, -2) if matrix is None else matrix)
+        return integrate(self.problem, adjoint.start, mesh, integrand(adjoint, jacobians))
 
-@functools.lru_cache(maxsize=8)
-def make_world(problem: Problem) -> World:
-    """Return the problem's trajectory and panels that resolve it."""
+    def right_gradient(self) -> Jacobians:
+        """Return the gradient of the right adjoint: it differs from the reference by this solver's error."""
+        return self.gradient(self.jacobians)
+
+
+@functools.lru_cache(maxsize=CACHED_ADJOINT_SOLVERS)
+def make_adjoint_solver(problem: Problem) -> AdjointSolver:
+    """Return the solver for a problem, with panels that resolve its trajectory."""
     knots, path = solve_path(problem)
-    coarse = [*knots[:-1:_STEPS_PER_PANEL], problem.t1]
-    if len(coarse) <= _FEWEST_PANELS:
-        return World(problem, np.linspace(problem.t0, problem.t1, _FEWEST_PANELS + 1), path)
-    return World(problem, np.array(coarse), path)
-
-
-def right(world: World) -> Jacobians:
-    """Return the exact gradient, by the solver of the wrong ones: the difference is its error."""
-    return gradient(world, world.mesh, world.tables)
-
-
-def gradient(world: World, mesh: Mesh, tables: Tables, matrix: Float64 | None = None) -> Jacobians:
-    """Return the gradient of the adjoint a' = -M a with M = ``matrix``, by default J transposed."""
-    sweep = solve(mesh, np.swapaxes(tables.state, -1, -2) if matrix is None else matrix)
-    return integrate(world.problem, sweep.start, mesh, integrand(sweep, tables))
+    coarse = [*knots[:-1:STEPS_PER_PANEL], problem.t1]
+    if len(coarse) <= FEWEST_PANELS:
+        return AdjointSolver(problem, np.linspace(problem.t0, problem.t1, FEWEST_PANELS + 1), path)
+    return AdjointSolver(problem, np.array(coarse), path)
 
 
 def solve_path(problem: Problem) -> tuple[Float64, Path]:
@@ -90,7 +103,8 @@ def solve_path(problem: Problem) -> tuple[Float64, Path]:
     def rhs(t: float, y: Float64) -> Any:
         return problem.vector_field(np.asarray(t), y, **problem.params)
 
-    result = integrate_state(problem, rhs, problem.y0, rtol=_RTOL, atol=_RTOL, dense_output=True)
+    tolerances = {"rtol": TRAJECTORY_RTOL, "atol": TRAJECTORY_RTOL}
+    result = integrate_state(problem, rhs, problem.y0, dense_output=True, **tolerances)
 
     def path(times: Float64) -> Float64:
         states: Float64 = np.moveaxis(result.sol(times.reshape(-1)), -1, 0)

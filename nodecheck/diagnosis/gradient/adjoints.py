@@ -1,4 +1,4 @@
-"""Wrong adjoint equations, each solved accurately: what a layer with that mistake converges to."""
+"""Wrong adjoint equations, each solved accurately: the limits of layers with such a mistake."""
 
 from __future__ import annotations
 
@@ -8,54 +8,65 @@ from typing import Any
 
 import numpy as np
 
-from nodecheck.diagnosis.gradient.adjoint_solver import Path, World, attempt, gradient, right, solve_path
-from nodecheck.diagnosis.gradient.collocation import Sweep, Tables, integrand, integrate, tabulate
+from nodecheck.diagnosis.gradient.adjoint_solver import AdjointSolver, Path, attempt, solve_path
+from nodecheck.diagnosis.gradient.collocation import AdjointSolution, FieldJacobians, integrand, integrate
 from nodecheck.diagnosis.gradient.observation import Jacobians
+from nodecheck.numerics.constants import CACHED_ADJOINT_SOLVERS
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference import solution
 
 NOT_PROPAGATED = "an adjoint that is not propagated"
 
 
-@functools.lru_cache(maxsize=8)
-def steady(world: World) -> dict[str, Jacobians]:
+@functools.lru_cache(maxsize=CACHED_ADJOINT_SOLVERS)
+def wrong_adjoints(solver: AdjointSolver) -> dict[str, Jacobians]:
     """Return the gradients of mistakes that do not depend on the step, by their names.
 
-    Kept, as those of `stepwise` are: many layers fail on the same problem.
+    Kept, as those of `one_step_mistakes` are: many layers fail on the same problem.
     """
-    problem, tables, sweep, mesh = world.problem, world.tables, world.sweep, world.mesh
-    identity = np.broadcast_to(np.eye(problem.y0.shape[1]), sweep.start.shape)
-    constant = Sweep(np.broadcast_to(np.eye(problem.y0.shape[1]), sweep.nodes.shape), identity)
-    at_start = Sweep(np.broadcast_to(sweep.start, sweep.nodes.shape), sweep.start)
-    at_end = integrate(problem, sweep.start, mesh, integrand(constant, tables))
+    state = solver.jacobians.state
     found = {
-        "an adjoint driven by J instead of Jᵀ": gradient(world, mesh, tables, tables.state),
-        "an adjoint equation with the wrong sign": gradient(
-            world, mesh, tables, -np.swapaxes(tables.state, -1, -2)
+        "an adjoint driven by J instead of Jᵀ": solver.gradient(solver.jacobians, state),
+        "an adjoint equation with the wrong sign": solver.gradient(
+            solver.jacobians, -np.swapaxes(state, -1, -2)
         ),
-        NOT_PROPAGATED: integrate(problem, identity, mesh, integrand(constant, tables)),
+        **_frozen_adjoints(solver),
+    }
+    for name, clock in _clocks(solver.problem).items():
+        found |= wrong_clock(solver, name, clock)
+    return found | _wrong_states(solver) | _mixed_members(solver)
+
+
+def _frozen_adjoints(solver: AdjointSolver) -> dict[str, Jacobians]:
+    """Return the gradients if a(t) is a(t1), or a(t0), in one place or in all."""
+    problem, mesh, adjoint = solver.problem, solver.mesh, solver.adjoint
+    identity = np.broadcast_to(np.eye(problem.y0.shape[1]), adjoint.start.shape)
+    at_t1 = AdjointSolution(np.broadcast_to(identity, adjoint.nodes.shape), identity)
+    at_t0 = AdjointSolution(np.broadcast_to(adjoint.start, adjoint.nodes.shape), adjoint.start)
+    integrands = {name: integrand(each, solver.jacobians) for name, each in (("t1", at_t1), ("t0", at_t0))}
+    return {
+        NOT_PROPAGATED: integrate(problem, identity, mesh, integrands["t1"]),
         "the cotangent itself, as if the adjoint were not propagated to t0": {
-            **right(world),
+            **solver.right_gradient(),
             "y0": np.array(identity),
         },
-        "a parameter integral with a(t1) in place of a(t)": at_end,
-        "a parameter integral with a(t0) in place of a(t)": integrate(
-            problem, sweep.start, mesh, integrand(at_start, tables)
-        ),
+        **{
+            f"a parameter integral with a({name}) in place of a(t)": integrate(
+                problem, adjoint.start, mesh, values
+            )
+            for name, values in integrands.items()
+        },
     }
-    for name, clock in _clocks(problem).items():
-        found |= wrong_clock(world, name, clock)
-    return found | _wrong_state(world) | _mixed_members(world)
 
 
-def _mixed_members(world: World) -> dict[str, Jacobians]:
+def _mixed_members(solver: AdjointSolver) -> dict[str, Jacobians]:
     """Return the gradients if the adjoint of one batch member meets the field of another in the integral."""
-    problem, sweep = world.problem, world.sweep
+    problem, mesh, jacobians = solver.problem, solver.mesh, solver.jacobians
     found = {}
     for k in range(1, len(problem.y0) if problem.params else 1):
-        others = Tables(world.mesh, world.tables.state, np.roll(world.tables.params, -k, axis=2))
+        others = FieldJacobians(mesh, jacobians.state, np.roll(jacobians.params, -k, axis=2))
         found[f"a parameter integral with the adjoint of the batch member {k} before"] = integrate(
-            problem, sweep.start, world.mesh, integrand(sweep, others)
+            problem, solver.adjoint.start, mesh, integrand(solver.adjoint, others)
         )
     return found
 
@@ -74,57 +85,57 @@ def _clocks(problem: Problem) -> dict[str, Callable[[Float64], Any]]:
     return clocks
 
 
-def with_scaled_jacobian(world: World, factor: float) -> Jacobians:
+def with_scaled_jacobian(solver: AdjointSolver, factor: float) -> Jacobians:
     """Return the gradients of an adjoint that is driven by ``factor`` times Jᵀ."""
-    return gradient(world, world.mesh, world.tables, factor * np.swapaxes(world.tables.state, -1, -2))
+    return solver.gradient(solver.jacobians, factor * np.swapaxes(solver.jacobians.state, -1, -2))
 
 
-def with_scaled_field(world: World, factor: float) -> Jacobians:
+def with_scaled_field(solver: AdjointSolver, factor: float) -> Jacobians:
     """Return the gradients of an adjoint for which both Jacobians of the field are multiplied."""
-    found = with_scaled_jacobian(world, factor)
+    found = with_scaled_jacobian(solver, factor)
     return {name: table if name == "y0" else factor * table for name, table in found.items()}
 
 
-def _wrong_state(world: World) -> dict[str, Jacobians]:
+def _wrong_states(solver: AdjointSolver) -> dict[str, Jacobians]:
     """Return the gradients if the Jacobian is evaluated at wrong states."""
-    problem, mesh = world.problem, world.mesh
-    y1 = solution(problem)
+    problem, nodes = solver.problem, solver.mesh.nodes
 
-    def away(t: Any, y: Any, /, **params: Any) -> Any:
+    def negative(t: Any, y: Any, /, **params: Any) -> Any:
         return -problem.vector_field(t, y, **params)
-
-    def at(path: Path) -> Jacobians:
-        return gradient(world, mesh, tabulate(problem, mesh, mesh.nodes, path(mesh.nodes)))
 
     def frozen(state: Float64) -> Path:
         return lambda times: np.broadcast_to(state, (*times.shape, *state.shape))
 
+    def along(path: Callable[[], Path]) -> Jacobians:
+        return solver.gradient(solver.jacobians_on(solver.mesh, path()(nodes)))
+
+    paths: dict[str, Callable[[], Path]] = {
+        "a state frozen at y1": lambda: frozen(solution(problem)),
+        "a state frozen at y0": lambda: frozen(problem.y0),
+        "a state that runs in the wrong direction": lambda: backward_path(problem, negative),
+    }
     found = {
-        "a state frozen at y1 during the backward pass": attempt(lambda: at(frozen(y1))),
-        "a state frozen at y0 during the backward pass": attempt(lambda: at(frozen(problem.y0))),
-        "a state that runs in the wrong direction during the backward pass": attempt(
-            lambda: at(backward_path(problem, away))
-        ),
+        f"{name} during the backward pass": attempt(functools.partial(along, path))
+        for name, path in paths.items()
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
-def wrong_clock(world: World, name: str, clock: Callable[[Float64], Any]) -> dict[str, Jacobians]:
+def wrong_clock(solver: AdjointSolver, name: str, clock: Callable[[Float64], Any]) -> dict[str, Jacobians]:
     """Return the gradients if the backward pass reads ``clock(t)``: in the vjp, and in the state too."""
-    problem, mesh = world.problem, world.mesh
-    times = clock(mesh.nodes)
-    stored = attempt(lambda: gradient(world, mesh, tabulate(problem, mesh, times, world.path(mesh.nodes))))
+    problem, nodes = solver.problem, solver.mesh.nodes
 
-    def rebuilt() -> Jacobians:
-        def field(t: Any, y: Any, /, **params: Any) -> Any:
-            return problem.vector_field(np.asarray(clock(t)), y, **params)
+    def field(t: Any, y: Any, /, **params: Any) -> Any:
+        return problem.vector_field(np.asarray(clock(t)), y, **params)
 
-        path = backward_path(problem, field)
-        return gradient(world, mesh, tabulate(problem, mesh, times, path(mesh.nodes)))
+    def along(path: Path) -> Jacobians:
+        return solver.gradient(solver.jacobians_on(solver.mesh, path(nodes), clock(nodes)))
 
     found = {
-        f"an adjoint whose time is {name}": stored,
-        f"an adjoint and reconstructed state whose time is {name}": attempt(rebuilt),
+        f"an adjoint whose time is {name}": attempt(lambda: along(solver.path)),
+        f"an adjoint and reconstructed state whose time is {name}": attempt(
+            lambda: along(backward_path(problem, field))
+        ),
     }
     return {key: value for key, value in found.items() if value is not None}
 

@@ -1,11 +1,11 @@
-"""Comparison: how far a prediction is from what was observed, at one or two resolutions.
+"""Distance of a prediction from the observation, at one or two resolutions.
 
-Of a layer of order p, g(h) = H(h) + C h^p + ..., where H is what its backward pass converges to.  If a
-hypothesis predicts H, its difference to g shrinks like h^p; else the difference tends to a constant.  Two
-resolutions tell these apart where one cannot: at 64 steps a right Euler layer is off by 1e-2, as much as
-many a bug.  Richardson's combination (r^p g(h) - g(r h)) / (r^p - 1) of the *differences* removes C h^p and
-leaves a constant as it is, so wrong hypotheses keep their residual while the right one drops to O(h^(p+1)).
-The differences are combined rather than the gradients, because H may itself depend on h.
+Of a layer of order p, g(h) = H(h) + C h^p + ..., where H is the limit of its backward pass.  If a hypothesis
+predicts H, its difference to g shrinks like h^p; else the difference tends to a constant.  Two resolutions
+tell these apart where one cannot: at 64 steps a right Euler layer is off by 1e-2, as much as with many a bug.
+Richardson's combination (r^p g(h) - g(r h)) / (r^p - 1) of the *differences* removes C h^p and leaves a
+constant as it is, so wrong hypotheses keep their residual while the right one drops to O(h^(p+1)).  The
+differences are combined rather than the gradients, because H may itself depend on h.
 """
 
 from __future__ import annotations
@@ -16,21 +16,15 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from nodecheck.diagnosis.gradient.observation import Gradients
+from nodecheck.diagnosis.gradient.observation import Levels
 from nodecheck.numerics import INCONSISTENT_BELOW
+from nodecheck.numerics.constants import (
+    BELIEVED_IF_NEARER_BY,
+    CLEAR_SHRINKAGE,
+    EXTRAPOLATED_ORDERS,
+    NEARER_AT_COARSE_LEVEL,
+)
 from nodecheck.problems import Float64
-
-# A hypothesis is believed if it explains all but 1/30 of the error.  A direction drawn at random in the space
-# of three numbers (the gradient of a scalar for three cotangents) comes that near to a given line in 1 of
-# 1800 draws, to a given point in 1 of 27000; larger groups are safer by orders of magnitude.
-BETTER = 30.0
-# If two predictions differ by D and the layer's own error is E, their residuals differ by less than a factor
-# of 3 whenever D < 2 E: then this measurement does not separate them.
-INSEPARABLE = 3.0
-# The coarse level need not separate as well, as its discretisation error is larger, but must not disagree.
-NEARER = 2.0
-# Orders tried when extrapolating; the order of a layer under test is not known, only that it is an integer.
-_ORDERS = range(1, 7)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,63 +37,69 @@ class Comparison:
 
     @property
     def size(self) -> float:
-        """The relative difference at the fine level, RMS over the groups."""
+        """Relative difference at the fine level, RMS over the groups."""
         return float(np.linalg.norm(self.fine))
 
     @property
-    def halves(self) -> bool:
-        """Whether the fine level has half the difference of the coarse one, or less."""
-        return self.coarse is not None and 2.0 * self.size <= float(np.linalg.norm(self.coarse))
+    def coarse_size(self) -> float | None:
+        """Relative difference at the coarse level; None if there is one level."""
+        return None if self.coarse is None else float(np.linalg.norm(self.coarse))
+
+    @property
+    def clearly_shrinks(self) -> bool:
+        """True if the fine level has half the difference of the coarse one, or less."""
+        return self.coarse_size is not None and self.size * CLEAR_SHRINKAGE <= self.coarse_size
 
     @property
     def limit(self) -> float:
-        """The relative difference that remains after extrapolation; the plain one if there is one level."""
+        """Relative difference that remains after extrapolation; the plain one if there is one level."""
         if self.coarse is None or self.ratio == 1.0:
             return self.size
-        weights = [self.ratio**p for p in _ORDERS]
+        weights = [self.ratio**p for p in EXTRAPOLATED_ORDERS]
         extrapolated = [np.linalg.norm((w * self.fine - self.coarse) / (w - 1.0)) for w in weights]
         return min(self.size, *(float(each) for each in extrapolated))
 
     @property
     def order(self) -> float:
-        """The power of h with which the difference shrinks; 0 if there is only one level, or none shrinks."""
-        if self.coarse is None or self.ratio == 1.0:
+        """Power of h with which the difference shrinks; 0 if there is only one level, or none shrinks."""
+        before, after = self.coarse_size, self.size
+        if before is None or self.ratio == 1.0:
             return 0.0
-        before, after = float(np.linalg.norm(self.coarse)), self.size
         if after == 0.0:
             return math.inf
         return math.log(before / after) / math.log(self.ratio) if before > 0.0 else -math.inf
 
     def explains(self, null: Comparison, own_error: float, level: float) -> bool:
-        """Tell whether this prediction is right, as far as the measurement separates.
+        """Return True if this prediction is right, as far as the measurement separates.
 
         What it leaves must be a discretisation error: shrink with h, or, where there is one resolution only,
         be at most ``level``; of an adaptive layer, whose h is not known, either will do.  And it must be
-        `BETTER` times nearer than the exact gradient, either as it stands or in the limit.  The limit counts
-        only if the layer does not converge to the exact gradient; else any mistake of O(h) would be
-        extrapolated away like a discretisation error.
+        much nearer than the exact gradient (the ``null`` hypothesis), either as it stands or in the limit.
+        The limit counts only if the layer does not converge to the exact gradient; else any mistake of O(h)
+        would be extrapolated away like a discretisation error.
         """
         size = max(self.size, own_error)
         shrinks = size == own_error or self.order >= INCONSISTENT_BELOW
         known = self.coarse is not None and self.ratio > 1.0
-        is_discretisation = shrinks if known else size <= level or self.halves
+        is_discretisation = shrinks if known else size <= level or self.clearly_shrinks
         if not (np.isfinite(self.size) and is_discretisation and self._is_nearer_at_the_coarse_level(null)):
             return False
-        if size * BETTER <= null.size:
+        if size * BELIEVED_IF_NEARER_BY <= null.size:
             return True
-        return null.order < INCONSISTENT_BELOW and max(self.limit, own_error) * BETTER <= null.limit
+        limit = max(self.limit, own_error)
+        return null.order < INCONSISTENT_BELOW and limit * BELIEVED_IF_NEARER_BY <= null.limit
 
     def _is_nearer_at_the_coarse_level(self, null: Comparison) -> bool:
-        """Tell whether the coarse level, where there is one, does not contradict the fine one."""
-        if self.coarse is None or null.coarse is None:
+        """Return True if the coarse level, where there is one, does not contradict the fine one."""
+        if self.coarse_size is None or null.coarse_size is None:
             return True
-        return float(np.linalg.norm(self.coarse)) * NEARER <= float(np.linalg.norm(null.coarse))
+        return self.coarse_size * NEARER_AT_COARSE_LEVEL <= null.coarse_size
 
 
 def compare(
-    observed: tuple[Gradients, Gradients | None],
-    predicted: tuple[Gradients, Gradients | None],
-    scales: dict[str, float],
+    observed: Levels,
+    predicted: Levels,
+    scales: Mapping[str, float],
     groups: Iterable[str],
     ratio: float,
     coarse_weights: Mapping[str, float],

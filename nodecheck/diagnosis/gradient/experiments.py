@@ -1,4 +1,4 @@
-"""Experiments with the layer itself: what its gradients do when the cotangent is changed.
+"""Experiments with the layer itself: its gradients for other cotangents.
 
 Their outcomes are facts, whatever the discretisation: a right layer is linear in the cotangent, keeps all
 bits of it, and keeps the members of a batch apart.  They are made where no hypothesis explains what is wrong.
@@ -10,19 +10,17 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nodecheck.diagnosis.gradient.comparison import BETTER
 from nodecheck.diagnosis.gradient.observation import Observation
+from nodecheck.numerics.constants import BELIEVED_IF_NEARER_BY, COTANGENT_SCALE, LINEARITY_RTOL
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, rounded
 from nodecheck.problems import Array, Float64
 from nodecheck.reference import sensitivity
 
-# A power of two scales without rounding; by 8192 a limit or a threshold shows at one end or the other.
-_SCALE = 2.0**13
-_NONLINEAR = 1e-9  # what is left of linearity after rounding, with four digits to spare
-_Again = Callable[[Array], Mapping[str, Array | None]]
+_Pulled = Mapping[str, Array | None]
+_Again = Callable[[Array], _Pulled]
 
 
-def experiment(observation: Observation) -> list[str]:
+def run_experiments(observation: Observation) -> list[str]:
     """Return what is found by changing the first cotangent, as sentences."""
     if observation.again is None or observation.missing():
         return []
@@ -30,8 +28,8 @@ def experiment(observation: Observation) -> list[str]:
     if not _equal(observation.gradients[0], again(observation.cotangents[0])):
         return ["A second backward pass for the same cotangent returns other numbers."]
     # An adaptive layer may choose its steps by the cotangent: it is linear to its tolerance only.
-    scale = "" if observation.n_steps is None else _of_scale(observation, again)
-    found = (scale, _of_members(observation, again))
+    scale = "" if observation.n_steps is None else _explain_nonlinearity(observation, again)
+    found = (scale, _explain_mixed_members(observation, again))
     return [sentence for sentence in found if sentence]
 
 
@@ -53,33 +51,36 @@ def format_of_cotangent(observation: Observation) -> str:
     return ""
 
 
-def _equal(ours: Mapping[str, Array | None], theirs: Mapping[str, Array | None]) -> bool:
+def _equal(ours: _Pulled, theirs: _Pulled) -> bool:
+    """Return True if all gradients arrived and are the same to the last bit."""
     return all(
         value is not None and (other := theirs[name]) is not None and np.array_equal(value, other)
         for name, value in ours.items()
     )
 
 
-def _of_scale(observation: Observation, again: _Again) -> str:
-    """Tell whether the gradient is proportional to the cotangent, and at which end it is right."""
+def _explain_nonlinearity(observation: Observation, again: _Again) -> str:
+    """Return why the gradient is not proportional to the cotangent; "" if it is."""
     cotangent = observation.cotangents[0]
     plain = _flat(observation, observation.gradients[0])
     exact = _flat(observation, sensitivity(observation.problem).pullback(cotangent))
     error = np.linalg.norm(plain - exact)
     nonlinear = False
     for factor, words, cause in (
-        (1 / _SCALE, "1/8192 of", "something is clipped where it is large"),
-        (_SCALE, "8192 times", "something is added, or cut off where it is small"),
+        (1 / COTANGENT_SCALE, f"1/{COTANGENT_SCALE:.0f} of", "something is clipped where it is large"),
+        (COTANGENT_SCALE, f"{COTANGENT_SCALE:.0f} times", "something is added, or cut off where it is small"),
     ):
         scaled = _flat(observation, again(factor * cotangent)) / factor
         change = np.linalg.norm(scaled - plain) / (np.linalg.norm(plain) or 1.0)
-        nonlinear |= not change <= _NONLINEAR
-        if not change <= _NONLINEAR and np.linalg.norm(scaled - exact) * BETTER <= error:
+        is_linear = change <= LINEARITY_RTOL
+        nonlinear |= not is_linear
+        if not is_linear and np.linalg.norm(scaled - exact) * BELIEVED_IF_NEARER_BY <= error:
             return f"For {words} the cotangent the gradient is right: {cause}."
     return "The gradient is not proportional to the cotangent." if nonlinear else ""
 
 
-def _flat(observation: Observation, gradients: Mapping[str, Array | None]) -> Float64:
+def _flat(observation: Observation, gradients: _Pulled) -> Float64:
+    """Return the gradients of all groups as one vector."""
     return np.concatenate([np.ravel(_or_zero(gradients[name])) for name in observation.problem.groups])
 
 
@@ -87,8 +88,8 @@ def _or_zero(value: Array | None) -> Float64:
     return np.zeros(1) if value is None else np.asarray(value, dtype=np.float64)
 
 
-def _of_members(observation: Observation, again: _Again) -> str:
-    """Tell whether a cotangent of one batch member reaches the initial state of another."""
+def _explain_mixed_members(observation: Observation, again: _Again) -> str:
+    """Return the batch members that a cotangent of member 0 reaches, as a sentence; "" if it is alone."""
     cotangent = observation.cotangents[0]
     if len(cotangent) < 2:
         return ""

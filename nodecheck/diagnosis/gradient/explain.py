@@ -1,4 +1,4 @@
-"""From a wrong gradient to a named cause, by matching hypotheses."""
+"""From a wrong gradient to a named cause, by hypotheses that match it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ import dataclasses
 
 import numpy as np
 
-from nodecheck.diagnosis.gradient.candidates import of_all_groups, of_one_group, of_two_mistakes
-from nodecheck.diagnosis.gradient.experiments import experiment
+from nodecheck.diagnosis.gradient.candidates import (
+    candidates_for_all_groups,
+    candidates_for_one_group,
+    candidates_of_two_mistakes,
+)
+from nodecheck.diagnosis.gradient.experiments import run_experiments
 from nodecheck.diagnosis.gradient.hypotheses import Hypotheses, make_hypotheses
-from nodecheck.diagnosis.gradient.match import Candidate, Case, Match, open_case
+from nodecheck.diagnosis.gradient.match import Candidate, Match
+from nodecheck.diagnosis.gradient.matcher import Matcher, make_matcher
 from nodecheck.diagnosis.gradient.observation import Observation
 from nodecheck.diagnosis.gradient.phrases import cause, join, noun, number, subject, symptom
-from nodecheck.diagnosis.gradient.unexplained import of_rounded_cotangent, of_rounding, unexplained
-
-# A hypothesis that leaves a fifth of the error or less says where to look, and no more.
-_HINT = 0.2
+from nodecheck.diagnosis.gradient.unexplained import (
+    describe_unexplained,
+    explain_rounded_cotangent,
+    explain_rounded_gradients,
+)
+from nodecheck.numerics.constants import LARGEST_SHARE_FOR_A_HINT
 
 
 def explain_gradient(
@@ -25,12 +32,12 @@ def explain_gradient(
     order: int | None = None,
     exact_to: float | None = None,
 ) -> str:
-    """Return what is wrong with a gradient, in one to three sentences; "" if nothing is.
+    """Return the cause of a wrong gradient, in one to three sentences; "" if nothing is wrong.
 
     Parameters
     ----------
     fine
-        What the layer returned.
+        Gradients that the layer returned.
     coarse
         The same at fewer steps (half is best), or at a looser tolerance.  Without it a first-order layer can
         hardly be diagnosed: its discretisation error is as large as most mistakes.
@@ -41,105 +48,107 @@ def explain_gradient(
         Largest error, relative to a group, of a right gradient; given for fields on which every consistent
         method is exact.
 
-    Notes
-    -----
-    Every statement comes with its residual, that of the exact gradient ("unexplained"), and the runner-up.
-    Residuals are relative to the exact gradient, in RMS over the groups; with two resolutions they are
-    extrapolated (see `comparison`).
+    Returns
+    -------
+    str
+        Every cause comes with its residual, that of the exact gradient ("unexplained"), and the runner-up.
+        Residuals are relative to the exact gradient, in RMS over the groups; with two resolutions they are
+        extrapolated (see `comparison`).
     """
     with np.errstate(all="ignore"):  # a wrong equation may escape: its prediction is dropped, not reported
-        case = open_case(fine, coarse, order, exact_to)
-        sentences = _of_absent(case, fine)
-        if case.groups and not case.is_settled:
-            sentences += _of_wrong(case, make_hypotheses(fine, coarse))
+        matcher = make_matcher(fine, coarse, order, exact_to)
+        sentences = _explain_absent(matcher)
+        if matcher.groups and not matcher.is_settled:
+            sentences += _explain_wrong(matcher, make_hypotheses(fine, coarse))
     return " ".join(sentences)
 
 
-def _of_absent(case: Case, fine: Observation) -> list[str]:
+def _explain_absent(matcher: Matcher) -> list[str]:
     """Return sentences on gradients that did not arrive or are no numbers."""
-    sentences = []
-    if fine.missing():
-        sentences.append(f"No gradient arrives for {join([f'∂L/∂{name}' for name in fine.missing()])}.")
-    if case.not_finite:
-        plural = len(case.not_finite) > 1
-        sentences.append(f"{subject(case, case.not_finite)} {'are' if plural else 'is'} not finite.")
+    sentences, missing = [], matcher.fine.missing()
+    if missing:
+        sentences.append(f"No gradient arrives for {join([f'∂L/∂{name}' for name in missing])}.")
+    if matcher.not_finite:
+        plural = len(matcher.not_finite) > 1
+        sentences.append(f"{subject(matcher, matcher.not_finite)} {'are' if plural else 'is'} not finite.")
     return sentences
 
 
-def _of_wrong(case: Case, hypotheses: Hypotheses) -> list[str]:
+def _explain_wrong(matcher: Matcher, hypotheses: Hypotheses) -> list[str]:
     """Return symptom and cause: one cause for all groups if there is one, else one per group."""
-    whole = of_all_groups(case, hypotheses)
-    match = case.select(whole, case.groups, hypotheses.own_error)
+    whole = candidates_for_all_groups(matcher, hypotheses)
+    match = matcher.select(whole, matcher.groups, hypotheses.own_error)
     if match is not None:
-        return _sentences(case, [_narrowed(case, match)], ())
-    if not case.wrong:
+        return _sentences(matcher, [_narrowed(matcher, match)], ())
+    if not matcher.wrong:
         return []
-    rounded = of_rounding(case) or of_rounded_cotangent(case)
+    rounded = explain_rounded_gradients(matcher) or explain_rounded_cotangent(matcher)
     if rounded:
-        return [f"{symptom(case, case.wrong)}.", rounded]
-    matches, open_groups = _group_by_group(case, hypotheses)
-    if open_groups:
-        compound = case.select(of_two_mistakes(case, hypotheses), case.groups, hypotheses.own_error)
-        if compound is not None:
-            return _sentences(case, [compound], ())
-    sentences = _sentences(case, matches, open_groups)
-    if open_groups:
-        sentences += [_nearest(case, whole, open_groups), *experiment(case.fine)]
-    return [each for each in sentences if each]
+        return [f"{symptom(matcher, matcher.wrong)}.", rounded]
+    matches, unmatched = _match_each_group(matcher, hypotheses)
+    if not unmatched:
+        return _sentences(matcher, matches, ())
+    pairs = candidates_of_two_mistakes(matcher, hypotheses)
+    compound = matcher.select(pairs, matcher.groups, hypotheses.own_error)
+    if compound is not None:
+        return _sentences(matcher, [compound], ())
+    hint = _nearest(matcher, whole, unmatched)
+    found = [*_sentences(matcher, matches, unmatched), hint, *run_experiments(matcher.fine)]
+    return [each for each in found if each]
 
 
-def _nearest(case: Case, candidates: list[Candidate], groups: tuple[str, ...]) -> str:
+def _nearest(matcher: Matcher, candidates: list[Candidate], groups: tuple[str, ...]) -> str:
     """Return a hint: the hypothesis that explains most of what is unexplained."""
-    null = case.null(groups).size
-    tried = [(case.compare(each.levels, groups).size, each) for each in candidates if each.freedom == 0]
+    null = matcher.null(groups).size
+    tried = [(matcher.compare(each.levels, groups).size, each) for each in candidates if each.freedom == 0]
     finite = [pair for pair in tried if np.isfinite(pair[0])]
     left, nearest = min(finite, key=lambda pair: pair[0])
-    if left > _HINT * null:
+    if left > LARGEST_SHARE_FOR_A_HINT * null:
         return ""
     return f"Nearest hypothesis: {noun(nearest.phrase)}, {number(left)} against {number(null)}."
 
 
-def _sentences(case: Case, matches: list[Match], open_groups: tuple[str, ...]) -> list[str]:
-    named = {name for match in matches for name in match.groups} | set(open_groups)
-    sentences = [f"{symptom(case, [name for name in case.groups if name in named])}."]
-    alone = len(matches) == 1 and not open_groups
-    sentences += [cause(case, match, mentioned=alone) for match in matches]
-    if open_groups:
-        sentences.append(unexplained(case, open_groups))
+def _sentences(matcher: Matcher, matches: list[Match], unmatched: tuple[str, ...]) -> list[str]:
+    """Return the symptom of all groups that are named, the causes, and what is seen of the rest."""
+    named = {name for match in matches for name in match.groups} | set(unmatched)
+    sentences = [f"{symptom(matcher, [name for name in matcher.groups if name in named])}."]
+    alone = len(matches) == 1 and not unmatched
+    sentences += [cause(matcher, match, mentioned=alone) for match in matches]
+    if unmatched:
+        sentences.append(describe_unexplained(matcher, unmatched))
     return sentences
 
 
-def _narrowed(case: Case, match: Match) -> Match:
+def _narrowed(matcher: Matcher, match: Match) -> Match:
     """Return the match, and its evidence, restricted to the groups that its hypothesis says are wrong."""
     chosen = match.candidates[0]
 
     def residual(candidate: Candidate, groups: tuple[str, ...]) -> float:
-        found = case.compare(candidate.levels, groups, candidate.coarse_weights)
-        return found.limit if case.extrapolates else found.size
+        return matcher.residual(matcher.compare(candidate.levels, groups, candidate.coarse_weights))
 
-    groups = tuple(name for name in case.groups if case.predicts_change(chosen, name))
-    null = case.null(groups)
+    groups = tuple(name for name in matcher.groups if matcher.predicts_change(chosen, name))
     return dataclasses.replace(
         match,
         groups=groups,
         residual=residual(chosen, groups),
-        null=null.limit if case.extrapolates else null.size,
+        null=matcher.residual(matcher.null(groups)),
         runner_up_residual=residual(match.runner_up, groups) if match.runner_up else np.inf,
     )
 
 
-def _group_by_group(case: Case, hypotheses: Hypotheses) -> tuple[list[Match], tuple[str, ...]]:
+def _match_each_group(matcher: Matcher, hypotheses: Hypotheses) -> tuple[list[Match], tuple[str, ...]]:
     """Return one match per cause, with the groups it explains, and the groups that nothing explains."""
     found: dict[tuple[str, ...], Match] = {}
-    unexplained = []
-    for name in case.wrong:
-        match = case.select(of_one_group(case, hypotheses, name), (name,), hypotheses.own_error)
+    unmatched = []
+    for name in matcher.wrong:
+        candidates = candidates_for_one_group(matcher, hypotheses, name)
+        match = matcher.select(candidates, (name,), hypotheses.own_error)
         if match is None:
-            unexplained.append(name)
+            unmatched.append(name)
         elif match.phrases in found:
             other = found[match.phrases]
             worst = max(match, other, key=lambda each: each.residual / each.null)
             found[match.phrases] = dataclasses.replace(worst, groups=(*other.groups, name))
         else:
             found[match.phrases] = match
-    return list(found.values()), tuple(unexplained)
+    return list(found.values()), tuple(unmatched)

@@ -7,24 +7,20 @@ import math
 
 import numpy as np
 
-from nodecheck.diagnosis.gradient.hypotheses import Levels
-from nodecheck.diagnosis.gradient.observation import Observation
-
-# Powers of h a factor may carry: 1 for "multiplied by h", -1 for a sum that forgot its h.  A measured power
-# further from an integer than this is none: Euler factors at 32 and 64 steps are within 0.05.
-_POWER_MARGIN = 0.2
-# A fitted factor errs by about the residual of its fit; a name must lie within three of those.
-_NAME_MARGIN = 3.0
-# Names are up to a few per cent apart (2/3 and 1/1.4): beyond this a name would be a guess.
-_WIDEST_MARGIN = 0.05
-_TWO_DIGITS = 0.02
-_NEAR_ONE = 1e-3  # four digits of a factor nearer to one would say nothing
-ROUNDING = 1e-6  # no layer is converged further than that, and no two names are this close by design
+from nodecheck.diagnosis.gradient.observation import Levels, Observation
+from nodecheck.numerics.constants import (
+    FACTOR_NAME_MARGIN,
+    FACTOR_POWER_MARGIN,
+    NEAR_ONE_FACTOR,
+    SMALLEST_FACTOR_MARGIN,
+    TWO_DIGIT_AGREEMENT,
+    WIDEST_NAME_MARGIN,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Factor:
-    """A fitted factor at the fine and at the coarse level, and the relative residual of the fit."""
+    """A fitted factor at the fine and, if there is one, at a ``ratio`` times coarser level."""
 
     fine: float
     coarse: float | None
@@ -32,36 +28,36 @@ class Factor:
 
     @property
     def power(self) -> int | None:
-        """The power of h that the factor carries; None if unknown, or if it is no such power."""
+        """Power of h that the factor carries; None if unknown, or if it is no such power."""
         if self.coarse is None or self.ratio == 1.0 or self.fine * self.coarse <= 0.0:
             return None
         measured = math.log(self.coarse / self.fine) / math.log(self.ratio)
         nearest = round(measured)
-        return nearest if nearest in (-1, 0, 1) and abs(measured - nearest) < _POWER_MARGIN else None
+        return nearest if nearest in (-1, 0, 1) and abs(measured - nearest) < FACTOR_POWER_MARGIN else None
 
     @property
     def is_consistent(self) -> bool:
-        """Whether the two levels agree on the factor, up to a power of h; a random one does not."""
+        """True if the two levels agree on the factor, up to a power of h; on a random one they do not."""
         return self.coarse is None or self.ratio == 1.0 or self.power is not None
 
     @property
     def limit(self) -> float:
-        """The fine factor without its error of first order in h, the power of h itself kept."""
+        """Factor at the fine level without its error of first order in h; a power of h is kept."""
         if self.coarse is None or self.power is None:
             return self.fine
         before = self.coarse / self.ratio**self.power
         return (self.ratio * self.fine - before) / (self.ratio - 1.0)
 
     def weights(self, groups: tuple[str, ...]) -> dict[str, float]:
-        """Return what brings coarse differences of the scaled groups to the scale of the fine ones."""
+        """Return the weights that bring coarse differences of some groups to the scale of the fine ones."""
         weight = 1.0 if self.power is None else self.ratio**-self.power
         return dict.fromkeys(groups, weight)
 
     def names(self, observation: Observation, residual: float) -> list[str]:
         """Return the names that fit the factor's magnitude; none if it is too uncertain to be named."""
         change = abs(self.limit / self.fine - 1.0) if self.fine else 0.0
-        margin = max(ROUNDING, change, _NAME_MARGIN * residual)
-        if margin > _WIDEST_MARGIN:
+        margin = max(SMALLEST_FACTOR_MARGIN, change, FACTOR_NAME_MARGIN * residual)
+        if margin > WIDEST_NAME_MARGIN:
             return []
         known = _names(observation, self.power)
         return [name for name, value in known if abs(abs(self.limit) / value - 1.0) <= margin]
@@ -69,10 +65,10 @@ class Factor:
     def describe(self, observation: Observation, residual: float, what: str) -> str:
         """Return e.g. "0.25 times the exact gradient (1/B = 1/4)"."""
         excess = self.limit - 1.0
-        near_one = 0.0 < abs(excess) < _NEAR_ONE
+        near_one = 0.0 < abs(excess) < NEAR_ONE_FACTOR
         text = f"{self.limit:.4g}"
         if near_one:  # two digits only where the two levels agree on them
-            digits = 2 if abs(self.limit - self.fine) < _TWO_DIGITS * abs(excess) else 1
+            digits = 2 if abs(self.limit - self.fine) < TWO_DIGIT_AGREEMENT * abs(excess) else 1
             text = f"(1 {'+' if excess > 0 else '-'} {abs(excess):.{digits}g})"
         names = [name for name in self.names(observation, residual) if name not in ("1", text)]
         remarks = ["sign flipped"] if self.limit < 0.0 else []

@@ -1,4 +1,4 @@
-"""All that may be wrong with a backward pass, as predictions of what the layer then returns."""
+"""Predictions of the gradients that a layer returns, for every known mistake of a backward pass."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nodecheck.diagnosis.gradient.adjoint_solver import World, make_world, right
-from nodecheck.diagnosis.gradient.adjoints import NOT_PROPAGATED, steady
-from nodecheck.diagnosis.gradient.observation import Gradients, Jacobians, Observation, pull_back
-from nodecheck.diagnosis.gradient.steps import stepwise
+from nodecheck.diagnosis.gradient.adjoint_solver import AdjointSolver, make_adjoint_solver
+from nodecheck.diagnosis.gradient.adjoints import NOT_PROPAGATED, wrong_adjoints
+from nodecheck.diagnosis.gradient.group_hypotheses import single_group_mistakes
+from nodecheck.diagnosis.gradient.observation import (
+    Jacobians,
+    Levels,
+    Observation,
+    exact_jacobians,
+    pull_back,
+    pull_back_levels,
+)
+from nodecheck.diagnosis.gradient.steps import one_step_mistakes
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, rounded
-from nodecheck.problems import Float64, Problem
-from nodecheck.reference import sensitivity
-
-Levels = tuple[Gradients, Gradients | None]  # at the fine and at the coarse resolution
+from nodecheck.problems import Float64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,65 +49,66 @@ class Hypotheses:
 def make_hypotheses(fine: Observation, coarse: Observation | None) -> Hypotheses:
     """Solve every wrong equation once and pull all cotangents back through it."""
     problem = fine.problem
-    jacobians = {
-        name: table.reshape(*problem.y0.shape, -1) for name, table in sensitivity(problem).jacobians.items()
-    }
-    world = make_world(problem)
-    whole = {name: _levels(table, fine, coarse) for name, table in steady(world).items()}
+    jacobians = exact_jacobians(problem)
+    solver = make_adjoint_solver(problem)
+    whole = {name: pull_back_levels(table, fine, coarse) for name, table in wrong_adjoints(solver).items()}
     if fine.step is not None:
-        later = {} if coarse is None or coarse.step is None else stepwise(world, coarse.step)
-        for name, table in stepwise(world, fine.step).items():
+        later = {} if coarse is None or coarse.step is None else one_step_mistakes(solver, coarse.step)
+        for name, table in one_step_mistakes(solver, fine.step).items():
             second = pull_back(later[name], coarse.rows()) if coarse is not None and name in later else None
             whole[name] = (pull_back(table, fine.rows()), second)
-    whole |= _of_cotangent_and_batch(problem, world, jacobians, fine, coarse)
-    exact = _levels(jacobians, fine, coarse)
-    return Hypotheses(exact, whole, _of_one_group(problem, exact), _distance(right(world), jacobians))
-
-
-def _levels(table: Jacobians, fine: Observation, coarse: Observation | None) -> Levels:
-    return pull_back(table, fine.rows()), None if coarse is None else pull_back(table, coarse.rows())
+    whole |= _wrong_cotangents(jacobians, fine, coarse)
+    for name, table in _single_members(solver, jacobians).items():
+        whole[name] = pull_back_levels(table, fine, coarse)
+    exact = pull_back_levels(jacobians, fine, coarse)
+    own_error = _distance(solver.right_gradient(), jacobians)
+    return Hypotheses(exact, whole, single_group_mistakes(problem, exact), own_error)
 
 
 def _distance(ours: Jacobians, exact: Jacobians) -> float:
-    errors = [np.linalg.norm(ours[name] - exact[name]) / _size(exact[name]) for name in exact]
-    return float(max(errors))
+    """Return the largest relative difference of a group."""
+    sizes = {name: float(np.linalg.norm(table)) or 1.0 for name, table in exact.items()}
+    return float(max(np.linalg.norm(ours[name] - exact[name]) / sizes[name] for name in exact))
 
 
-def _size(table: Float64) -> float:
-    return float(np.linalg.norm(table)) or 1.0
-
-
-def _of_cotangent_and_batch(
-    problem: Problem, world: World, jacobians: Jacobians, fine: Observation, coarse: Observation | None
-) -> dict[str, Levels]:
-    """Return predictions that use the right equation with the wrong cotangents or batch members."""
-    found = {
-        f"the gradient for {words}": _for_cotangents(change, jacobians, fine, coarse)
-        for words, change in _wrong_cotangents(len(problem.y0)).items()
-    }
-    found["a cotangent of ones, whatever cotangent is given"] = _for_cotangents(
-        np.ones_like, jacobians, fine, coarse
-    )
+def _single_members(solver: AdjointSolver, jacobians: Jacobians) -> dict[str, Jacobians]:
+    """Return the gradients if one batch member alone is treated rightly."""
+    problem = solver.problem
     if len(problem.y0) < 2 or not problem.params:
-        return found
-    stays = steady(world)[NOT_PROPAGATED]
+        return {}
+    found, stays = {}, wrong_adjoints(solver)[NOT_PROPAGATED]
     for name, member in {"first": 0, "last": len(problem.y0) - 1}.items():
         alone = np.arange(len(problem.y0))[:, None, None] == member
-        tables = {
-            f"parameter gradients of the {name} batch member alone": {
-                group: table if group == "y0" else np.where(alone, table, 0.0)
-                for group, table in jacobians.items()
-            },
-            f"an adjoint that is propagated for the {name} batch member alone": {
-                group: np.where(alone, table, stays[group]) for group, table in jacobians.items()
-            },
+        found[f"parameter gradients of the {name} batch member alone"] = {
+            group: table if group == "y0" else np.where(alone, table, 0.0)
+            for group, table in jacobians.items()
         }
-        found |= {words: _levels(table, fine, coarse) for words, table in tables.items()}
+        found[f"an adjoint that is propagated for the {name} batch member alone"] = {
+            group: np.where(alone, table, stays[group]) for group, table in jacobians.items()
+        }
     return found
 
 
-def _wrong_cotangents(batch: int) -> dict[str, Callable[[Float64], Float64]]:
-    """Return what may happen to cotangents (K, B, d) on their way into the backward pass."""
+def _wrong_cotangents(
+    jacobians: Jacobians, fine: Observation, coarse: Observation | None
+) -> dict[str, Levels]:
+    """Return the exact gradients for cotangents other than those given."""
+    changes = {
+        f"the gradient for {words}": change
+        for words, change in _changes_of_cotangents(len(fine.problem.y0)).items()
+    }
+    changes["a cotangent of ones, whatever cotangent is given"] = np.ones_like
+    return {
+        words: (
+            pull_back(jacobians, change(fine.rows())),
+            None if coarse is None else pull_back(jacobians, change(coarse.rows())),
+        )
+        for words, change in changes.items()
+    }
+
+
+def _changes_of_cotangents(batch: int) -> dict[str, Callable[[Float64], Float64]]:
+    """Return the changes that cotangents (K, B, d) may undergo on their way into the backward pass."""
     changes: dict[str, Callable[[Float64], Float64]] = {
         f"a cotangent rounded to {name}": functools.partial(rounded, name=name) for name in UNIT_ROUNDOFF
     }
@@ -117,55 +123,3 @@ def _wrong_cotangents(batch: int) -> dict[str, Callable[[Float64], Float64]]:
                 np.roll, shift=k, axis=1
             )
     return changes
-
-
-def _for_cotangents(
-    change: Callable[[Float64], Float64],
-    jacobians: Jacobians,
-    fine: Observation,
-    coarse: Observation | None,
-) -> Levels:
-    """Return the exact gradients for other cotangents than those given."""
-    second = None if coarse is None else pull_back(jacobians, change(coarse.rows()))
-    return pull_back(jacobians, change(fine.rows())), second
-
-
-def _of_one_group(problem: Problem, exact: Levels) -> dict[str, dict[str, Levels]]:
-    """Return what a group would be if it were transposed, or exchanged with another of its shape."""
-    found: dict[str, dict[str, Levels]] = {name: {} for name in problem.groups}
-    batch = len(problem.y0)
-    if batch > 1:
-        found["y0"]["the mean of its rows in every row"] = _in_every_row(exact, batch, 1.0 / batch)
-        found["y0"]["the sum of its rows in every row"] = _in_every_row(exact, batch, 1.0)
-    for name, value in problem.params.items():
-        shape = value.shape
-        if value.ndim == 2 and 1 not in shape:
-            label = "its own transpose" if shape[0] == shape[1] else "its own transpose in the wrong shape"
-            found[name][label] = (
-                {name: _transposed(exact[0][name], shape)},
-                None if exact[1] is None else {name: _transposed(exact[1][name], shape)},
-            )
-        for other, candidate in problem.params.items():
-            if other != name and candidate.shape == shape:
-                found[name][f"∂L/∂{other}"] = (
-                    {name: exact[0][other]},
-                    None if exact[1] is None else {name: exact[1][other]},
-                )
-    return found
-
-
-def _in_every_row(exact: Levels, batch: int, weight: float) -> Levels:
-    """Return the gradients of y0 if each member gets the same multiple of the sum over the batch."""
-
-    def summed(gradients: Gradients) -> Gradients:
-        rows = gradients["y0"].reshape(len(gradients["y0"]), batch, -1)
-        same = np.broadcast_to(weight * rows.sum(axis=1, keepdims=True), rows.shape)
-        return {"y0": same.reshape(len(rows), -1)}
-
-    fine, coarse = exact
-    return summed(fine), None if coarse is None else summed(coarse)
-
-
-def _transposed(rows: Float64, shape: tuple[int, ...]) -> Float64:
-    """Return the entries of each row's matrix in the order of its transpose."""
-    return np.swapaxes(rows.reshape(-1, *shape), -1, -2).reshape(rows.shape)

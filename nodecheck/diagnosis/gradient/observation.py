@@ -1,4 +1,4 @@
-"""Observation: what a layer returned on one problem at one resolution, for several cotangents."""
+"""Gradients that a layer returned on one problem at one resolution, for several cotangents."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nodecheck.problems import Array, Float64, Problem
+from nodecheck.reference import sensitivity
 
 Gradients = dict[str, Float64]  # group -> (K, size): one row per cotangent, the group flattened
-Jacobians = dict[str, Float64]  # group -> (B, d, size): what one component of one member's cotangent adds
+Jacobians = dict[str, Float64]  # group -> (B, d, size): derivative of each component of y1
+Levels = tuple[Gradients, Gradients | None]  # at the fine and, if there is one, at the coarse resolution
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Observation:
-    """The gradients a layer returned for K cotangents.
+    """Gradients that a layer returned for K cotangents.
 
     K of three or more is advised: a fitted factor explains one number by itself, so one cotangent cannot
     tell a scaled scalar gradient from a wrong one.
@@ -23,19 +25,19 @@ class Observation:
     Attributes
     ----------
     problem
-        What was solved.
+        Problem that was solved.
     cotangents
         K arrays of shape (B, d).
     gradients
         One mapping per cotangent, group -> gradient; None where no gradient arrived.
     n_steps
         Number of steps; None for an adaptive layer, whose step is not known.
-    tolerance
-        What an adaptive layer was given, if known.
     again
-        The pullback of the layer itself, for experiments with other cotangents; None if there is none.
+        Pullback of the layer itself, for experiments with other cotangents; None if there is none.
     evaluates
-        Whether the backward pass evaluates the field; backpropagation through recorded steps does not.
+        True if the backward pass evaluates the field; backpropagation through recorded steps does not.
+    tolerance
+        Tolerance that an adaptive layer was given, if known.
     """
 
     problem: Problem
@@ -77,19 +79,27 @@ class Observation:
         return np.array([np.asarray(v, dtype=np.float64) for v in self.cotangents])
 
 
-def members(jacobians: Jacobians, cotangents: Float64) -> Gradients:
-    """Return what each batch member adds to each gradient: group -> (K, B, size)."""
-    return {name: np.einsum("kbi,bix->kbx", cotangents, table) for name, table in jacobians.items()}
+def exact_jacobians(problem: Problem) -> Jacobians:
+    """Return the derivatives of y1 with respect to every group, from the reference."""
+    exact = sensitivity(problem).jacobians
+    return {name: table.reshape(*problem.y0.shape, -1) for name, table in exact.items()}
 
 
 def pull_back(jacobians: Jacobians, cotangents: Float64) -> Gradients:
     """Return the gradients for cotangents (K, B, d): parameters sum over the batch, y0 does not."""
-    return total(members(jacobians, cotangents))
-
-
-def total(contributions: Gradients) -> Gradients:
-    """Sum contributions (K, B, size) of parameters over the batch, and lay those of y0 side by side."""
+    members = {name: np.einsum("kbi,bix->kbx", cotangents, table) for name, table in jacobians.items()}
     return {
         name: each.reshape(len(each), -1) if name == "y0" else each.sum(axis=1)
-        for name, each in contributions.items()
+        for name, each in members.items()
     }
+
+
+def pull_back_levels(jacobians: Jacobians, fine: Observation, coarse: Observation | None) -> Levels:
+    """Return the gradients for the cotangents of two observations; the Jacobians are the same for both."""
+    return pull_back(jacobians, fine.rows()), None if coarse is None else pull_back(jacobians, coarse.rows())
+
+
+def map_levels(change: Callable[[Gradients], Gradients], levels: Levels) -> Levels:
+    """Return both levels after the same change."""
+    fine, coarse = levels
+    return change(fine), None if coarse is None else change(coarse)

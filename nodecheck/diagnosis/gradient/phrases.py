@@ -1,13 +1,13 @@
-"""The words of a diagnosis: symptoms first, then the cause with its residual and the runner-up."""
+"""Words of a diagnosis: symptoms first, then the cause with its residual and the runner-up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nodecheck.diagnosis.gradient.match import Case, Match
+from nodecheck.diagnosis.gradient.match import Match
+from nodecheck.diagnosis.gradient.matcher import Matcher
 from nodecheck.numerics import INCONSISTENT_BELOW
-
-_MOST_NAMES = 3  # more alternatives than that are no diagnosis
+from nodecheck.numerics.constants import MOST_ALTERNATIVES_NAMED
 
 
 def number(value: float) -> str:
@@ -20,9 +20,9 @@ def join(names: Sequence[str], word: str = "and") -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
-def subject(case: Case, groups: Sequence[str]) -> str:
+def subject(matcher: Matcher, groups: Sequence[str]) -> str:
     """Return "∂L/∂W1", "∂L/∂A and ∂L/∂b", "All gradients" or "All parameter gradients"."""
-    everything = tuple(case.fine.problem.groups)
+    everything = tuple(matcher.fine.problem.groups)
     if len(groups) > 1 and set(groups) == set(everything):
         return "All gradients"
     if len(groups) > 1 and set(groups) == set(everything) - {"y0"}:
@@ -30,36 +30,37 @@ def subject(case: Case, groups: Sequence[str]) -> str:
     return join([f"∂L/∂{name}" for name in groups])
 
 
-def symptom(case: Case, groups: Sequence[str]) -> str:
-    """Return how far some groups are from the exact gradient, whether that shrinks, and which are right."""
-    nulls = [case.null([name]) for name in groups]
+def symptom(matcher: Matcher, groups: Sequence[str]) -> str:
+    """Return the error of some groups, the order with which it shrinks, and the groups that are right."""
+    nulls = [matcher.null([name]) for name in groups]
     sizes = sorted(null.size for null in nulls)
     low, high = number(sizes[0]), number(sizes[-1])
     size = high if low == high else f"{low} to {high}"
     many = len(groups) > 1
     are, their = ("are", "their") if many else ("is", "its")
-    text = f"{subject(case, groups)} {are} off by {size} of {their} size"
-    joint = case.null(groups)
-    if joint.coarse is not None and case.ratio > 1.0:
+    text = f"{subject(matcher, groups)} {are} off by {size} of {their} size"
+    joint = matcher.null(groups)
+    if joint.coarse is not None and matcher.ratio > 1.0:
         if joint.order < INCONSISTENT_BELOW:
             text += ", whatever the step"
         else:
-            text += f", shrinking at order {joint.order:.1f}" + (f", not {case.order}" if case.order else "")
-    others = [name for name in case.groups if name not in groups and name not in case.wrong]
+            text += f", shrinking at order {joint.order:.1f}"
+            text += f", not {matcher.order}" if matcher.order else ""
+    others = [name for name in matcher.groups if name not in groups and name not in matcher.wrong]
     if not others:
         return text
-    if len(others) > _MOST_NAMES:
+    if len(others) > MOST_ALTERNATIVES_NAMED:
         return f"{text}; the other {len(others)} gradients are right"
     return f"{text}; {join([f'∂L/∂{name}' for name in others])} {'are' if len(others) > 1 else 'is'} right"
 
 
-def cause(case: Case, match: Match, *, mentioned: bool = False) -> str:
+def cause(matcher: Matcher, match: Match, *, mentioned: bool = False) -> str:
     """Return the sentence that names the cause, with its evidence; ``mentioned`` groups are "they"."""
     many = len(match.groups) > 1
-    shown = match.phrases[:_MOST_NAMES]
+    shown = match.phrases[:MOST_ALTERNATIVES_NAMED]
     first, *others = shown
     words = [conjugate(first, many), *(noun(each) for each in others)]
-    who = ("They" if many else "It") if mentioned else subject(case, match.groups)
+    who = ("They" if many else "It") if mentioned else subject(matcher, match.groups)
     text = f"{who} {join(words, 'or')}"
     evidence = f"residual {number(match.residual)} against {number(match.null)} unexplained"
     if match.runner_up:
@@ -72,7 +73,7 @@ def cause(case: Case, match: Match, *, mentioned: bool = False) -> str:
 
 
 def conjugate(phrase: str, many: bool) -> str:
-    """Turn "match X", "be X" or "ignore X" into what one or many gradients do."""
+    """Return "match X", "be X" or "ignore X" in the form for one or for many gradients."""
     verb, rest = phrase.split(" ", 1)
     if verb == "be":
         return f"{'are' if many else 'is'} {rest}"

@@ -1,17 +1,21 @@
-"""What the commands that load layers share: texts, the output folder, and what is said on errors."""
+"""Parts that the commands share: help texts, the configuration, the output folder, errors of targets."""
 
 from __future__ import annotations
 
-import re
+import signal
 import sys
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nodecheck.options.option import resolve
+
 if TYPE_CHECKING:
-    from nodecheck.targets.loading import Loaded
+    from nodecheck.options.configuration import Configuration
+    from nodecheck.targets.loading import LoadedTargets
 
 TARGETS = """\b
 TARGET is
@@ -25,29 +29,46 @@ Exit codes:
   1  failed, error or xpassed    5    nothing was run
   2  usage or configuration      130  interrupted
 """
-_LONGEST_FOLDER_NAME = 80
 
 
-def folder_name(targets: tuple[str, ...]) -> str:
-    """Return a folder name for the targets: their letters and digits."""
-    words = ["-".join(re.findall(r"\w+", Path(target).name)) for target in targets]
-    return ("+".join(words) or "run")[:_LONGEST_FOLDER_NAME]
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn a `ValueError` inside the block into a usage error: exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def apply_configuration(context: click.Context, options: dict[str, Any]) -> Configuration:
+    """Replace options that the user did not give by the configured ones; return the configuration.
+
+    Raises
+    ------
+    click.UsageError
+        If the configuration is malformed.
+    """
+    from nodecheck.options.configuration_file import load_configuration
+
+    with usage_errors():
+        configuration = load_configuration(Path.cwd())
+    default = click.core.ParameterSource.DEFAULT
+    for name in options.keys() & configuration.options.keys():
+        if context.get_parameter_source(name) is default:
+            options[name] = resolve(name.replace("_", "-"), None, configuration.options)
+    return configuration
 
 
 def make_folder(folder: Path) -> None:
-    """Create the output folder before anything is measured that could be lost."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        message = (
-            f"--output must be a folder that can be written, got {folder} ({error.strerror}); name another"
-        )
-        raise click.UsageError(message) from error
+    """Create the output folder; a folder that cannot be written is a usage error."""
+    from nodecheck.options import output_folder
+
+    with usage_errors():
+        output_folder.make_folder(folder)
 
 
-def complain(loaded: Loaded[Any], *, debug: bool) -> None:
-    """Say what could not be loaded; a target that is not written correctly ends the command."""
+def report_load_errors(loaded: LoadedTargets[Any], *, debug: bool) -> None:
+    """Print the errors of targets that could not be loaded; a usage error among them ends the command."""
     for error in [*loaded.usage_errors.values(), *loaded.load_errors.values()]:
         click.echo(f"Error: {error}", err=True)
     if debug:
@@ -56,8 +77,21 @@ def complain(loaded: Loaded[Any], *, debug: bool) -> None:
         sys.exit(2)
 
 
-def use_one_thread() -> None:
-    """Keep torch to one thread: on problems this small, threads only wait for each other."""
-    import torch
+def end_politely() -> None:
+    """Let SIGTERM do the same as Ctrl-C: a job that runs out of time keeps what was measured."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
-    torch.set_num_threads(1)
+
+# BRIDGE for memory.py, until it uses Session and Children: remove these three with its rewrite.
+complain = report_load_errors
+
+
+def folder_name(targets: tuple[str, ...]) -> str:
+    """Return the name of the default folder."""
+    from nodecheck.options.output_folder import default_folder
+
+    return default_folder(targets).name
+
+
+def use_one_thread() -> None:
+    """Do nothing: the child processes use one thread."""

@@ -1,32 +1,47 @@
-"""What nodecheck has to offer, as text: checks, layers, problems, mutants, and a page for each check."""
+"""The lists of checks, layers, problems and mutants, and the page of a check, as text."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from nodecheck.checks import CHECKS, Check
-from nodecheck.mutants import MUTANTS
-from nodecheck.problems import PROBLEMS
-from nodecheck.targets.entry_points import extensions
-from nodecheck.targets.registry import REGISTERED
+if TYPE_CHECKING:
+    from nodecheck.checks import Check
+
+_BOUNDS = {
+    "identity": "an identity, held to a multiple of eps and of the operation count",
+    "order": "a rate over a refinement ladder or a tolerance sweep",
+    "resource": "a growth law, fitted over the number of steps",
+    "contract": "a count of violations, held to zero",
+}
 
 
 def listing(what: str) -> Iterator[tuple[str, str]]:
     """Yield a name and a sentence for each of the "checks", "layers", "problems" or "mutants"."""
+    # Only what is listed is imported: mutants need torch, and nothing else here does.
     if what == "checks":
+        from nodecheck.checks import CHECKS
+
         yield from ((check.id, check.title) for check in CHECKS)
     elif what == "layers":
-        yield from ((target.name, target.summary) for target in REGISTERED)
-        yield from _extensions()
+        yield from _targets()
     elif what == "mutants":
+        from nodecheck.mutants import MUTANTS
+
         yield from ((mutant.name, mutant.summary) for mutant in MUTANTS)
     else:
+        from nodecheck.problems import PROBLEMS
+
         yield from ((problem.name, f"shows {problem.reveals}") for problem in PROBLEMS)
 
 
-def _extensions() -> Iterator[tuple[str, str]]:
-    """Yield the targets that other packages register, and say which are hidden by one of our own."""
+def _targets() -> Iterator[tuple[str, str]]:
+    """Yield nodecheck's own targets, and those of other packages, with those that one of our own hides."""
+    from nodecheck.targets.entry_points import extensions
+    from nodecheck.targets.registry import REGISTERED
+
+    yield from ((target.name, target.summary) for target in REGISTERED)
     own = {target.name for target in REGISTERED}
     for other in extensions():
         hidden = (
@@ -36,14 +51,20 @@ def _extensions() -> Iterator[tuple[str, str]]:
 
 
 def page(check_id: str) -> str:
-    """Return the page of a check.
+    """Return the page of a check; for an id that was given up, the pages of the checks that took its place.
 
     Raises
     ------
     KeyError
         If there is no such check; the message names the nearest.
     """
+    from nodecheck.checks import ALIASES, CHECKS
+
     checks = {check.id: check for check in CHECKS}
+    if check_id in ALIASES:
+        current = list(dict.fromkeys(name.partition(":")[0] for name in ALIASES[check_id]))
+        found = f"{check_id} is part of {' and '.join(current)} now."
+        return "\n\n".join((found, *map(page, current)))
     if check_id not in checks:
         near = difflib.get_close_matches(check_id, checks, n=1)
         hint = f"did you mean {near[0]}?" if near else "`nodecheck list checks` names them"
@@ -56,13 +77,7 @@ def _paragraphs(check: Check) -> Iterator[str]:
     yield f"{check.id}\n{'=' * len(check.id)}"
     yield check.page
     yield f"Passes as: {check.title}.\nFails as:  {check.failure_title}."
-    bounds = {
-        "identity": "an identity, held to a multiple of eps and of the operation count",
-        "order": "a rate over a refinement ladder or a tolerance sweep",
-        "resource": "a growth law, fitted over the number of steps",
-        "contract": "a count of violations, held to zero",
-    }
-    yield f"Bound: {bounds[check.kind]}.\nApplies to: {check.applies_to} layers."
-    for problem in check.problems:
+    yield f"Bound: {_BOUNDS[check.kind]}.\nApplies to: {check.asked_of} layers."
+    for problem in (*check.problems, *(problem for _, problem in check.more)):
         yield f"Problem {problem.name}\n  shows {problem.reveals}\n  cannot see {problem.blind_to}"
     yield f"Source: {check.cite}"

@@ -1,64 +1,88 @@
-"""`nodecheck check`: load the targets, run the checks in child processes, write what was found."""
+"""`nodecheck check`: load the targets, run the checks in child processes, write the report."""
 
 from __future__ import annotations
 
-import importlib
 import shlex
-import signal
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nodecheck.frontends.cli.arguments import EXIT_CODES, TARGETS, complain, make_folder, use_one_thread
+from nodecheck.frontends.cli.arguments import (
+    EXIT_CODES,
+    TARGETS,
+    apply_configuration,
+    end_politely,
+    make_folder,
+    report_load_errors,
+    usage_errors,
+)
 from nodecheck.options.option import on_command_line
-from nodecheck.options.settings import Settings, settle, with_expectations
 from nodecheck.runner import forkserver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nodecheck.options.settings import Settings
     from nodecheck.results import Result, Run
     from nodecheck.runner.journal import Journal
-    from nodecheck.runner.plan import Plan
+    from nodecheck.runner.session import Session
 
 # Everything heavy is imported inside the functions: the help text has to come at once.
 
 _OPTIONS = ("profile", "select", "output", "seed", "jobs", "time-limit", "memory-limit", "strict")
 _INTERRUPTED = "The run was interrupted: what it did not reach is inconclusive; --resume goes on."
+_LONGEST_LAYER_NAME = 40  # characters, beside the progress bar
+_FOR_THE_REPORT = ("nodecheck.report.html", "nodecheck.report.terminal", "nodecheck.results.storage")
 
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @on_command_line(*_OPTIONS)
-@click.option("--resume", is_flag=True, help="Go on with the run that was interrupted in this folder.")
+@click.option("--resume", is_flag=True, help="Continue the run that was interrupted in this folder.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of targets that cannot be loaded.")
 @click.pass_context
-def check(context: click.Context, /, targets: tuple[str, ...], **given: Any) -> None:
+def check(
+    context: click.Context, /, targets: tuple[str, ...], resume: bool, debug: bool, **options: Any
+) -> None:
     """Check layers, print the verdict, and write run.json, index.html, junit.xml and summary.md.
 
     Without TARGET those of the configuration are checked: [tool.nodecheck] of pyproject.toml, or
     nodecheck.toml.
     """
-    settings = settle(context, targets, **given)
+    settings = _settings(context, targets, options)
     make_folder(settings.folder)
-    forkserver.start(settings.targets)  # its imports run beside ours
-    # Killed politely, by a job that runs out of time for instance, what was measured is kept as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _journal(settings) as journal:
-        run, interrupted = _run(settings, journal)
+    forkserver.start(settings.targets, profile=settings.profile, select=settings.select)
+    end_politely()
+    with _journal(settings, resume=resume) as journal:
+        run, interrupted = _run(settings, journal, debug=debug)
         journal.complete = _write(run, settings.folder) and not interrupted
     sys.exit(130 if interrupted else run.exit_code(strict=settings.strict))
 
 
-def _journal(settings: Settings) -> Journal:
+def _settings(context: click.Context, targets: tuple[str, ...], options: dict[str, Any]) -> Settings:
+    """Return the settings of the run; no target at all is a usage error."""
+    from nodecheck.options.settings import resolve_settings
+
+    configuration = apply_configuration(context, options)
+    chosen = targets or configuration.table.targets
+    if not chosen:
+        message = (
+            "expected a TARGET, got none, and no configuration names any; "
+            "name one, for instance odelayer or mylib/nodecheck_layers.py:LAYERS"
+        )
+        raise click.UsageError(message, context)
+    return resolve_settings(chosen, options, configuration, every_layer=not targets)
+
+
+def _journal(settings: Settings, *, resume: bool) -> Journal:
     from nodecheck.runner.journal import FolderInUse, Journal, OtherRun
 
     try:
-        return Journal(settings.folder, settings.identity, resume=settings.resume)
+        return Journal(settings.folder, settings.identity, resume=resume)
     except FolderInUse as error:
         message = f"--output must be a folder of its own, got one where {error}; name another"
         raise click.UsageError(message) from error
@@ -69,38 +93,57 @@ def _journal(settings: Settings) -> Journal:
         raise click.UsageError(message) from error
 
 
-def _run(settings: Settings, journal: Journal) -> tuple[Run, bool]:
-    """Load, plan and examine; return the run and whether it was interrupted."""
-    from nodecheck.runner.examine import complete
-    from nodecheck.runner.isolation import describe
-    from nodecheck.runner.plan import make_plan
-    from nodecheck.runner.session import assemble, skipped_target
+def _run(settings: Settings, journal: Journal, *, debug: bool) -> tuple[Run, bool]:
+    """Load, plan, examine and assemble; return the run, and True if it was interrupted."""
+    from nodecheck.runner.children import Children, examine_in_children
+    from nodecheck.runner.session import Session, plan_for
 
-    loaded = describe(settings.targets, settings.memory_limit)
-    complain(loaded, debug=settings.debug)
-    all_loaded = not (loaded.missing or loaded.load_errors)
-    cards = with_expectations(loaded.everyone, settings, complete=all_loaded)
-    try:
-        plan = make_plan(cards, profile=settings.profile, select=settings.select, seed=settings.seed)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    if settings.time_limit is not None:
-        plan = replace(plan, profile=replace(plan.profile, seconds=settings.time_limit))
-    use_one_thread()
-    # The page is drawn at the end; what draws it is imported while the layers are measured.
-    threading.Thread(target=importlib.import_module, args=("nodecheck.report.html",), daemon=True).start()
-    found, interrupted = _examine(plan, settings, journal)
-    if interrupted:
-        found = list(complete(plan, found))
-    run = assemble(
-        plan,
-        [*(skipped_target(name, reason) for name, reason in loaded.missing.items()), *found],
+    threading.Thread(target=_prepare_report, daemon=True).start()
+    with Children(settings.memory_limit) as children:
+        loaded = children.describe(settings.targets)
+        report_load_errors(loaded, debug=debug)
+        with usage_errors():
+            session = Session(plan_for(loaded, settings), loaded)
+        with _progress(session, journal) as advance:
+            results = examine_in_children(session.plan, children, jobs=settings.jobs, done=journal.done)
+            examined = session.examine(results, advance=advance)
+    run = session.record(
+        examined.results,
         targets=settings.targets,
         command=_command(settings.targets),
-        load_errors=loaded.load_errors,
-        warnings=tuple(_warnings(journal, interrupted=interrupted)),
+        warnings=tuple(_warnings(journal, interrupted=examined.interrupted)),
     )
-    return run, interrupted
+    return run, examined.interrupted
+
+
+def _prepare_report() -> None:
+    """Import what the report needs while the child process imports torch."""
+    import importlib
+
+    from nodecheck.runner import journal
+
+    for module in _FOR_THE_REPORT:
+        importlib.import_module(module)
+    journal.prepare()
+
+
+@contextmanager
+def _progress(session: Session, journal: Journal) -> Iterator[Callable[[Result], None]]:
+    """Yield the function that writes a result into the journal and moves the progress bar."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    known = {result.id for result in journal.done}
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task("", total=session.plan.size)
+
+        def advance(result: Result) -> None:
+            if result.id not in known:
+                journal.append(result)
+            name = result.layer[:_LONGEST_LAYER_NAME]
+            progress.update(task, advance=1, description=f"{name}  {result.check}")
+
+        yield advance
 
 
 def _warnings(journal: Journal, *, interrupted: bool) -> Iterator[str]:
@@ -112,43 +155,8 @@ def _warnings(journal: Journal, *, interrupted: bool) -> Iterator[str]:
         yield f"The journal could not be written ({journal.trouble}): this run cannot be resumed."
 
 
-def _examine(plan: Plan, settings: Settings, journal: Journal) -> tuple[list[Result], bool]:
-    """Examine the layers with a progress bar; return the results and whether Ctrl-C ended it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    results: list[Result] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    known = {result.id for result in journal.done}
-    with Progress(*columns, transient=True) as progress:
-        task = progress.add_task("", total=plan.size)
-        try:
-            for result in _results(plan, settings, journal.done):
-                results.append(result)
-                if result.id not in known:
-                    journal.append(result)
-                progress.update(task, advance=1, description=f"{result.layer[:40]}  {result.check}")
-        except KeyboardInterrupt:
-            return results, True
-    return results, False
-
-
-def _results(plan: Plan, settings: Settings, done: tuple[Result, ...]) -> Iterator[Result]:
-    from nodecheck.runner.examine import examine
-    from nodecheck.runner.isolation import Isolation
-    from nodecheck.runner.parallel import examine_in_parallel
-
-    def isolation() -> Isolation:
-        return Isolation(plan.profile, plan.seed, settings.memory_limit)
-
-    if settings.jobs > 1 and len(plan.cards) > 1:
-        yield from examine_in_parallel(plan, settings.jobs, isolation, done)
-        return
-    with isolation() as measure:
-        yield from examine(plan, measure, done)
-
-
 def _command(targets: tuple[str, ...]) -> str:
-    """Return the command that repeats this run, with the path of the program left out."""
+    """Return the command that repeats this run, without the path of the program."""
     return (
         shlex.join(["nodecheck", *sys.argv[1:]])
         if sys.argv[1:2] == ["check"]
@@ -157,7 +165,7 @@ def _command(targets: tuple[str, ...]) -> str:
 
 
 def _write(run: Run, folder: Path) -> bool:
-    """Write the record first, print the verdict, and draw the page last; return whether all was written."""
+    """Write the record first, print the verdict, and draw the page last; return True if all was written."""
     from rich.console import Console
 
     from nodecheck.report import terminal

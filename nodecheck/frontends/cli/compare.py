@@ -1,4 +1,4 @@
-"""`nodecheck compare`: what got better, worse, fixed or broken from one run to another."""
+"""`nodecheck compare`: the differences between two runs, and the regressions among them."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def list_(what: str) -> None:
 @main.command()
 @click.argument("check_id", metavar="CHECK")
 def explain(check_id: str) -> None:
-    """Say what a check does, why it matters, what a failure looks like, and where it comes from."""
+    """Print the page of a check: the measurement, why it matters, the look of a failure, its source."""
     from nodecheck.frontends.cli.catalogue import page
 
     try:

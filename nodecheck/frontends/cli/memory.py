@@ -179,10 +179,10 @@ def _write(run: Run, ladder: MemoryLadder, folder: Path) -> None:
     """Write the record first, the page last, and print the table in between."""
     from rich.console import Console
 
+    from nodecheck.frontends.cli.memory_table import table
     from nodecheck.report import html
     from nodecheck.report.console import say
     from nodecheck.results import to_json
-    from nodecheck.runner.memory_ladder import table
 
     (folder / "run.json").write_bytes(to_json(run))
     console, page = Console(), folder / "index.html"

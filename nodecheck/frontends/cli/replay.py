@@ -1,23 +1,26 @@
-"""`nodecheck replay`: one result of a stored run once more, on the layer as it is now."""
+"""`nodecheck replay`: one result of a stored run measured again, on the layer as it is now."""
 
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import glob
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from nodecheck.frontends.cli.stored_run import stored_run
 from nodecheck.options.option import on_command_line
-from nodecheck.options.settings import in_bytes
 from nodecheck.runner import forkserver
 
 if TYPE_CHECKING:
-    from nodecheck.results import LayerCard, Result, Run
+    from collections.abc import Iterable
 
+    from nodecheck.results import LayerCard, Result, Run
+    from nodecheck.runner.children import Children
+
+_LONGEST_ID, _LONGEST_NAME = 400, 200  # characters in a message
 _EXIT_CODES = """\b
 Exit codes:
   0  FIXED, or it passes as it did       3    ERROR: the layer can no longer be loaded
@@ -37,15 +40,16 @@ def replay(run: Run, result_id: str, memory_limit: float | None, time_limit: flo
     The target that the run names is imported from the current directory, and its layer runs in a child
     process.
     """
+    from nodecheck.options.settings import in_bytes
+
     then = _find(run, result_id)
     target = _target(run, then)
-    forkserver.start((target,))  # its imports run beside ours
+    forkserver.start((target,), profile=run.profile, select=glob.escape(then.check))
     try:
-        card = _load(target, then, in_bytes(memory_limit))
-        found = _repeat(run, then, card, in_bytes(memory_limit), time_limit)
+        found = _repeat(run, then, target, memory_limit=in_bytes(memory_limit), seconds=time_limit)
     except KeyboardInterrupt:
         sys.exit(130)
-    now = _same(then, found)
+    now = _counterpart(then, found)
     word, code = _outcome(then, now)
     _say(word, then, now, found)
     sys.exit(code)
@@ -59,24 +63,24 @@ def _find(run: Run, result_id: str) -> Result:
     for result in run.results:
         if result_id in (result.id, anchor(result.id)):
             return result
-    known = {name[:400]: found.id for name, found in _names(run).items()}
-    near = difflib.get_close_matches(result_id[:400], known, n=1)
-    hint = f"did you mean {shorten(known[near[0]], 200)}?" if near else "the report shows the ids"
-    message = f"expected the id of a result of the run, got {shorten(result_id, 200)!r}; {hint}"
+    known = {name[:_LONGEST_ID]: found.id for name, found in _names(run).items()}
+    near = difflib.get_close_matches(result_id[:_LONGEST_ID], known, n=1)
+    hint = f"did you mean {shorten(known[near[0]], _LONGEST_NAME)}?" if near else "the report shows the ids"
+    message = f"expected the id of a result of the run, got {shorten(result_id, _LONGEST_NAME)!r}; {hint}"
     raise click.UsageError(message)
 
 
 def _names(run: Run) -> dict[str, Result]:
-    """Return what results may be called: by their ids, and by layer:check, the failed ones first."""
+    """Return results by id and by layer:check; of several with one layer:check, one that failed."""
     from nodecheck.report.words import WRONG
 
-    wrong_last = sorted(run.results, key=lambda r: r.status in WRONG)  # the last one of a name holds
+    wrong_last = sorted(run.results, key=lambda r: r.status in WRONG)  # a dict keeps the last one of a name
     by_check = {f"{r.layer}:{r.check}": r for r in wrong_last}
     return {r.id: r for r in run.results} | by_check
 
 
 def _target(run: Run, then: Result) -> str:
-    """Return the target of the layer of a result; end the command where there is none."""
+    """Return the target of the layer of a result; a layer without one is a usage error."""
     from nodecheck.report.numbers import shorten
 
     target = next((card.target for card in run.layers if card.name == then.layer), None)
@@ -84,21 +88,40 @@ def _target(run: Run, then: Result) -> str:
         return target
     why = "was given as an object" if target == "" else "was never loaded"
     name = shorten(then.layer)
-    message = f"expected a layer that a target names, got {name!r}, which {why}; repeat it where it is"
+    message = (
+        f"expected a layer that a target names, got {name!r}, which {why}; "
+        f"repeat the check where the layer is defined"
+    )
     raise click.UsageError(message)
 
 
-def _load(target: str, then: Result, memory_limit: int) -> LayerCard:
-    """Return what the layer of a result claims now; end the command where it cannot be loaded."""
-    from nodecheck.report.numbers import shorten
-    from nodecheck.runner.isolation import describe
+def _repeat(
+    run: Run, then: Result, target: str, *, memory_limit: int, seconds: float | None
+) -> tuple[Result, ...]:
+    """Return the results of its check as they are now, after those of the checks that it needs."""
+    from nodecheck.runner.children import Children, examine_in_children
+    from nodecheck.runner.plan import make_plan
 
-    loaded = describe((target,), memory_limit)
+    with Children(memory_limit) as children:
+        card = _load(children, target, then)
+        select = glob.escape(then.check)
+        try:
+            plan = make_plan([card], profile=run.profile, select=select, seed=run.seed, seconds=seconds)
+        except ValueError as error:
+            raise click.UsageError(f"{then.id} cannot be repeated: {error}") from error
+        return tuple(examine_in_children(plan, children))
+
+
+def _load(children: Children, target: str, then: Result) -> LayerCard:
+    """Return the claims of the layer of a result as they are now; end the command if it cannot be loaded."""
+    from nodecheck.report.numbers import shorten
+
+    loaded = children.describe((target,))
     for error in (*loaded.usage_errors.values(), *loaded.load_errors.values(), *loaded.missing.values()):
         _give_up(error)
-    card = next((candidate for candidate in loaded.everyone if candidate.name == then.layer), None)
+    card = next((candidate for candidate in loaded.layers if candidate.name == then.layer), None)
     if card is None:
-        names = ", ".join(shorten(candidate.name) for candidate in loaded.everyone)
+        names = ", ".join(shorten(candidate.name) for candidate in loaded.layers)
         name = shorten(then.layer)
         _give_up(f"expected a layer {name!r} in {target!r}, got {names}; was it given another name?")
     return card
@@ -111,47 +134,47 @@ def _give_up(sentence: str) -> NoReturn:
     sys.exit(3)
 
 
-def _repeat(
-    run: Run, then: Result, card: LayerCard, memory_limit: int, seconds: float | None
-) -> list[Result]:
-    """Return the results of its check as they are now, behind those of the checks that it needs."""
-    from nodecheck.runner.examine import examine
-    from nodecheck.runner.isolation import Isolation
-    from nodecheck.runner.plan import make_plan
+def _counterpart(then: Result, found: Iterable[Result]) -> Result:
+    """Return the result as it is now; where its check was skipped, the one that gives the reason.
 
-    try:
-        plan = make_plan([card], profile=run.profile, select=glob.escape(then.check), seed=run.seed)
-    except ValueError as error:
-        raise click.UsageError(f"{then.id} cannot be repeated: {error}") from error
-    profile = replace(plan.profile, seconds=seconds or plan.profile.seconds)
-    with Isolation(profile, run.seed, memory_limit) as measure:
-        return list(examine(replace(plan, profile=profile), measure))
+    A check whose id was given up is looked for under the ids that took its place.
+    """
+    from nodecheck.report.words import WRONG
 
-
-def _same(then: Result, found: list[Result]) -> Result:
-    """Return the result as it is now; where its check was skipped, the one that says why."""
-    of_check = [r for r in found if r.check == then.check]
-    now = next((r for r in of_check if r.id == then.id), None)
-    if now is None and not of_check:
+    candidates = [result for result in found if _continues(then, result)]
+    if not candidates:
         raise click.UsageError(f"{then.id} cannot be repeated: this version does not run that check here")
-    return now or of_check[0]
+    wrong = [result for result in candidates if result.status in WRONG]
+    return next((r for r in candidates if r.problem == then.problem), (*wrong, *candidates)[0])
+
+
+def _continues(then: Result, now: Result) -> bool:
+    """Return True if a result is of the same check as another one, or of a check that took its place."""
+    from nodecheck.checks import ALIASES
+
+    for name in ALIASES.get(then.check, (then.check,)):
+        id_, _, problems = name.partition(":")
+        if id_ == now.check and (not now.problem or fnmatch.fnmatchcase(now.problem, problems or "*")):
+            return True
+    return False
 
 
 def _outcome(then: Result, now: Result) -> tuple[str, int]:
-    """Return what became of it, in a word, and the exit code."""
+    """Return the outcome of the repetition in a word, and the exit code."""
     from nodecheck.report.words import WRONG
     from nodecheck.results import Status
 
     failed = (*WRONG, Status.XFAILED)
-    if now.id == then.id and now.status in (Status.PASSED, Status.XPASSED):
+    same = now.problem == then.problem or now.check != then.check
+    if same and now.status in (Status.PASSED, Status.XPASSED):
         return ("FIXED" if then.status in failed else "PASSES", 0)
     if now.status in failed:
         return ("STILL FAILING" if then.status in failed else "FAILING", 1)
     return ("NOT DECIDED", 1)
 
 
-def _say(word: str, then: Result, now: Result, found: list[Result]) -> None:
-    """Print what became of a result, and what the checks before it say where it means nothing without."""
+def _say(word: str, then: Result, now: Result, found: tuple[Result, ...]) -> None:
+    """Print the outcome; where the check was skipped, also the failures of the checks that it needs."""
     from rich.console import Console
 
     from nodecheck.report.console import say
@@ -160,7 +183,7 @@ def _say(word: str, then: Result, now: Result, found: list[Result]) -> None:
     from nodecheck.results import Status
 
     console = Console()
-    say(console, f"{word}  {shorten(then.id, 400)}")
+    say(console, f"{word}  {shorten(then.id, _LONGEST_ID)}")
     before = {m.name: m for m in then.measurements}
     wrong = [r for r in found if r.status in WRONG] if now.status is Status.SKIPPED else []
     for result in (now, *wrong):

@@ -1,4 +1,4 @@
-"""`nodecheck schema`: the JSON Schema of what is written and of what is read."""
+"""`nodecheck schema`: the JSON Schemas of run.json and of the configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 @click.argument("what", type=click.Choice(["run", "config"]))
 def schema(what: str) -> None:
     """Print the JSON Schema of run.json, or of the configuration ([tool.nodecheck] or nodecheck.toml)."""
-    from nodecheck import configuration, results
+    from nodecheck import results
+    from nodecheck.options import configuration
 
     found = results.json_schema() if what == "run" else configuration.json_schema()
     click.echo(json.dumps({"$schema": _DIALECT} | found, indent=2))

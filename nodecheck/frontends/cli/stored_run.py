@@ -1,4 +1,4 @@
-"""A stored run as an argument of a command: read when the command line is, refused with exit code 2."""
+"""A stored run as an argument of a command; a file that holds no run is a usage error (exit code 2)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from nodecheck.report.files import RECORD
 
 if TYPE_CHECKING:
     from nodecheck.results import Run
+
+_LONGEST_PATH = 200  # characters in a message
 
 
 def run_file(path: str | Path) -> Path:
@@ -31,7 +33,7 @@ def read_run(path: str | Path) -> Run:
     from nodecheck.results import from_json
 
     file = run_file(path)
-    place = shorten(str(file), 200)
+    place = shorten(str(file), _LONGEST_PATH)
     try:
         data = file.read_bytes()
     except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
@@ -46,5 +48,5 @@ def read_run(path: str | Path) -> Run:
 
 
 def stored_run(_context: click.Context, _parameter: click.Parameter, path: str) -> Run:
-    """Turn the path that was given for an argument into the run: a callback for `click.argument`."""
+    """Return the run at the path of an argument: a callback for `click.argument`."""
     return read_run(path)

@@ -1,1 +1,1 @@
-"""The pytest plugin."""
+"""The pytest plugin, and `nodecheck.parametrize`."""

@@ -1,4 +1,4 @@
-"""What pytest collects for a target: its layers, and an item for each check that is asked of them."""
+"""The items of a target: a collector for each layer, and an item for each of its checks."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from typing import Any
 import pytest
 
 from nodecheck.checks import Check
+from nodecheck.frontends.pytest.arguments import ROOT
 from nodecheck.frontends.pytest.layer_check import LayerCheck, checks_of, label
 from nodecheck.frontends.pytest.plugin import SUBJECT
-from nodecheck.frontends.pytest.settings import ROOT, Settings
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard, Outcome, Result
+from nodecheck.runner.children import Children, Isolation
 from nodecheck.runner.examine import Examination
-from nodecheck.runner.isolation import Isolation
 from nodecheck.runner.measure import blank
 from nodecheck.runner.plan import Plan, preconditions
-from nodecheck.targets.loading import Loaded
+from nodecheck.runner.session import Session
 
 
 class NotLoaded(Exception):
-    """A target could not be loaded; the message is all there is to say."""
+    """A target could not be loaded; the message says why."""
 
 
 class Layers(pytest.Collector):
     """The layers of all targets."""
 
-    def __init__(self, *, loaded: Loaded[LayerCard], plan: Plan, settings: Settings, **node: Any) -> None:
+    def __init__(self, *, session_of_nodecheck: Session, memory_limit: int, **node: Any) -> None:
         super().__init__(name=ROOT, nodeid=ROOT, **node)
-        self._loaded, self._plan, self._settings = loaded, plan, settings
+        self._session, self._memory_limit = session_of_nodecheck, memory_limit
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
-        """Yield what did not load, what is missing, and the layers."""
-        for target, sentence in {**self._loaded.usage_errors, **self._loaded.load_errors}.items():
+        """Yield the targets that could not be loaded, those without their library, and the layers."""
+        loaded, plan = self._session.loaded, self._session.plan
+        for target, sentence in {**loaded.usage_errors, **loaded.load_errors}.items():
             yield Unloadable.from_parent(self, name=label(target), sentence=sentence)
-        for target, reason in self._loaded.missing.items():
+        for target, reason in loaded.missing.items():
             yield MissingLibrary.from_parent(self, name=label(target), reason=reason)
-        for card in self._plan.cards:
+        for card in plan.cards:
             yield Layer.from_parent(
-                self, name=label(card.name), card=card, plan=self._plan, settings=self._settings
+                self, name=label(card.name), card=card, plan=plan, memory_limit=self._memory_limit
             )
 
 
@@ -54,7 +55,7 @@ class Unloadable(pytest.Collector):
         self._sentence = sentence
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Raise what is wrong with the target."""
+        """Raise the error of the target."""
         raise NotLoaded(self._sentence)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ARG002
@@ -74,16 +75,16 @@ class MissingLibrary(pytest.Item):
         pytest.skip(self._reason)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
-        """Return no place."""
+        """Return the name alone: there is no line of code to show."""
         return self.path, None, self.name
 
 
 class Layer(pytest.Collector):
-    """A layer: from its first item to its last it lives in a child process, which knows its runs."""
+    """A layer; from its first item to its last it has a child process, which keeps its solutions."""
 
-    def __init__(self, *, card: LayerCard, plan: Plan, settings: Settings, **node: Any) -> None:
+    def __init__(self, *, card: LayerCard, plan: Plan, memory_limit: int, **node: Any) -> None:
         super().__init__(**node)
-        self._card, self._plan, self._settings = card, plan, settings
+        self._card, self._plan, self._memory_limit = card, plan, memory_limit
         self._isolation: Isolation | None = None
         self._examination = Examination(card, plan, self._measure)
         self._cut_short: set[str] = set()
@@ -94,17 +95,18 @@ class Layer(pytest.Collector):
             yield CheckItem.from_parent(self, name=check.check.id, subject=check)
 
     def _measure(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
-        endless = [needed for needed in preconditions(check) if needed in self._cut_short]
-        if endless:
-            reason = f"means nothing while {endless[0]} does not end"
+        unfinished = [needed for needed in preconditions(check) if needed in self._cut_short]
+        if unfinished:
+            reason = f"means nothing while {unfinished[0]} does not end"
             nothing = blank(card.name, check, problem, self._plan.seed)
             return replace(nothing, outcome=Outcome.SKIPPED, reason=reason)
         if self._isolation is None:
-            self._isolation = Isolation(self._plan.profile, self._plan.seed, self._settings.memory_limit)
+            children = Children(self._memory_limit)
+            self._isolation = Isolation(self._plan.profile, self._plan.seed, children)
         return self._isolation(card, check, problem)
 
     def cut_short(self, check: Check) -> None:
-        """Give up a check that somebody else's patience ended; in the child process it would go on."""
+        """End the process of a check that a plugin such as pytest-timeout has interrupted here."""
         self._cut_short.add(check.id)
         self.close()
 
@@ -136,12 +138,12 @@ class CheckItem(pytest.Item):
         self._subject.conclude()
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
-        """Return no place, for there is none here, and what stands above a failure."""
+        """Return the heading of a failure, without a line of code."""
         return self.path, None, f"{self._layer.name}: {self.name}"
 
 
 def position(item: pytest.Item, plan: Plan) -> tuple[int, int]:
-    """Return where an item stands in a plan; what is not in it comes first."""
+    """Return the position of an item in a plan; items that are not in it come first."""
     subject = item.stash.get(SUBJECT, None)
     if subject is None:
         return -1, -1

@@ -1,4 +1,4 @@
-"""A check of a layer as a test sees it: something to call, which passes, fails or skips."""
+"""A check of a layer as a test: a callable that passes, fails or skips."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nodecheck.runner.examine import Examination
 from nodecheck.runner.measure import blank
 from nodecheck.runner.plan import Plan
 
-_LONGEST_LABEL = 80
-# A check has a result for each problem: the item is what the first of these is that any result has.  One
-# problem that decided is enough to pass; that others could not decide is in the record.
+_LONGEST_LABEL = 80  # characters
+# A check has a result for each problem.  The outcome of the item is the first of these statuses that any
+# result has.  One problem that passes is enough to pass; undecided ones are in the record.
 _WORST_FIRST = (
     Status.FAILED,
     Status.ERROR,
@@ -33,7 +33,7 @@ _WRONG = (Status.FAILED, Status.ERROR, Status.XPASSED)
 
 
 class CheckFailed(AssertionError, pytest.fail.Exception):  # type: ignore[name-defined, misc]
-    """A layer does not pass a check; the message is what there is to say, so pytest shows no traceback."""
+    """A layer does not pass a check; the message says all, so pytest shows no traceback."""
 
     def __init__(self, text: str) -> None:
         pytest.fail.Exception.__init__(self, text, pytrace=False)
@@ -51,14 +51,14 @@ class LayerCheck:
     plan
         Profile and seed.
     examination
-        Returns the way of this layer through the checks, which all of them share.
+        Returns the examination of this layer, which all its checks share.
 
     Attributes
     ----------
     results
-        What was found, a result for each problem; empty until it was called.
+        A result for each problem; empty until it was called.
     complete
-        Whether it was called and came to its end.
+        True if it was called and came to its end.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class LayerCheck:
 
     @property
     def label(self) -> str:
-        """The name of the layer, fit for an id."""
+        """The name of the layer in the form of an id."""
         return label(self.card.name)
 
     def __call__(self) -> None:
@@ -90,15 +90,15 @@ class LayerCheck:
         self.conclude()
 
     def measure(self) -> None:
-        """Run the check on each of its problems; what is there stays there if that is cut short."""
+        """Run the check on each of its problems; the results until an interruption are kept."""
         self.results, self.complete = (), False
         for result in self._examination().results_of(self.check):
             self.results = (*self.results, result)
-        self.results = Run(self.results).results  # knows an expected failure that is none
+        self.results = Run(self.results).results  # marks an expected failure that passes
         self.complete = True
 
     def conclude(self) -> None:
-        """Pass, fail, skip or fail as expected, in pytest's ways."""
+        """Pass, fail, skip or fail as expected, by the exceptions of pytest."""
         __tracebackhide__ = True
         status = next(s for s in _WORST_FIRST if any(r.status is s for r in self.results))
         decisive = [r for r in self.results if r.status is status]
@@ -111,25 +111,25 @@ class LayerCheck:
             pytest.skip(no_verdict(decisive))
 
     def lost(self, reason: str) -> Result:
-        """Return the result of a check that was cut short: all that is known is why."""
+        """Return the result of a check that was interrupted, with the reason."""
         nothing = blank(self.card.name, self.check, None, self.plan.seed)
         return replace(nothing, title=self.check.failure_title, reason=reason)
 
 
 def never_asked(card: LayerCard, plan: Plan) -> Iterator[Result]:
-    """Yield a result, with the reason, for each check that is never asked of such a layer in such a run."""
+    """Yield a skipped result, with the reason, for each check that does not apply to a layer in this plan."""
 
     def measure(card: LayerCard, check: Check, problem: object) -> Result:  # noqa: ARG001
         return blank(card.name, check, None, plan.seed)
 
-    for check in plan.checks:  # each alone: this is not about what came before
+    for check in plan.checks:  # each in an examination of its own, in which no other check has failed
         result = next(Examination(card, plan, measure).results_of(check))
         if result.outcome is Outcome.SKIPPED:
             yield result
 
 
 def checks_of(card: LayerCard, plan: Plan, examination: Callable[[], Examination]) -> Iterator[LayerCheck]:
-    """Yield all checks that are asked of a layer."""
+    """Yield all checks that apply to a layer."""
     unasked = {result.check for result in never_asked(card, plan)}
     for check in plan.checks:
         if check.id not in unasked:
@@ -137,7 +137,7 @@ def checks_of(card: LayerCard, plan: Plan, examination: Callable[[], Examination
 
 
 def label(name: str) -> str:
-    """Return a name on one line and not too long; a changed one ends in its digest, and stays unique."""
+    """Return a name in the form of an id: short and on one line; a changed name ends in its digest."""
     shown = shorten(name, _LONGEST_LABEL).replace("::", ":")
     if shown == name:
         return name

@@ -1,24 +1,21 @@
-"""`nodecheck.parametrize`: a test of one's own that runs once for each layer and check, in process."""
+"""`nodecheck.parametrize`: a test of the user that runs once for each layer and check, in this process."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from nodecheck.checks import CHECKS
 from nodecheck.frontends.pytest.layer_check import checks_of
 from nodecheck.layers import TorchLayer
 from nodecheck.options.configuration_file import load_configuration
-from nodecheck.options.expectations import expectations
+from nodecheck.options.expectations import with_expectations
 from nodecheck.results import LayerCard
 from nodecheck.runner.examine import Examination
 from nodecheck.runner.measure import InProcess
-from nodecheck.runner.plan import card_of, make_plan
+from nodecheck.runner.plan import KNOWN_IDS, card_of, make_plan
 
 
 def parametrize(
@@ -46,9 +43,9 @@ def parametrize(
     profile
         "smoke", "ci" or "full".
     select
-        Shell pattern; only checks whose id matches are run.
+        Shell pattern; only checks whose id matches are run, and those that they need.
     seed
-        Seed of everything that is drawn at random.
+        Seed of all random numbers.
 
     Returns
     -------
@@ -69,7 +66,7 @@ def parametrize(
         "check",
         [
             pytest.param(check, id=f"{check.label}-{check.check.id}")
-            for layer, card in zip(layers, cards, strict=True)
+            for layer, card in zip(layers, plan.cards, strict=True)
             for check in checks_of(card, plan, functools.partial(_examination, layer, profile, seed))
         ],
     )
@@ -77,17 +74,13 @@ def parametrize(
 
 @functools.cache
 def _examination(layer: TorchLayer, profile: str, seed: int) -> Examination:
-    """Return the way of a layer through its checks, whose runs all tests in this process share."""
-    card = _card(layer)
-    plan = make_plan([card], profile=profile, select="*", seed=seed)
-    return Examination(card, plan, InProcess([layer], plan.profile, seed))
+    """Return the examination of a layer, whose solutions all tests in this process share."""
+    plan = make_plan([_card(layer)], profile=profile, select="*", seed=seed)
+    return Examination(plan.cards[0], plan, InProcess([layer], plan.profile, seed))
 
 
 def _card(layer: TorchLayer) -> LayerCard:
-    """Return the claims of a layer, with what the configuration expects of it."""
-    card = card_of(layer)
-    ids = [check.id for check in CHECKS]
-    configured = expectations(
-        load_configuration(Path.cwd()), [card], date.today(), checks=ids, every_layer=False
-    )
-    return replace(card, expected_failures={**card.expected_failures, **configured.get(card.name, {})})
+    """Return the claims of a layer, with the expected failures of the configuration."""
+    configuration = load_configuration(Path.cwd())
+    (card,) = with_expectations([card_of(layer)], configuration, checks=KNOWN_IDS, every_layer=False)
+    return card

@@ -1,7 +1,7 @@
-"""The pytest plugin: `pytest --nodecheck TARGET`, and what items of `nodecheck.parametrize` need.
+"""The pytest plugin: the options, the marker, and the reports of items.
 
-Every pytest that finds nodecheck installed loads this module, so it imports nothing heavy and does nothing
-until it is asked to.
+Every pytest that finds nodecheck installed loads this module.  So it imports nothing heavy, and without an
+option of nodecheck it registers nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nodecheck.options.option import in_pytest
 if TYPE_CHECKING:
     from nodecheck.frontends.pytest.layer_check import LayerCheck
 
-# The (layer, check) that an item is about; other items have none.
+# The check and the layer of an item; items that are not of nodecheck have none.
 SUBJECT: pytest.StashKey[LayerCheck] = pytest.StashKey()
 
 
@@ -37,18 +37,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and what collects and records if there is anything to do."""
+    """Register the marker, and the other parts of the plugin if there is a target or an output folder."""
     config.addinivalue_line("markers", "nodecheck: a check of a layer; nodecheck adds it to its items")
     if config.option.nodecheck_targets or config.option.nodecheck_output is not None:
-        from nodecheck.frontends.pytest.targets import register
+        _register(config)
 
-        register(config)
+
+def _register(config: pytest.Config) -> None:
+    """Register the part that collects layers and, outside a worker of xdist, the one that records results."""
+    from nodecheck.frontends.pytest.arguments import settings_of, take_ids
+    from nodecheck.frontends.pytest.quiet import quiet
+    from nodecheck.frontends.pytest.targets import Targets, start_server
+
+    wanted = take_ids(config)
+    settings = settings_of(config, wanted)
+    if settings.targets:
+        start_server(settings)
+    targets = Targets(config, settings, wanted)
+    config.pluginmanager.register(targets, "nodecheck-targets")
+    if not hasattr(config, "workerinput"):
+        with quiet():
+            from nodecheck.frontends.pytest.recorder import Recorder
+        config.pluginmanager.register(Recorder(settings, targets), "nodecheck-recorder")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Recognise the items of `nodecheck.parametrize`; all checks of a layer are one group of xdist."""
+    """Mark the items of nodecheck; all checks of a layer are one group of xdist."""
     if SUBJECT not in item.stash:
-        # Nobody can have used what is not imported.
+        # An item of `nodecheck.parametrize` has a check among its arguments; then this module is imported.
         module = sys.modules.get("nodecheck.frontends.pytest.layer_check")
         callspec = getattr(item, "callspec", None)
         if module is None or callspec is None:
@@ -66,7 +82,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Give the reports of a check what is known of it, and then its numbers and results."""
+    """Attach the results of a check to its reports, and its numbers to the item."""
     subject = item.stash.get(SUBJECT, None) if call.when != "teardown" else None
     if subject is None:
         return (yield)
@@ -76,7 +92,7 @@ def pytest_runtest_makereport(
         report = yield
         announce(report, subject)
         return report
-    # Into the item before the report is made, which copies them.
+    # Before the report is made, which copies the properties of the item.
     item.user_properties.extend(numbers(subject.results))
     report = yield
     seal(report, subject)

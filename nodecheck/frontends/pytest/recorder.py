@@ -1,4 +1,4 @@
-"""Collects the results of a session, of all workers of xdist, and writes the report at its end."""
+"""The record of a session: the results of all items, and of all workers of xdist, as one run."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import pytest
 
 from nodecheck.checks import CHECKS
-from nodecheck.frontends.cli.arguments import make_folder
 from nodecheck.frontends.pytest.layer_check import never_asked
-from nodecheck.frontends.pytest.targets import quiet
+from nodecheck.frontends.pytest.quiet import quiet
 from nodecheck.frontends.pytest.transport import packed_in, unpack
+from nodecheck.options.output_folder import make_folder
 from nodecheck.report import words
 from nodecheck.report.files import PAGE, write_record, write_views
 from nodecheck.report.numbers import clean, shorten
 from nodecheck.results import LayerCard, Result, Run
-from nodecheck.runner.session import assemble, skipped_target
-from nodecheck.targets.loading import Loaded
+from nodecheck.runner.environment import environment
+from nodecheck.runner.plan import Plan, make_plan
+from nodecheck.runner.session import Session
 
 if TYPE_CHECKING:
-    from nodecheck.frontends.pytest.settings import Settings
     from nodecheck.frontends.pytest.targets import Targets
-    from nodecheck.runner.plan import Plan
+    from nodecheck.options.settings import Settings
 
-_MOST_VERDICTS = 40
+_MOST_VERDICTS = 40  # lines in the summary of pytest
 
 
 class Recorder:
-    """Everywhere but in a worker of xdist: its reports come here.
+    """The hooks that collect results.
+
+    The workers of xdist have none: their reports come to the controller.
 
     Parameters
     ----------
     settings
-        Where the report goes.
+        The output folder.
     targets
-        The layers that were asked for.
+        The targets of the session.
     """
 
     def __init__(self, settings: Settings, targets: Targets) -> None:
@@ -53,7 +54,7 @@ class Recorder:
             _make_folder(settings.output)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what a report carries; one that tells of a crash is none of the item's own."""
+        """Keep the results that a report carries; a crash has a report of its own, without results."""
         packed = packed_in(report)
         if packed is None:
             if report.failed and report.when not in ("setup", "call", "teardown"):
@@ -64,25 +65,25 @@ class Recorder:
             self._started[report.nodeid] = packed
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Put the run together, and write it."""
+        """Assemble the run, and write it."""
         if session.config.option.collectonly:
             return
         with quiet():
-            self._run = self._assembled(session, list(_warnings(session, exitstatus)))
+            self._run = self._record(session, list(_warnings(session, exitstatus)))
             if self._settings.output is not None and (self._run.results or self._run.load_errors):
                 self._trouble += write_record(self._run, self._settings.output)
                 self._trouble += write_views(self._run, self._settings.output)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say the verdict on each layer, and where the report is."""
+        """Print the verdict on each layer, and the path of the report."""
         run = self._run
         if run is None or not (run.results or run.load_errors):
             return
         terminalreporter.section("nodecheck")
         verdicts = [words.verdict(run, name) for name in words.layer_names(run)]
         for verdict in verdicts[:_MOST_VERDICTS]:
-            said = f"{shorten(verdict.layer)} {verdict.verb} {verdict.text}"
-            terminalreporter.line(f"{verdict.symbol} {said}")
+            line = f"{shorten(verdict.layer)} {verdict.verb} {verdict.text}"
+            terminalreporter.line(f"{verdict.symbol} {line}")
         if len(verdicts) > _MOST_VERDICTS:
             terminalreporter.line(f"and {len(verdicts) - _MOST_VERDICTS} more layers")
         for sentence in (*run.warnings, *self._trouble):
@@ -90,37 +91,37 @@ class Recorder:
         if self._settings.output is not None and not self._trouble:
             terminalreporter.line(f"report  {clean(self._settings.output / PAGE)}")
 
-    def _assembled(self, session: pytest.Session, complaints: list[str]) -> Run:
-        """Return the run of all that came in; of two results with one id, the later holds."""
-        loaded, plan = self._targets.described or (Loaded(), self._plan_of_tests())
+    def _record(self, session: pytest.Session, warnings: list[str]) -> Run:
+        """Return the run of all results that came in; of two results with one id, the later holds."""
+        of_targets = self._targets.session or Session(self._plan_of_tests())
+        plan, loaded = of_targets.plan, of_targets.loaded
         cards: dict[str, LayerCard] = {}
         found: dict[str, Result] = {}
         for card, results in self._arrived():
             if cards.setdefault(card.name, card) != card:
-                complaints.append(f"Several layers are called {card.name!r}: the later results stand here.")
+                warnings.append(f"Several layers are called {card.name!r}: the later results stand here.")
             found.update({result.id: result for result in results})
-        # A layer all of whose items were deselected is none of this run.
+        # A layer all of whose items were deselected is not part of the run.
         checked = [card for card in plan.cards if card.name in cards]
         found.update({r.id: r for card in checked for r in never_asked(card, plan)})
         cards = {card.name: card for card in (*checked, *cards.values())}
-        missing = [skipped_target(name, reason) for name, reason in loaded.missing.items()]
-        return assemble(
-            replace(plan, cards=tuple(cards.values())),
-            [*missing, *sorted(found.values(), key=_order(cards))],
+        if not loaded.environment and cards:  # all results are of `nodecheck.parametrize`
+            loaded = replace(loaded, environment=environment())
+        return Session(replace(plan, cards=tuple(cards.values())), loaded).record(
+            sorted(found.values(), key=_order(cards)),
             targets=self._settings.targets,
             command=shlex.join(["pytest", *map(str, session.config.invocation_params.args)]),
-            load_errors={**loaded.usage_errors, **loaded.load_errors},
-            warnings=tuple(dict.fromkeys(complaints)),
+            warnings=tuple(dict.fromkeys(warnings)),
         )
 
     def _plan_of_tests(self) -> Plan:
-        """Return what stands for the plan where all results come from tests of `nodecheck.parametrize`."""
-        chosen = self._packed[0] if self._packed else {}
-        settings = replace(self._settings, **{k: chosen[k] for k in ("profile", "seed") if k in chosen})
-        return settings.plan(())
+        """Return a plan without layers, for results that all come from tests of `nodecheck.parametrize`."""
+        settings = self._settings
+        first = {"profile": settings.profile, "seed": settings.seed, **next(iter(self._packed), {})}
+        return make_plan((), profile=first["profile"], select=settings.select, seed=first["seed"])
 
     def _arrived(self) -> Iterator[tuple[LayerCard, list[Result]]]:
-        """Yield each layer with results of it; an error for each item that took its worker with it."""
+        """Yield each layer with its results; an item that crashed its worker of xdist gives an error."""
         for packed in self._packed:
             yield unpack(packed)
         for nodeid, message in self._crashed.items():
@@ -140,8 +141,8 @@ def _warnings(session: pytest.Session, exitstatus: int) -> Iterator[str]:
 
 
 def _make_folder(folder: Path) -> None:
-    """Create the output folder before anything is measured that could be lost."""
+    """Create the output folder; a folder that cannot be written is a usage error."""
     try:
         make_folder(folder)
-    except click.UsageError as error:
-        raise pytest.UsageError(error.message) from error
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error

@@ -1,14 +1,14 @@
-"""How xdist spreads the checks of layers over its workers."""
+"""The scheduler of xdist that keeps the checks of a layer in one worker."""
 
 from __future__ import annotations
 
 from xdist.scheduler import LoadGroupScheduling
 
-from nodecheck.frontends.pytest.settings import ROOT
+from nodecheck.frontends.pytest.arguments import ROOT
 
 
 class ByLayer(LoadGroupScheduling):  # type: ignore[misc]
-    """Like `--dist loadgroup`, and the checks of a layer are one group also where ids do not show it."""
+    """The scheduler of `--dist loadgroup`; the checks of a layer are one group even if ids do not show it."""
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the group of an item."""

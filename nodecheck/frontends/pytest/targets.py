@@ -1,114 +1,86 @@
-"""A session with layers to check: describes the targets once, and puts their items among the others."""
+"""The targets of a session: loaded once, and collected as items beside the others."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Generator, Iterable
-from dataclasses import asdict, replace
-from datetime import date
+from collections.abc import Generator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nodecheck.frontends.pytest.settings import ROOT, Settings, settings_of
-from nodecheck.options.configuration import ConfigurationError
-from nodecheck.options.expectations import expectations
+from nodecheck.frontends.pytest.arguments import ROOT, plan_of
+from nodecheck.frontends.pytest.quiet import quiet
 from nodecheck.runner import forkserver
 
 if TYPE_CHECKING:
+    from nodecheck.options.settings import Settings
     from nodecheck.results import LayerCard
-    from nodecheck.runner.plan import Plan
-    from nodecheck.targets.loading import Loaded
+    from nodecheck.runner.session import Session
+    from nodecheck.targets.loading import LoadedTargets
 
-_KEY = "nodecheck"  # of what the controller of xdist tells its workers
-
-
-def register(config: pytest.Config) -> None:
-    """Add to a session what collects and what records."""
-    settings = settings_of(config)
-    if settings.targets:
-        _start_server(settings.targets)  # its imports run beside ours
-    targets = Targets(config, settings)
-    config.pluginmanager.register(targets, "nodecheck-targets")
-    if not hasattr(config, "workerinput"):
-        with quiet():
-            from nodecheck.frontends.pytest.recorder import Recorder
-        config.pluginmanager.register(Recorder(settings, targets), "nodecheck-recorder")
-
-
-def quiet() -> warnings.catch_warnings[None]:
-    """Return a context in which libraries of ours may warn: not every suite wants that to be an error."""
-    return warnings.catch_warnings(action="ignore")
+_KEY = "nodecheck"  # in the input of a worker of xdist
 
 
 class Targets:
-    """The targets of a session, and the hooks that collect them.
+    """The hooks that collect the layers of the targets.
 
-    Under xdist the controller describes them and tells its workers, which then collect the same items.
+    Under xdist the controller loads the targets and sends the claims of their layers to the workers, which
+    then collect the same items.
 
-    Attributes
+    Parameters
     ----------
-    described
-        What became of the targets, and the plan; None as long as nobody looked.
+    config, settings
+        The session of pytest, and what was asked for.
+    wanted
+        Ids of items, or the beginning of ids, that were given as arguments; empty: all.
     """
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        self._config, self._settings = config, settings
-        self.described: tuple[Loaded[LayerCard], Plan] | None = None
+    def __init__(self, config: pytest.Config, settings: Settings, wanted: tuple[str, ...]) -> None:
+        self._config, self._settings, self._wanted = config, settings, wanted
+        self._session: Session | None = None
 
-    def describe(self) -> tuple[Loaded[LayerCard], Plan]:
-        """Return what became of the targets, and the plan for the layers that could be loaded.
+    @property
+    def session(self) -> Session | None:
+        """The loaded targets and the plan for their layers; None before they are collected."""
+        return self._session
+
+    def load(self) -> Session:
+        """Return the targets, and the plan for those of their layers that could be loaded.
 
         Raises
         ------
         pytest.UsageError
             If there can be no such plan.
         """
-        if self.described is None:
+        from nodecheck.runner.session import Session
+
+        if self._session is None:
             with quiet():
-                loaded = self._told() or self._load()
-                self.described = loaded, self._settings.plan(loaded.everyone)
-        return self.described
+                loaded = self._from_controller() or self._in_children()
+                self._session = Session(plan_of(loaded, self._settings), loaded)
+        return self._session
 
-    def _told(self) -> Loaded[LayerCard] | None:
-        """Return what the controller of xdist has told this worker, None if this is no worker."""
+    def _from_controller(self) -> LoadedTargets[LayerCard] | None:
+        """Return the targets that the controller of xdist has loaded; None outside a worker."""
         from nodecheck.results import LayerCard
-        from nodecheck.targets.loading import Loaded
+        from nodecheck.targets.loading import LoadedTargets
 
-        told = getattr(self._config, "workerinput", {}).get(_KEY)
-        if told is None:
+        sent = getattr(self._config, "workerinput", {}).get(_KEY)
+        if sent is None:
             return None
         layers = {
-            target: tuple(LayerCard(**card) for card in cards) for target, cards in told["layers"].items()
+            target: tuple(LayerCard(**card) for card in cards) for target, cards in sent["by_target"].items()
         }
-        return Loaded(**{**told, "layers": layers})
+        return LoadedTargets(**{**sent, "by_target": layers})
 
-    def _load(self) -> Loaded[LayerCard]:
-        """Import the targets in child processes, and add what the configuration expects of their layers."""
-        from nodecheck.checks import CHECKS
-        from nodecheck.runner.isolation import describe
+    def _in_children(self) -> LoadedTargets[LayerCard]:
+        from nodecheck.runner.children import describe
 
-        loaded = describe(self._settings.targets, self._settings.memory_limit)
-        configuration = self._settings.configuration
-        try:
-            found = expectations(
-                configuration,
-                loaded.everyone,
-                date.today(),
-                checks=[check.id for check in CHECKS],
-                every_layer=set(configuration.table.targets) <= set(self._settings.targets),
-            )
-        except ConfigurationError as error:
-            raise pytest.UsageError(str(error)) from error
-
-        def expecting(card: LayerCard, _target: str) -> LayerCard:
-            return replace(card, expected_failures={**card.expected_failures, **found.get(card.name, {})})
-
-        return loaded.each(expecting)
+        return describe(self._settings.targets, self._settings.memory_limit)
 
     def pytest_report_header(self) -> str | None:
-        """Say what is checked, and how."""
+        """Return the line about the targets, the profile and the seed."""
         settings = self._settings
         if not settings.targets:
             return None
@@ -116,24 +88,23 @@ class Targets:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        """Describe the targets before anything is collected: a wrong option ends the session here."""
+        """Load the targets before anything is collected: a wrong option ends the session here."""
         if self._settings.targets:
-            self.describe()
+            self.load()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker of xdist what there is."""
+        """Send the loaded targets to a worker of xdist."""
         if self._settings.targets:
-            loaded, _ = self.describe()
-            cards = {target: [asdict(card) for card in group] for target, group in loaded.layers.items()}
-            node.workerinput[_KEY] = {**vars(loaded), "layers": cards}
+            loaded = self.load().loaded
+            cards = {target: [asdict(card) for card in group] for target, group in loaded.by_target.items()}
+            node.workerinput[_KEY] = {**vars(loaded), "by_target": cards}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Return the scheduler of `--dist loadgroup`, by which all checks of a layer go to one worker.
+        """Return the scheduler of `--dist loadgroup` that sends all checks of a layer to one worker.
 
-        That they are one `xdist_group` says the same, but pytest 9.2 has taken from xdist 3.8 the attribute
-        by which groups become known.
+        They are one `xdist_group` too, but under pytest 9.2 groups do not reach the scheduler of xdist 3.8.
         """
         if not self._settings.targets or config.getvalue("dist") != "loadgroup":
             return None
@@ -150,8 +121,9 @@ class Targets:
         if self._settings.targets and isinstance(collector, pytest.Session) and report.passed:
             from nodecheck.frontends.pytest.items import Layers
 
-            loaded, plan = self.describe()
-            more = Layers.from_parent(collector, loaded=loaded, plan=plan, settings=self._settings)
+            more = Layers.from_parent(
+                collector, session_of_nodecheck=self.load(), memory_limit=self._settings.memory_limit
+            )
             report.result = [*report.result, more]
         return report
 
@@ -159,21 +131,21 @@ class Targets:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the checks of a layer together, in their order, behind the other tests.
 
-        They share its process and its runs, and the first tell whether the others mean anything; what is
-        random in them has a seed of its own.  Plugins that shuffle have done so before.
+        They share its process and its solutions, and a check means nothing if one that it needs has failed.
+        Plugins that shuffle items have done so before.
         """
         if not self._settings.targets:
             return
         from nodecheck.frontends.pytest.items import position
 
-        _, plan = self.describe()
+        plan = self.load().plan
         others = [item for item in items if not _is_ours(item)]
         items[:] = others + sorted(filter(_is_ours, items), key=lambda item: position(item, plan))
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
     def pytest_keep_what_is_named(self, items: list[pytest.Item]) -> None:
-        """Leave out what is not named, if anything is; refuse what is not there, as pytest does."""
-        wanted = self._settings.wanted
+        """Deselect nodecheck's items that are not named, if any is named; an unknown id is a usage error."""
+        wanted = self._wanted
         for id_ in wanted:
             if not any(_is_in(item, id_) for item in items):
                 message = (
@@ -190,7 +162,7 @@ class Targets:
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Let a missing library be reported without a line of code, where there is none of the user's."""
+        """Report a missing library without a line of code: there is no line of the user's."""
         report = yield
         if report.skipped and _is_ours(item):
             from nodecheck.frontends.pytest.transport import put_in_place
@@ -204,13 +176,13 @@ def _is_ours(item: pytest.Item) -> bool:
 
 
 def _is_in(item: pytest.Item, id_: str) -> bool:
-    """Whether an item has this id, or belongs to the layer that has it."""
+    """Return True if an item has this id, or belongs to the layer that has it."""
     return f"{item.nodeid}::".startswith(f"{id_}::")
 
 
-def _start_server(targets: Iterable[str]) -> None:
-    """Let the process start that children are forked from; its environment is not for the tests."""
+def start_server(settings: Settings) -> None:
+    """Start the server that children are forked from; its environment variables do not stay for the tests."""
     before = set(os.environ)
-    forkserver.start(targets)
+    forkserver.start(settings.targets, profile=settings.profile, select=settings.select)
     for name in set(os.environ) - before:
         del os.environ[name]

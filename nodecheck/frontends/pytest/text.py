@@ -1,4 +1,4 @@
-"""What a test says about a layer that does not pass."""
+"""The text of a test whose layer does not pass."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from nodecheck.report import words
 from nodecheck.report.numbers import clean, sentence, shorten
 from nodecheck.results import Result, Status
 
-_LONGEST_REASON = 300
-_LONGEST_LINE = 2000  # what helps most tends to stand at the end of a diagnosis; this bounds what is no text
+_LONGEST_REASON = 300  # characters
+# Characters.  A diagnosis ends with the remedy, so the limit is far above its length.
+_LONGEST_LINE = 2000
 
 
 def failure(results: Sequence[Result]) -> str:
-    """Return sentence, values against bounds, diagnosis, what was printed, source and reproducer.
+    """Return the statement, values with bounds, diagnosis, output, source and reproducer.
 
     Parameters
     ----------
     results
-        Those of one check that are wrong, a result for each problem.
+        The wrong results of one check, one for each problem.
     """
     first = results[0]
     blocks = [_statement(first), *(_about(result) for result in results)]
@@ -31,7 +32,7 @@ def failure(results: Sequence[Result]) -> str:
 
 
 def headline(result: Result) -> str:
-    """Return what is wrong, on one line."""
+    """Return the statement on one line."""
     if result.status is Status.ERROR and result.reason:
         return f"{_statement(result)}: {shorten(result.reason, 200)}"
     return _statement(result)
@@ -44,7 +45,7 @@ def _statement(result: Result) -> str:
 
 
 def no_verdict(results: Iterable[Result]) -> str:
-    """Return why there is no verdict."""
+    """Return the reasons why there is no verdict."""
     reasons = dict.fromkeys(
         f"{r.status}: {r.reason or 'nothing was measured'}" if r.status is not Status.SKIPPED else r.reason
         for r in results
@@ -53,7 +54,7 @@ def no_verdict(results: Iterable[Result]) -> str:
 
 
 def _about(result: Result) -> str:
-    """Return what one problem showed."""
+    """Return the part of the text about one problem."""
     lines = [f"{clean(m.name)}: {sentence(m)}" for m in result.violated]
     if result.status is Status.XPASSED:
         lines.append(f"expected to fail because: {clean(result.expected)}")
@@ -71,7 +72,7 @@ def _indented(text: str) -> str:
 
 
 def _cut(line: str) -> str:
-    """Return the line, without the words that are beyond its limit."""
+    """Return the line without the words beyond its limit."""
     if len(line) <= _LONGEST_LINE:
         return line
     words_within, _, rest = line[:_LONGEST_LINE].rpartition(" ")

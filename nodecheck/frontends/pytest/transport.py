@@ -1,4 +1,4 @@
-"""What the report of a check carries, as plain data: xdist sends it from its workers to the controller."""
+"""Results as plain data on the reports of pytest: xdist sends them from its workers to the controller."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nodecheck.results import LayerCard, Result, Status
 from nodecheck.runner.journal import decode, encode
 
 _ATTRIBUTE = "nodecheck"
-# Where pytest names a file and a line: those of nodecheck tell nobody anything.
+# Stands where pytest names a file and a line: lines of nodecheck would not help the reader.
 _PLACE = "nodecheck"
 _WRONG = (Status.FAILED, Status.ERROR, Status.XPASSED, Status.XFAILED)
 
 
 def numbers(results: Iterable[Result]) -> Iterator[tuple[str, object]]:
-    """Yield what pytest's own JUnit file says of the results: each value with its bound."""
+    """Yield the properties for pytest's own JUnit file: each value with its bound."""
     for result in results:
         where = f"{shorten(result.problem)}: " if result.problem else ""
         yield f"{where}status", result.status.value
@@ -30,12 +30,12 @@ def numbers(results: Iterable[Result]) -> Iterator[tuple[str, object]]:
 
 
 def announce(report: pytest.TestReport, subject: LayerCheck) -> None:
-    """Attach to the report of the setup what is known, should the call take the process with it."""
+    """Attach an error to the report of the setup: it holds if the call crashes the process."""
     setattr(report, _ATTRIBUTE, pack(subject, [subject.lost("")]))
 
 
 def seal(report: pytest.TestReport, subject: LayerCheck) -> None:
-    """Attach the results to the report of the call, and say in short what is said at length in it."""
+    """Attach the results to the report of the call, and shorten its summary."""
     results = subject.results
     if not subject.complete:
         if not report.failed:
@@ -54,7 +54,7 @@ def seal(report: pytest.TestReport, subject: LayerCheck) -> None:
 
 
 def put_in_place(report: pytest.TestReport) -> None:
-    """Let a skip be one of the test, not of a line of nodecheck that skipped it."""
+    """Report a skip at the test, not at the line of nodecheck that skipped it."""
     if isinstance(report.longrepr, tuple):
         file, line, _ = report.location
         place = (_PLACE, None) if line is None else (file, line + 1)
@@ -62,7 +62,7 @@ def put_in_place(report: pytest.TestReport) -> None:
 
 
 def pack(subject: LayerCheck, results: Iterable[Result]) -> dict[str, Any]:
-    """Return results, and of whom they are, as plain data."""
+    """Return results, with their layer and plan, as plain data."""
     return {
         "card": asdict(subject.card),
         "profile": subject.plan.profile.name,
@@ -77,11 +77,11 @@ def unpack(data: dict[str, Any]) -> tuple[LayerCard, list[Result]]:
 
 
 def packed_in(report: pytest.TestReport) -> dict[str, Any] | None:
-    """Return what a report carries, None if nothing."""
+    """Return the plain data that a report carries, or None."""
     return getattr(report, _ATTRIBUTE, None)
 
 
 def _why(report: pytest.TestReport) -> str:
-    """Return the last thing that pytest says about a failure."""
+    """Return the last sentence of pytest about a failure."""
     crash = getattr(report.longrepr, "reprcrash", None)
     return shorten(str(crash.message if crash is not None else report.longrepr), 300)

@@ -1,4 +1,4 @@
-"""Footprints: what a layer holds in one pass, in states, over a ladder of steps."""
+"""Footprints: the states that a layer holds in one pass, over a ladder of steps."""
 
 from __future__ import annotations
 
@@ -8,34 +8,26 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from nodecheck.backends.torch.memory.arrays import numpy_bytes
-from nodecheck.backends.torch.memory.wide import WIDTHS, WideUse
-from nodecheck.layers import LayerUnderTest, TorchLayer
-from nodecheck.layers.attempt import Refusal, attempt
+from nodecheck.layers import LayerUnderTest, Refusal, attempt
 from nodecheck.measure.budget import budget, seconds_ahead, timed, unless_out_of_memory
-from nodecheck.measure.memory.ladder import (
-    LADDER,
-    SHORT_LADDER,
-    abscissa,
-    at_level,
-    cost_of_an_evaluation,
-    work,
+from nodecheck.measure.memory.ladder import abscissa, at_level, cost_of_an_evaluation, work
+from nodecheck.measure.memory.pass_memory import PassMemory, at_most_states, measure_pass
+from nodecheck.measure.memory.prediction import with_predicted
+from nodecheck.numerics.constants import (
+    FEWEST_GROWTH_LEVELS,
+    FLOOR_IN_STATES,
+    MEMORY_LADDER,
+    MEMORY_WIDTHS,
+    SCREENED_LEVELS,
+    SHORT_MEMORY_LADDER,
 )
-from nodecheck.measure.memory.pass_memory import Pass, at_most_states, measure
-from nodecheck.measure.memory.prediction import with_foreseen
-from nodecheck.numerics.growth import FEWEST_LEVELS, FLOOR_IN_STATES, GrowthFit, fit_law, states_held
-from nodecheck.options.profile import Profile
-from nodecheck.problems import Problem
+from nodecheck.numerics.growth import GrowthFit, fit_law, states_held
 from nodecheck.results import Inconclusive
-
-# Whether there are NumPy arrays at all shows between the first level and this one: where only one is kept for
-# √n steps, the rise is three.
-_SCREENED = 4
 
 
 @dataclass(frozen=True)
 class Footprints:
-    """What a layer holds, in states, at every level of a ladder.
+    """The states that a layer holds at every level of a ladder.
 
     Attributes
     ----------
@@ -58,7 +50,7 @@ class Footprints:
     forward: tuple[float, ...] | None
     backward: tuple[float, ...] | None
     arrays: tuple[float, ...]
-    passes: tuple[Pass, ...]
+    passes: tuple[PassMemory, ...]
 
     @property
     def between(self) -> tuple[float, ...] | None:
@@ -101,42 +93,43 @@ def footprints(layer: LayerUnderTest, *, live: bool, device: str = "cpu") -> Foo
         needs too much memory.
     """
     key = ("footprints", live, device)
-    outcome = layer.once(key, lambda: attempt(lambda: _footprints(layer.claims, layer.profile, live, device)))
+    outcome = layer.once(key, lambda: attempt(lambda: _footprints(layer, live, device)))
     if isinstance(outcome, Refusal):  # the next check gets the same answer without waiting for it
         traceback.clear_frames(outcome.error.__traceback__)  # lines are remembered, the tensors there are not
         raise outcome.error
     return outcome
 
 
-def _footprints(layer: TorchLayer, profile: Profile, live: bool, device: str) -> Footprints:
-    ladder = SHORT_LADDER if profile.name == "smoke" else LADDER
+def _footprints(layer: LayerUnderTest, live: bool, device: str) -> Footprints:
+    profile, claimed = layer.profile, layer.claims.memory
+    ladder = SHORT_MEMORY_LADDER if profile.name == "smoke" else MEMORY_LADDER
 
-    def at(level: int, width: int) -> Pass:
-        return measure(layer, *at_level(layer, level, width), live=live, device=device)
+    def at(level: int, width: int) -> PassMemory:
+        return measure_pass(layer, at_level(layer, level, width, device), live=live)
 
     @functools.cache
-    def narrow(level: int) -> Pass:
-        return at(level, WIDTHS[0])
+    def narrow(level: int) -> PassMemory:
+        return at(level, MEMORY_WIDTHS[0])
 
     def measured() -> Footprints:
         wide = dict(measured_levels(layer, at, profile.memory_evaluations, budget(profile) / 2, ladder))
-        prints = summarise(layer, with_foreseen(wide, narrow))
+        prints = summarise(layer, with_predicted(wide, narrow))
         fit = prints.fit(prints.states)
-        if fit.decided and not (layer.memory and fit.may_exceed(layer.memory)):
+        if fit.decided and not (claimed and fit.may_exceed(claimed)):
             return prints
         pairs = [(level, at_most_states(narrow(level), found)) for level, found in wide.items()]
         return summarise(layer, pairs)
 
-    return unless_out_of_memory(measured, WIDTHS[-1])
+    return unless_out_of_memory(layer, measured, MEMORY_WIDTHS[-1])
 
 
 def measured_levels(
-    layer: TorchLayer,
-    at: Callable[[int, int], Pass],
+    layer: LayerUnderTest,
+    at: Callable[[int, int], PassMemory],
     evaluations: int,
     seconds: float = math.inf,
-    ladder: tuple[int, ...] = LADDER,
-) -> Iterator[tuple[int, Pass]]:
+    ladder: tuple[int, ...] = MEMORY_LADDER,
+) -> Iterator[tuple[int, PassMemory]]:
     """Yield (level, a pass with the wider state) until a level costs more than `evaluations`.
 
     Raises
@@ -144,16 +137,16 @@ def measured_levels(
     Inconclusive
         If the levels that a growth law needs take more than `seconds`.
     """
-    _, warm_up = timed(at, ladder[0], WIDTHS[0])
+    _, warm_up = timed(at, ladder[0], MEMORY_WIDTHS[0])
     if warm_up > seconds:
         raise Inconclusive(_too_slow(ladder[0], warm_up, seconds))
     done: list[tuple[float, float]] = []
     for k, level in enumerate(ladder):
-        found, taken = timed(at, level, WIDTHS[-1])
+        found, taken = timed(at, level, MEMORY_WIDTHS[-1])
         yield level, found
         done.append((work(layer, level), taken))
-        enough = k + 1 >= FEWEST_LEVELS
-        ahead = [work(layer, n) for n in ladder[k + 1 : max(k + 2, FEWEST_LEVELS)]]
+        enough = k + 1 >= FEWEST_GROWTH_LEVELS
+        ahead = [work(layer, n) for n in ladder[k + 1 : max(k + 2, FEWEST_GROWTH_LEVELS)]]
         too_slow = sum(s for _, s in done) + seconds_ahead(done, ahead) > seconds
         if too_slow and not enough:
             raise Inconclusive(_too_slow(level, taken, seconds))
@@ -165,19 +158,21 @@ def measured_levels(
 def _too_slow(level: int, taken: float, seconds: float) -> str:
     return (
         f"one pass at level {level} of the ladder takes {taken:.2g} seconds: a growth law needs "
-        f"{FEWEST_LEVELS} levels, which do not fit into {seconds:.2g} seconds"
+        f"{FEWEST_GROWTH_LEVELS} levels, which do not fit into {seconds:.2g} seconds"
     )
 
 
 def summarise(
-    layer: TorchLayer, levels: Sequence[tuple[int, tuple[Pass, ...]]], widths: tuple[int, int] = WIDTHS
+    layer: LayerUnderTest,
+    levels: Sequence[tuple[int, tuple[PassMemory, ...]]],
+    widths: tuple[int, int] = MEMORY_WIDTHS,
 ) -> Footprints:
     """Return the footprints that measured levels amount to."""
     ladder = [level for level, _ in levels]
     wider = tuple(replace(passes[-1], courses=((), ())) for _, passes in levels)
     n, unit = abscissa(layer, ladder, [p.evaluations[0] for p in wider], [p.forward_times for p in wider])
 
-    def states(pick: Callable[[Pass], float | None]) -> tuple[float, ...] | None:
+    def states(pick: Callable[[PassMemory], float | None]) -> tuple[float, ...] | None:
         found = [([p.state_bytes for p in passes], [pick(p) for p in passes]) for _, passes in levels]
         if any(value is None for _, values in found for value in values):
             return None
@@ -195,24 +190,21 @@ def summarise(
     )
 
 
-def _array_states(layer: TorchLayer, ladder: list[int], widths: tuple[int, int]) -> tuple[float, ...]:
+def _array_states(layer: LayerUnderTest, ladder: list[int], widths: tuple[int, int]) -> tuple[float, ...]:
     """Return the states held in NumPy arrays at each level.
 
     Almost always none, so only two levels are looked at unless they differ by more than a state.
     """
 
-    def held(level: int, width: int) -> tuple[int, int]:
-        return _array_bytes(layer, *at_level(layer, level, width))
+    def held(level: int, width: int) -> tuple[int, float]:
+        readings = layer.fresh(at_level(layer, level, width), instruments=("arrays",)).readings
+        assert readings is not None
+        assert readings.arrays is not None
+        return readings.state_bytes, readings.arrays
 
-    (size, few), (_, many) = (held(level, widths[-1]) for level in (ladder[0], ladder[:_SCREENED][-1]))
+    screened = (ladder[0], ladder[:SCREENED_LEVELS][-1])
+    (size, few), (_, many) = (held(level, widths[-1]) for level in screened)
     if abs(many - few) <= FLOOR_IN_STATES * size:
         return (0.0,) * len(ladder)
     found = ([held(level, width) for width in widths] for level in ladder)
     return tuple(states_held(*zip(*pairs, strict=True)) for pairs in found)
-
-
-def _array_bytes(layer: TorchLayer, problem: Problem, resolution: float) -> tuple[int, int]:
-    use = WideUse(layer, problem, resolution)
-    y1, count = numpy_bytes(use.forward)
-    del y1
-    return use.state_bytes, count

@@ -1,24 +1,24 @@
-"""What a layer holds besides states: measured on a few levels, and foreseen on the others."""
+"""Bytes that a layer holds besides states: measured on a few levels, and predicted on the others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from nodecheck.measure.memory.pass_memory import Pass, at_most_states
-from nodecheck.numerics.growth import FLOOR_IN_STATES
+from nodecheck.measure.memory.pass_memory import PassMemory, at_most_states
+from nodecheck.numerics.constants import (
+    BYTES_OF_A_NUMBER,
+    FEW_NUMBERS_PER_EVALUATION,
+    FLOOR_IN_STATES,
+    MEASURED_NARROW_LEVELS,
+)
 
-# Two levels make a line, a third shows whether it is one, and the first three cost the least.
-_MEASURED = 3
-_NUMBER = 8  # bytes in double precision
-# So many numbers for each evaluation are few: time grids, differences of them, and what they are made of.
-_FEW = 64
 _COUNTS = ("saved", "held", "forward", "backward")
 
 
-def with_foreseen(
-    wide: Mapping[int, Pass], narrow: Callable[[int], Pass]
-) -> list[tuple[int, tuple[Pass, Pass]]]:
+def with_predicted(
+    wide: Mapping[int, PassMemory], narrow: Callable[[int], PassMemory]
+) -> list[tuple[int, tuple[PassMemory, PassMemory]]]:
     """Return for every level a pass with the narrower state and the one with the wider state.
 
     Bytes are those of states, which grow with the state, and others, as of a time grid.  Passes at two state
@@ -36,30 +36,35 @@ def with_foreseen(
     """
     levels = list(wide)
 
-    def measured(level: int) -> tuple[Pass, Pass]:
+    def measured(level: int) -> tuple[PassMemory, PassMemory]:
         return at_most_states(narrow(level), wide[level])
 
-    found = {level: measured(level) for level in levels[:_MEASURED]}
+    found = {level: measured(level) for level in levels[:MEASURED_NARROW_LEVELS]}
     last = wide[levels[-1]]
     lines = {count: _line(count, list(found.values()), last) for count in _COUNTS}
     straight = all(line.straight for line in lines.values())
     size = found[levels[0]][0].state_bytes
-    for level, one in list(wide.items())[_MEASURED:]:
-        pair = (_foreseen(lines, one, size), one)
-        doubtful = not straight or _may_be_numbers(found[levels[_MEASURED - 1]], pair)
+    for level, one in list(wide.items())[MEASURED_NARROW_LEVELS:]:
+        pair = (_predicted(lines, one, size), one)
+        doubtful = not straight or _may_be_numbers(found[levels[MEASURED_NARROW_LEVELS - 1]], pair)
         found[level] = measured(level) if doubtful else pair
     return list(found.items())
 
 
-def _may_be_numbers(before: tuple[Pass, Pass], after: tuple[Pass, Pass]) -> bool:
-    """Whether states rise by a few numbers for each evaluation, where one such number weighs a state."""
+def _may_be_numbers(before: tuple[PassMemory, PassMemory], after: tuple[PassMemory, PassMemory]) -> bool:
+    """Return True if states rise by a few numbers for each evaluation, each as heavy as a state."""
     wide = after[1]
     rise = max(_states(count, after) - _states(count, before) for count in ("forward", "backward"))
-    heavy = wide.evaluations[0] * _NUMBER >= wide.state_bytes
-    return heavy and FLOOR_IN_STATES < rise < _FEW * wide.evaluations[0] * _NUMBER / wide.state_bytes
+    heavy = wide.evaluations[0] * BYTES_OF_A_NUMBER >= wide.state_bytes
+    return (
+        heavy
+        and FLOOR_IN_STATES
+        < rise
+        < FEW_NUMBERS_PER_EVALUATION * wide.evaluations[0] * BYTES_OF_A_NUMBER / wide.state_bytes
+    )
 
 
-def _states(count: str, pair: tuple[Pass, Pass]) -> float:
+def _states(count: str, pair: tuple[PassMemory, PassMemory]) -> float:
     """Return the part of a count that grows with the state, in states; 0 where nothing was counted."""
     small, large = (getattr(one, count) or 0.0 for one in pair)
     return float(large - small) / (pair[1].state_bytes - pair[0].state_bytes)
@@ -78,7 +83,7 @@ class _Line:
         return (self.base or 0.0) + self.slope * evaluations
 
 
-def _line(count: str, pairs: Sequence[tuple[Pass, Pass]], last: Pass) -> _Line:
+def _line(count: str, pairs: Sequence[tuple[PassMemory, PassMemory]], last: PassMemory) -> _Line:
     """Return the line through the first and the last level, and whether the one between lies on it."""
     if any(getattr(one, count) is None for pair in pairs for one in pair):
         return _Line(None)
@@ -94,15 +99,15 @@ def _line(count: str, pairs: Sequence[tuple[Pass, Pass]], last: Pass) -> _Line:
     return _Line(besides[0] - slope * x[0], slope, straight)
 
 
-def _besides(count: str, narrow: Pass, wide: Pass) -> float:
+def _besides(count: str, narrow: PassMemory, wide: PassMemory) -> float:
     """Return the part of a count that does not grow with the state."""
     small, large = narrow.state_bytes, wide.state_bytes
     held_small, held_large = getattr(narrow, count), getattr(wide, count)
     return float((held_small * large - held_large * small) / (large - small))
 
 
-def _foreseen(lines: Mapping[str, _Line], wide: Pass, size: int) -> Pass:
-    """Return what a pass with a state of `size` bytes would have held."""
+def _predicted(lines: Mapping[str, _Line], wide: PassMemory, size: int) -> PassMemory:
+    """Return a pass as it would have been with a state of `size` bytes."""
     counts = {}
     for count, line in lines.items():
         if line.base is not None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from nodecheck.backends.torch.dynamics import CallError, Dynamics
+from nodecheck.backends.torch.dynamics import Dynamics
+from nodecheck.layers import CallError, times_of
 from nodecheck.numerics import EPS, EPS_FLOAT32
 from nodecheck.problems import PROBLEMS, neural, spiral, time_linear
 
@@ -26,6 +27,11 @@ TIMES = {
     "a tensor of shape (B,)": torch.full((len(Y),), T, dtype=torch.float64),
     "a tensor with a graph": torch.tensor(T, dtype=torch.float64, requires_grad=True),
 }
+
+
+def times(dynamics, phase="forward"):
+    """Return the times of the calls of one phase."""
+    return times_of(dynamics.trace.of(phase))
 
 
 def exact(problem, t, y):
@@ -50,7 +56,7 @@ def test_the_time_is_recorded_as_it_was_given(name):
 def test_the_type_of_the_time_is_recorded_for_tensors_only(name):
     dynamics = Dynamics(neural)
     dynamics(TIMES[name], Y)
-    expected = torch.float64 if isinstance(TIMES[name], torch.Tensor) else None
+    expected = "float64" if isinstance(TIMES[name], torch.Tensor) else None
     assert dynamics.trace.calls[0].t_dtype == expected
 
 
@@ -64,7 +70,7 @@ def test_a_float32_time_beside_a_float64_state_is_recorded():
     dynamics = Dynamics(neural)
     dynamics(torch.tensor(T), Y)
     (call,) = dynamics.trace.calls
-    assert (call.t_dtype, call.y_dtype, call.t) == (torch.float32, torch.float64, float(np.float32(T)))
+    assert (call.t_dtype, call.y_dtype, call.t) == ("float32", "float64", float(np.float32(T)))
 
 
 def test_a_float32_time_does_not_lower_the_type_of_the_result():
@@ -153,20 +159,20 @@ def test_calls_are_recorded_in_their_order():
     dynamics = Dynamics(neural)
     for t in (0.5, 0.25, 1.0):
         dynamics(t, Y)
-    assert dynamics.trace.times("forward") == [0.5, 0.25, 1.0]
+    assert times(dynamics) == (0.5, 0.25, 1.0)
 
 
 def test_a_call_that_raises_is_recorded_too():
     dynamics = Dynamics(neural)
     with pytest.raises((RuntimeError, IndexError)):
         dynamics(T, torch.zeros(3, 7, dtype=torch.float64))
-    assert dynamics.trace.times("forward") == [T]
+    assert times(dynamics) == (T,)
 
 
 def test_a_copy_of_the_dynamics_records_in_the_same_place():
     dynamics = Dynamics(neural)
     copy.deepcopy(dynamics)(T, Y)
-    assert dynamics.trace.times("forward") == [T]
+    assert times(dynamics) == (T,)
 
 
 def test_a_copy_of_the_dynamics_has_parameters_of_its_own():
@@ -181,7 +187,7 @@ def test_calls_in_the_backward_pass_are_recorded_as_such():
     dynamics(0.5, Y)
     with dynamics.trace.backward():
         dynamics(1.0, Y)
-    assert (dynamics.trace.times("forward"), dynamics.trace.times("backward")) == ([0.5], [1.0])
+    assert (times(dynamics), times(dynamics, "backward")) == ((0.5,), (1.0,))
 
 
 def test_after_a_backward_pass_that_raised_calls_are_forward_again():
@@ -196,7 +202,7 @@ def test_a_copy_made_before_the_backward_pass_knows_the_phase():
     other = copy.deepcopy(dynamics)
     with dynamics.trace.backward():
         other(T, Y)
-    assert dynamics.trace.times("backward") == [T]
+    assert times(dynamics, "backward") == (T,)
 
 
 def test_functional_call_uses_the_parameters_it_is_given():
@@ -219,7 +225,7 @@ def test_functional_call_with_detached_copies_gives_them_the_gradient():
 def test_functional_call_is_recorded():
     dynamics = Dynamics(neural)
     functional_call(dynamics, dict(dynamics.named_parameters()), (T, Y))
-    assert dynamics.trace.times("forward") == [T]
+    assert times(dynamics) == (T,)
 
 
 def test_the_gradient_with_respect_to_time_passes_through():

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from nodecheck.backends.torch.uses import PLAIN, USES
-from nodecheck.layers import TorchLayer
+from nodecheck.backends.torch.backend import BACKEND
+from nodecheck.layers import Solve, TorchLayer
 from nodecheck.problems import neural
+from nodecheck.variations.autograd import USES
+from nodecheck.variations.same_answer import WATCHED
 
 COTANGENT = np.tile([[0.5, -0.25, 1.0]], (4, 1))
-BY_WORDS = {use.words: use for use in USES}
+BY_NAME = {variation.name: variation for variation in (WATCHED, *USES)}
 
 
 class Spy(torch.autograd.Function):
@@ -59,11 +61,16 @@ class Euler(torch.nn.Module):
         return Spy.apply(y, self.seen)
 
 
-def ask(use):
-    """Return what the layer saw and what it answered."""
+def solved(layer, name):
+    """Return the solution of a layer that is used in this way."""
+    return BACKEND.solve(layer, Solve(neural, 4, variation=BY_NAME[name]), (COTANGENT,))
+
+
+def spied(name):
+    """Return what the layer saw, and its solution."""
     seen = {}
     layer = TorchLayer("spy", lambda dynamics, t0, t1, n_steps: Euler(dynamics, t0, t1, n_steps, seen))
-    return seen, use.answer(layer, neural, 4, COTANGENT)
+    return seen, solved(layer, name)
 
 
 PLAINLY = {
@@ -79,60 +86,60 @@ PLAINLY = {
     "backward passes": 1,
 }
 DIFFERENT = {
-    "when y0 needs no gradient": {"requires grad": False},
-    "when y0 is computed": {"leaf": False},
-    "when y0 is not contiguous": {"contiguous": False},
-    "when y1 is summed over the batch": {"strides": (0, 1)},
-    "when the cotangent is not contiguous": {"strides": (1, 4)},
-    "with torch.autograd.grad": {},
-    "when gradients accumulate": {"gradients": [True] * 5},
-    "in a second backward pass": {"backward passes": 2},
-    "when gradients are kept over another pass": {"backward passes": 2},
-    "when parameters have hooks": {"hooks": [True] * 5},
-    "in eval mode": {"training": (False, False)},
-    "under torch.no_grad": {"grad mode": False},
-    "under torch.inference_mode": {"grad mode": False, "inference mode": True},
+    "y0-is-data": {"requires grad": False},
+    "y0-is-computed": {"leaf": False},
+    "y0-is-transposed": {"contiguous": False},
+    "y1-is-summed": {"strides": (0, 1)},
+    "cotangent-is-transposed": {"strides": (1, 4)},
+    "autograd-grad": {},
+    "accumulated": {"gradients": [True] * 5},
+    "second-backward": {"backward passes": 2},
+    "kept-over-another-pass": {"backward passes": 2},
+    "parameter-hooks": {"hooks": [True] * 5},
+    "eval-mode": {"training": (False, False)},
+    "no-grad": {"grad mode": False},
+    "inference-mode": {"grad mode": False, "inference mode": True},
 }
 
 
 def test_plain_use_is_plain():
-    assert ask(PLAIN)[0] == PLAINLY
+    assert spied("watched")[0] == PLAINLY
 
 
 def test_no_use_is_left_out_here():
-    assert set(DIFFERENT) == set(BY_WORDS)
+    assert set(DIFFERENT) == {variation.name for variation in USES}
 
 
-@pytest.mark.parametrize("words", DIFFERENT)
-def test_a_use_differs_from_plain_use_in_what_it_says(words):
-    seen, _ = ask(BY_WORDS[words])
-    assert seen == {name: value for name, value in {**PLAINLY, **DIFFERENT[words]}.items() if name in seen}
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_a_use_differs_from_plain_use_in_what_it_says(name):
+    seen, _ = spied(name)
+    assert seen == {key: value for key, value in {**PLAINLY, **DIFFERENT[name]}.items() if key in seen}
 
 
-@pytest.mark.parametrize("words", [w for w in DIFFERENT if w.startswith("under")])
-def test_evaluation_runs_no_backward_pass(words):
-    seen, answer = ask(BY_WORDS[words])
-    assert (answer.gradients, "strides" in seen) == ({}, False)
+@pytest.mark.parametrize("name", ["no-grad", "inference-mode"])
+def test_evaluation_runs_no_backward_pass(name):
+    seen, found = spied(name)
+    assert (found.gradients, found.pullbacks, "strides" in seen) == ({}, (), False)
 
 
-@pytest.mark.parametrize("words", DIFFERENT)
-def test_a_right_layer_gives_its_usual_answer(words):
-    expected, (_, answer) = ask(PLAIN)[1], ask(BY_WORDS[words])
-    np.testing.assert_allclose(answer.y1, expected.y1, rtol=1e-13)
-    for name, gradient in answer.gradients.items():
-        np.testing.assert_allclose(gradient, expected.gradients[name], rtol=1e-12, atol=1e-14)
-    assert answer.stray == ()
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_a_right_layer_gives_its_usual_answer(name):
+    expected, (_, found) = spied("watched")[1], spied(name)
+    np.testing.assert_allclose(found.y1, expected.y1, rtol=1e-13)
+    for group, gradient in found.gradients.items():
+        np.testing.assert_allclose(gradient, expected.gradients[group], rtol=1e-12, atol=1e-14)
+    assert found.stray == ()
 
 
 def test_data_have_no_gradient_and_the_parameters_have():
-    assert list(ask(BY_WORDS["when y0 needs no gradient"])[1].gradients) == list(neural.params)
+    assert list(spied("y0-is-data")[1].gradients) == list(neural.params)
 
 
 def test_every_second_gradient_is_asked_for_by_grad():
-    assert list(ask(BY_WORDS["with torch.autograd.grad"])[1].gradients) == ["W1", "b1", "b2"]
+    assert list(spied("autograd-grad")[1].gradients) == ["W1", "b1", "b2"]
 
 
-def test_what_a_layer_warns_of_is_part_of_its_answer():
+def test_the_warnings_of_a_layer_are_part_of_its_solution():
     def build(dynamics, t0, t1, n_steps):
         def solve(y0):
             warnings.warn("no gradient", stacklevel=1)
@@ -140,24 +147,29 @@ def test_what_a_layer_warns_of_is_part_of_its_answer():
 
         return solve
 
-    assert PLAIN.answer(TorchLayer("warns", build), neural, 4, COTANGENT).warnings == {"no gradient"}
+    assert solved(TorchLayer("warns", build), "watched").warnings == {"no gradient"}
 
 
 def test_evaluations_of_both_passes_are_counted():
-    assert ask(PLAIN)[1].evaluations == 4
+    assert spied("watched")[1].all_evaluations == 4
 
 
 def test_a_graph_under_no_grad_is_a_stray():
     def build(dynamics, t0, t1, n_steps):
         return torch.enable_grad()(lambda y0: y0 + dynamics(t0, y0))
 
-    layer = TorchLayer("stray", build)
-    assert BY_WORDS["under torch.no_grad"].answer(layer, neural, 4, COTANGENT).stray == ("y1",)
+    assert solved(TorchLayer("stray", build), "no-grad").stray == ("y1",)
 
 
 def test_data_that_are_made_to_require_a_gradient_are_a_stray():
     def build(dynamics, t0, t1, n_steps):
         return lambda y0: (y0.requires_grad_() if y0.is_leaf else y0) + dynamics(t0, y0)
 
-    layer = TorchLayer("stray", build)
-    assert BY_WORDS["when y0 needs no gradient"].answer(layer, neural, 4, COTANGENT).stray == ("y0",)
+    assert solved(TorchLayer("stray", build), "y0-is-data").stray == ("y0",)
+
+
+def test_a_dynamics_that_is_left_in_another_mode_is_told():
+    def build(dynamics, t0, t1, n_steps):
+        return lambda y0: y0 + dynamics.train()(t0, y0)
+
+    assert solved(TorchLayer("trains", build), "eval-mode").mode_changed

@@ -21,11 +21,18 @@ def test_the_right_time_needs_no_explanation(elapsed):
 
 def test_an_extra_step_is_counted_with_its_sign():
     text = explain_elapsed(1.0625, 1.0, 16)
-    assert text == "Integrates over 1.0625, not 1: about +1.0 steps of h = 1/16."
+    assert text == (
+        "Integrates over 1.0625, not 1: one step too many, about +1.0 steps of h = 1/16. "
+        "A grid of 16 steps has 17 points, and a step begins at each but the last."
+    )
 
 
 def test_a_missing_step_is_counted_with_its_sign():
-    assert "about -1.0 steps of h = 1.4/20" in explain_elapsed(1.33, 1.4, 20)
+    assert "one step too few, about -1.0 steps of h = 1.4/20" in explain_elapsed(1.33, 1.4, 20)
+
+
+def test_several_steps_too_many_are_counted():
+    assert explain_elapsed(1.54, 1.4, 20).endswith("not 1.4: about +2.0 steps of h = 1.4/20.")
 
 
 def test_a_part_of_a_step_is_said_to_be_no_whole_number():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nodecheck import problems
-from nodecheck.diagnosis.gradient.experiments import experiment, format_of_cotangent
+from nodecheck.diagnosis.gradient.experiments import format_of_cotangent, run_experiments
 from nodecheck.diagnosis.gradient.explain import explain_gradient
 from nodecheck.diagnosis.gradient.observation import Observation
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, rounded
@@ -72,16 +72,16 @@ class Moody:
     ],
 )
 def test_an_experiment_finds_what_is_wrong(pullback, finding):
-    (sentence,) = experiment(observed(pullback))
+    (sentence,) = run_experiments(observed(pullback))
     assert finding in sentence
 
 
 def test_a_right_layer_gives_nothing_to_find():
-    assert experiment(observed(exact)) == []
+    assert run_experiments(observed(exact)) == []
 
 
 def test_without_a_layer_to_ask_nothing_is_found():
-    assert experiment(dataclasses.replace(observed(squared), again=None)) == []
+    assert run_experiments(dataclasses.replace(observed(squared), again=None)) == []
 
 
 @pytest.mark.parametrize("name", UNIT_ROUNDOFF)

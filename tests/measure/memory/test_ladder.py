@@ -1,4 +1,4 @@
-"""Levels of a memory measurement: what the counts of a layer are a function of."""
+"""Levels of a memory measurement, and the number that the counts of a layer are a function of."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from right_adaptive import ADAPTIVE
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.measure.memory.footprints import footprints
 from nodecheck.measure.memory.ladder import abscissa, at_level, few_steps, kept_evaluations
-from nodecheck.numerics.growth import FLOOR_IN_STATES
+from nodecheck.numerics.constants import FLOOR_IN_STATES
 from nodecheck.options.profile import CI
 from nodecheck.results import Inconclusive
 from nodecheck.targets.third_party.odelayer import LAYERS as OWN
 
 torchdiffeq = pytest.importorskip("torchdiffeq")
-FIXED = next(layer for layer in OWN if not layer.adaptive)
+FIXED = LayerUnderTest(next(layer for layer in OWN if not layer.adaptive), CI)
 METHODS = ("adaptive_heun", "fehlberg2", "bosh3", "dopri5", "dopri8")
 
 
@@ -40,7 +40,7 @@ def test_an_adaptive_layer_saves_the_same_for_each_evaluation_that_is_kept(metho
     prints = measured(adaptive_odeint(method))
     fit = prints.fit(prints.saved)
     assert fit.laws == ("linear",)
-    # Narrow passes that are foreseen miss one state at the end of the ladder at most.
+    # Narrow passes that are predicted miss one state at the end of the ladder at most.
     assert fit.rate == pytest.approx(6.0, abs=FLOOR_IN_STATES / (prints.n[-1] - prints.n[0]))
 
 
@@ -116,8 +116,8 @@ def test_a_level_costs_methods_of_low_and_of_high_order_about_the_same():
 
 
 def test_few_steps_of_an_adaptive_layer_are_a_short_interval():
-    layer = adaptive_odeint("bosh3")
-    assert few_steps(layer, 128)[0].duration < at_level(layer, 4, 128)[0].duration
+    layer = LayerUnderTest(adaptive_odeint("bosh3"), CI)
+    assert few_steps(layer, 128).problem.duration < at_level(layer, 4, 128).problem.duration
 
 
 def test_the_ladder_of_a_cheap_layer_is_longer():

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nodecheck.layers import TorchLayer
+from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.measure.memory.footprints import summarise
 from nodecheck.measure.memory.ladder import at_level
-from nodecheck.measure.memory.pass_memory import Pass, at_most_states, measure
+from nodecheck.measure.memory.pass_memory import PassMemory, at_most_states, measure_pass
+from nodecheck.options.profile import CI
 
 WIDTHS = (64, 128)
 
 
 def made(size, *courses):
-    return Pass(0, 0, *map(max, courses), (1, 1), 0, (), (), size, courses)
+    return PassMemory(0, 0, *map(max, courses), (1, 1), 0, (), (), size, courses)
 
 
 def euler(dynamics, t0, t1, n_steps):
@@ -32,9 +33,11 @@ def euler(dynamics, t0, t1, n_steps):
     return solve
 
 
+LAYER = LayerUnderTest(TorchLayer("euler", euler), CI)
+
+
 def pair(level):
-    layer = TorchLayer("euler", euler)
-    return tuple(measure(layer, *at_level(layer, level, width), live=True) for width in WIDTHS)
+    return tuple(measure_pass(LAYER, at_level(LAYER, level, width), live=True) for width in WIDTHS)
 
 
 def test_most_states_are_not_where_most_bytes_are():
@@ -50,7 +53,7 @@ def test_each_pass_has_its_own_moment():
 
 @pytest.mark.parametrize("course", [(), (9, 6, 6)], ids=["unknown", "longer"])
 def test_the_peaks_stay_where_the_moments_do_not_correspond(course):
-    other = Pass(0, 0, 11, 0, (1, 1), 0, (), (), 4, (course, (0, 0)))
+    other = PassMemory(0, 0, 11, 0, (1, 1), 0, (), (), 4, (course, (0, 0)))
     assert [one.forward for one in at_most_states(made(2, (9, 6), (0, 0)), other)] == [9, 11]
 
 
@@ -62,4 +65,4 @@ def test_a_grid_that_outweighs_the_states_leaves_their_number_alone():
     levels = (4, 9, 2000)
     pairs = [(level, at_most_states(*pair(level))) for level in levels]
     assert pairs[-1][1][1].forward < max(pair(2000)[1].courses[0])  # the grids are the peak there
-    assert len(set(map(round, summarise(TorchLayer("euler", euler), pairs).forward))) == 1
+    assert len(set(map(round, summarise(LAYER, pairs).forward))) == 1

@@ -1,4 +1,4 @@
-"""What is held besides states is foreseen where it follows a line, and measured where it does not."""
+"""Bytes besides states are predicted where they follow a line, and measured where they do not."""
 
 # ruff: noqa: ARG005
 
@@ -10,8 +10,8 @@ import pytest
 
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.memory.footprints import footprints
-from nodecheck.measure.memory.pass_memory import Pass
-from nodecheck.measure.memory.prediction import with_foreseen
+from nodecheck.measure.memory.pass_memory import PassMemory
+from nodecheck.measure.memory.prediction import with_predicted
 from nodecheck.options.profile import SMOKE
 from nodecheck.targets.third_party.odelayer import LAYERS
 
@@ -21,7 +21,7 @@ NARROW, WIDE = 2048, 4096
 
 def made(level, size, states, besides):
     held = round(besides(level) + states(level) * size)
-    return Pass(held, held, held, None, (level, level), 0, (), (), size)
+    return PassMemory(held, held, held, None, (level, level), 0, (), (), size)
 
 
 def pairs(states, besides):
@@ -33,7 +33,7 @@ def pairs(states, besides):
         return made(level, NARROW, states, besides)
 
     wide = {level: made(level, WIDE, states, besides) for level in LEVELS}
-    return with_foreseen(wide, narrow), run
+    return with_predicted(wide, narrow), run
 
 
 @pytest.mark.parametrize("states", [lambda n: 3, lambda n: 7 * n, lambda n: 2 * math.isqrt(n)])
@@ -68,7 +68,7 @@ def run_of(besides, states=lambda n: 3):
         return made(level, NARROW, states, lambda n: 8 * n)
 
     wide = {n: made(n, WIDE, states, lambda n: 8 * n + besides(n)) for n in MANY}
-    with_foreseen(wide, narrow)
+    with_predicted(wide, narrow)
     return run
 
 
@@ -76,11 +76,11 @@ def test_slow_growth_that_begins_where_numbers_outweigh_states_is_measured():
     assert run_of(lambda n: 24 * n * (n > 16)) == [4, 9, 16, 512, 4000]
 
 
-def test_many_steps_without_growth_are_foreseen():
+def test_many_steps_without_growth_are_predicted():
     assert run_of(lambda n: 0) == [4, 9, 16]
 
 
-def test_many_steps_with_states_for_each_are_foreseen():
+def test_many_steps_with_states_for_each_are_predicted():
     assert run_of(lambda n: 0, states=lambda n: 7 * n) == [4, 9, 16]
 
 
@@ -89,12 +89,12 @@ def test_a_verdict_against_a_layer_rests_on_measured_passes_alone(monkeypatch):
     (layer,) = (one for one in LAYERS if one.name == "odelayer-rk4-continuous")
     sizes = []
 
-    def inflated(layer, problem, resolution, *, live, device="cpu"):
-        size = problem.y0.nbytes
+    def inflated(layer, solve, *, live):
+        size = solve.problem.y0.nbytes
         sizes.append(size)
-        return made(resolution, size, lambda n: 3, lambda n: 4096 * 20 * (n > 25))
+        return made(solve.resolution, size, lambda n: 3, lambda n: 4096 * 20 * (n > 25))
 
-    monkeypatch.setattr("nodecheck.measure.memory.footprints.measure", inflated)
+    monkeypatch.setattr("nodecheck.measure.memory.footprints.measure_pass", inflated)
     prints = footprints(LayerUnderTest(layer, SMOKE), live=True)
     assert sizes.count(min(sizes)) > len(prints.n)
     assert prints.states == pytest.approx([3.0] * len(prints.n))

@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 def numpy_bytes(call: Callable[[], _T]) -> tuple[_T, int]:
-    """Return what `call` returns and the bytes of NumPy data that were allocated in it and are still held.
+    """Return `call()`, and the bytes of NumPy data that were allocated in it and are still held.
 
     NumPy reports its data to `tracemalloc` in a domain of its own, so the count is exact, and free of the
     interpreter's own objects.  Garbage is not collected in between.  Arrays that share the memory

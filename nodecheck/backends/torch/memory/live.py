@@ -128,7 +128,7 @@ def _observer() -> type[_Observe]:
 
 
 class _CudaBytes(contextlib.AbstractContextManager["_CudaBytes"]):
-    """What PyTorch's caching allocator has handed out on one device, rounded up to 512 bytes a tensor.
+    """The bytes that PyTorch's caching allocator has handed out on one device, 512 at a time.
 
     Allocated bytes, not reserved ones: what the allocator keeps for later is nobody's.  Workspaces of
     libraries are there before the first measurement only after a warm-up.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Products:
-    """How many vector-Jacobian products have passed through a field.
+    """The number of vector-Jacobian products that have passed through a field.
 
     To be made before anybody copies the field: a copy counts in the same place.
     """

@@ -61,5 +61,5 @@ def _unpack(holder: _Holder) -> Tensor:
 
 
 def hooks_refused(error: Exception) -> bool:
-    """Whether an error says that saved-tensor hooks cannot be used (torch.func refuses them)."""
+    """Return True if an error says that saved-tensor hooks cannot be used (torch.func refuses them)."""
     return isinstance(error, RuntimeError) and _REFUSAL in str(error)

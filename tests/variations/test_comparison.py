@@ -1,4 +1,4 @@
-"""Two answers are the same, or a sentence says what differs."""
+"""Two solutions are the same, or a sentence says what differs."""
 
 # ruff: noqa: ARG005
 
@@ -8,33 +8,38 @@ import numpy as np
 import pytest
 from wrong_layers import adaptive, rk4
 
-from nodecheck.backends.torch.uses import Answer
-from nodecheck.layers import LayerUnderTest
+from nodecheck.layers import LayerUnderTest, Pullback, Solution
 from nodecheck.options.profile import CI
 from nodecheck.problems import neural
-from nodecheck.variations.comparison import change, compare, plain_answer, resolution_of, sentence
+from nodecheck.variations.comparison import (
+    compare,
+    compared_resolution,
+    judge_same,
+    plain_solution,
+    sentence,
+)
 
 FIXED = LayerUnderTest(rk4(), CI)
 COTANGENT = np.ones_like(neural.y0)
-USUAL = plain_answer(FIXED, neural, COTANGENT)
+USUAL = plain_solution(FIXED, neural, COTANGENT)
 
 
 def changed(**groups):
-    """Return the usual answer with some gradients multiplied by a number, or None in their place."""
+    """Return the usual solution with some gradients multiplied by a number, or None in their place."""
     factors = {name: groups.get(name, 1.0) for name in USUAL.gradients}
     gradients = {k: None if f is None else f * USUAL.gradients[k] for k, f in factors.items()}
-    return Answer(groups.get("y1", 1.0) * USUAL.y1, gradients, USUAL.evaluations)
+    return Solution(groups.get("y1", 1.0) * USUAL.y1, USUAL.calls, (Pullback(gradients),))
 
 
-def said(answer, expected=USUAL):
-    return sentence(change(FIXED, neural, answer, expected), "here")
+def said(found, expected=USUAL):
+    return sentence(compare(FIXED, neural, found, expected), "here")
 
 
 PARAMETERS = ("W1", "u", "b1", "W2", "b2")
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("found", "words"),
     [
         (changed(y1=1.5), "y1 is off by 0.5 of its size here."),
         (changed(u=2.0), "∂L/∂u is off by 1 of its size here."),
@@ -52,30 +57,30 @@ PARAMETERS = ("W1", "u", "b1", "W2", "b2")
     ],
     ids=lambda x: x if isinstance(x, str) else "",
 )
-def test_a_sentence_says_what_differs(answer, words):
-    assert said(answer) == words
+def test_a_sentence_says_what_differs(found, words):
+    assert said(found) == words
 
 
-def test_the_same_answer_is_within_bounds():
-    assert change(FIXED, neural, USUAL, USUAL).worst == 0
+def test_the_same_solution_is_within_bounds():
+    assert compare(FIXED, neural, USUAL, USUAL).worst == 0
 
 
 @pytest.mark.parametrize("factor", [1 + 1e-7, 1 - 1e-7, np.nan, np.inf])
 def test_a_gradient_that_differs_beyond_rounding_is_not(factor):
-    assert not change(FIXED, neural, changed(W2=factor), USUAL).worst <= 1
+    assert not compare(FIXED, neural, changed(W2=factor), USUAL).worst <= 1
 
 
 def test_rounding_is_within_bounds_of_differences_too():
-    assert change(FIXED, neural, changed(W2=1 + 1e-9, y1=1 - 1e-9), USUAL).worst <= 1
+    assert compare(FIXED, neural, changed(W2=1 + 1e-9, y1=1 - 1e-9), USUAL).worst <= 1
 
 
 def test_a_gradient_that_is_always_missing_is_not_compared():
-    assert change(FIXED, neural, changed(W1=None), changed(W1=None)).worst == 0
+    assert compare(FIXED, neural, changed(W1=None), changed(W1=None)).worst == 0
 
 
 def test_a_gradient_that_was_not_asked_for_is_not_compared():
-    asked = Answer(USUAL.y1, {"W1": USUAL.gradients["W1"]}, USUAL.evaluations)
-    assert list(change(FIXED, neural, asked, USUAL).excess) == ["y1", "∂L/∂W1"]
+    asked = Solution(USUAL.y1, USUAL.calls, (Pullback({"W1": USUAL.gradients["W1"]}),))
+    assert list(compare(FIXED, neural, asked, USUAL).excess) == ["y1", "∂L/∂W1"]
 
 
 def test_a_layer_that_raises_fails_and_its_words_are_told():
@@ -87,7 +92,7 @@ def test_a_layer_that_raises_fails_and_its_words_are_told():
         return solve
 
     layer = LayerUnderTest(type(FIXED.claims)("raises", build), CI)
-    measurement, words = compare("here", layer, neural, COTANGENT, lambda _: USUAL)
+    measurement, words = judge_same("here", layer, neural, COTANGENT, lambda _: USUAL)
     assert not measurement.holds
     assert words == "The layer raises here: ValueError: not today."
 
@@ -104,8 +109,8 @@ def loose(error_at):
 
 def judged(error_at):
     right = LayerUnderTest(adaptive(), CI)
-    return compare(
-        "here", loose(error_at), neural, COTANGENT, lambda tol: plain_answer(right, neural, COTANGENT, tol)
+    return judge_same(
+        "here", loose(error_at), neural, COTANGENT, lambda tol: plain_solution(right, neural, COTANGENT, tol)
     )[0]
 
 
@@ -125,4 +130,4 @@ def test_but_not_by_as_much_at_every_tolerance():
 
 
 def test_few_steps_or_a_loose_tolerance_are_enough():
-    assert (resolution_of(FIXED), resolution_of(LayerUnderTest(adaptive(), CI))) == (4, 1e-4)
+    assert (compared_resolution(FIXED), compared_resolution(LayerUnderTest(adaptive(), CI))) == (4, 1e-4)

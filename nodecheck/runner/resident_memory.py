@@ -9,12 +9,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
-
-import numpy as np
 
 _T = TypeVar("_T")
 _MEBIBYTE = 2**20
@@ -23,37 +20,6 @@ _SECONDS_BETWEEN_LOOKS = 0.05
 # Blocks of this many bytes get pages of their own, which go back to the system at once (mallopt(3)):
 # otherwise the peak depends on how the heap is fragmented.
 _BLOCK = {"MALLOC_MMAP_THRESHOLD_": "65536"}
-
-
-@dataclass(frozen=True)
-class ProcessMemory:
-    """Peaks of child processes over step counts, beside those of controls without the layer, in bytes."""
-
-    n: tuple[float, ...]
-    peaks: tuple[int, ...]
-    controls: tuple[int, ...]
-    state_bytes: int
-
-    @property
-    def states(self) -> tuple[float, ...]:
-        """States by which the peak lies above that of the control."""
-        return tuple((p - c) / self.state_bytes for p, c in zip(self.peaks, self.controls, strict=True))
-
-    @property
-    def slope(self) -> float:
-        """States per step, by least squares."""
-        return float(np.polyfit(self.n, self.states, 1)[0])
-
-    @property
-    def noise(self) -> float:
-        """Standard deviation of the states around the line."""
-        residuals = np.subtract(self.states, np.polyval(np.polyfit(self.n, self.states, 1), self.n))
-        return math.sqrt(float(np.sum(residuals**2)) / max(1, len(self.n) - 2))
-
-    @property
-    def slope_error(self) -> float:
-        """Standard error of the slope."""
-        return self.noise / math.sqrt(float(np.sum((np.array(self.n) - np.mean(self.n)) ** 2)))
 
 
 class ProcessLost(Exception):
@@ -103,7 +69,7 @@ def peak_resident(call: Callable[..., _T], *arguments: Any, seconds: float = mat
 
 
 def _wait(reader: Connection, process: BaseProcess, deadline: float) -> bool:
-    """Return whether there is an answer, as soon as there is one, or will be none.
+    """Return True as soon as there is an answer, False as soon as there will be none.
 
     The process has children of its own, which keep its pipes open when it dies: it has to be looked at.
     """

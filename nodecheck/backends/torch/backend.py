@@ -1,0 +1,74 @@
+"""The PyTorch backend: which module carries out which solve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+import torch
+
+from nodecheck.backends.torch.memory.instrumented import INSTRUMENTS, solve_with_instruments
+from nodecheck.backends.torch.modules import MODULES, use_module
+from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
+from nodecheck.backends.torch.passes import solve_plainly
+from nodecheck.backends.torch.reuse import REUSES
+from nodecheck.backends.torch.settings import isolated
+from nodecheck.backends.torch.trial import try_layer
+from nodecheck.backends.torch.uses import USES, use
+from nodecheck.layers import Adjoint, Array, Refusal, Solution, Solve, TorchLayer, Trial
+from nodecheck.numerics.tableau import ButcherTableau
+
+_Run = Callable[[TorchLayer, Solve, Sequence[Array]], Solution]
+_VARIATIONS: Mapping[str, _Run] = {
+    "plain": solve_plainly,
+    **dict.fromkeys(USES, use),
+    **dict.fromkeys(MODULES, use_module),
+    **REUSES,
+}
+# The words of torch on a CPU, on Linux and elsewhere; on a GPU the error has a type of its own.
+_NO_MEMORY = ("can't allocate memory", "not enough memory")
+
+
+class TorchBackend:
+    """Runs layers that are written in PyTorch; see `nodecheck.layers.Backend`."""
+
+    capabilities = frozenset((*_VARIATIONS, *INSTRUMENTS, "changes"))
+
+    def solve(
+        self,
+        layer: TorchLayer,
+        solve: Solve,
+        cotangents: Sequence[Array] = (),
+        *,
+        instruments: Sequence[str] = (),
+    ) -> Solution:
+        """Build the layer anew, use it as `solve` says, and return records of NumPy arrays."""
+        if "changes" in instruments:
+            return solve_plainly(layer, solve, cotangents, watch=True)
+        if instruments:
+            return solve_with_instruments(layer, solve, cotangents, instruments)
+        if isinstance(layer, OwnLayer) and cotangents:
+            return solve_side_by_side(layer, solve, cotangents)
+        return _VARIATIONS[solve.variation.name](layer, solve, cotangents)
+
+    def trial(self, layer: TorchLayer, solve: Solve) -> Trial:
+        """Return any output for y0, an error too."""
+        return try_layer(layer, solve)
+
+    def own_layer(self, tableau: ButcherTableau, adjoint: Adjoint) -> TorchLayer:
+        """Return nodecheck's own layer with a Runge-Kutta method, as a control."""
+        return own_layer(tableau, adjoint)
+
+    def isolated(self, seed: int) -> AbstractContextManager[None]:
+        """Return a context that seeds PyTorch, and restores its global state at the end."""
+        return isolated(seed)
+
+    def out_of_memory(self, refusal: Refusal) -> bool:
+        """Return True if an error says that memory ran out."""
+        error = refusal.error
+        if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+            return True
+        return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+
+
+BACKEND = TorchBackend()

@@ -1,0 +1,131 @@
+"""One use of a layer: built, called with y0, and pulled back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nodecheck.backends.torch.dynamics import Dynamics
+from nodecheck.backends.torch.settings import Watch
+from nodecheck.layers import Array, LayerError, Pullback, Solution, Solve, TorchLayer
+from nodecheck.problems import Problem, group_of
+
+Leaves = Mapping[str, Tensor]
+
+
+@dataclass(eq=False)
+class Prepared:
+    """A layer that is built, and its inputs."""
+
+    dynamics: Dynamics
+    y0: Tensor
+    call: Callable[[Tensor], Any]
+
+    @property
+    def leaves(self) -> dict[str, Tensor]:
+        """The tensors at which gradients arrive, by group."""
+        return {"y0": self.y0, **parameters_of(self.dynamics)}
+
+    def forward(self) -> Tensor:
+        """Return y1."""
+        return checked(self.call(self.y0), self.y0)
+
+    def pull_back(self, y1: Tensor, cotangent: Tensor) -> Pullback:
+        """Return the gradients, and the calls of the dynamics that they took."""
+        with self.dynamics.trace.backward():
+            gradients = gradients_of(y1, self.leaves, cotangent)
+        return Pullback(gradients, self.dynamics.trace.of("backward"))
+
+
+def prepare(layer: TorchLayer, solve: Solve) -> Prepared:
+    """Return the layer built for a solve, with inputs of its own."""
+    dtype: torch.dtype = getattr(torch, solve.dtype)
+    dynamics = Dynamics(solve.problem, dtype).to(solve.device)
+    dynamics.trace.limit = solve.limit
+    wanted = solve.problem.groups if solve.wrt is None else solve.wrt
+    for group, parameter in parameters_of(dynamics).items():
+        parameter.requires_grad_(group in wanted)
+    y0 = torch.tensor(solve.problem.y0, dtype=dtype, device=solve.device, requires_grad="y0" in wanted)
+    return Prepared(dynamics, y0, built(layer, dynamics, solve.problem, solve.resolution))
+
+
+def solve_plainly(
+    layer: TorchLayer, solve: Solve, cotangents: Sequence[Array] = (), *, watch: bool = False
+) -> Solution:
+    """Return the solution in plain use: for each cotangent one forward and one backward pass.
+
+    With `watch`, inputs and global settings are compared before and after.
+    """
+    passes = [_one_pass(layer, solve, cotangent, watch=watch) for cotangent in cotangents or (None,)]
+    first = passes[0]
+    pullbacks = tuple(pullback for one in passes for pullback in one.pullbacks)
+    return Solution(first.y1, first.calls, pullbacks, changed=first.changed)
+
+
+def _one_pass(layer: TorchLayer, solve: Solve, cotangent: Array | None, *, watch: bool) -> Solution:
+    one = prepare(layer, solve)
+    watching = Watch(one.dynamics) if watch else None
+    y1 = one.forward()
+    calls = tuple(one.dynamics.trace.calls)
+    changed = set(watching.changed(one.leaves, solve)) if watching else set()
+    pullbacks: tuple[Pullback, ...] = ()
+    if cotangent is not None:
+        given = torch.tensor(cotangent, dtype=y1.dtype, device=y1.device)
+        before = given.clone()
+        pullbacks = (one.pull_back(y1, given),)
+        if watching:
+            changed |= set(watching.changed(one.leaves, solve))
+            changed |= set() if torch.equal(given, before) else {"cotangent"}
+    return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)))
+
+
+def built(layer: TorchLayer, dynamics: nn.Module, problem: Problem, resolution: float) -> Any:
+    """Return the layer built for a problem."""
+    return layer.build(dynamics, problem.t0, problem.t1, **{layer.resolution: resolution})
+
+
+def parameters_of(dynamics: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters of a module by the names of their groups."""
+    return {group_of(name): parameter for name, parameter in dynamics.named_parameters()}
+
+
+def run_backward(y1: Tensor, cotangent: Tensor, *, retain_graph: bool = False) -> None:
+    """Run the backward pass; a detached output sends no gradient anywhere."""
+    if y1.requires_grad:
+        y1.backward(cotangent, retain_graph=retain_graph)  # type: ignore[no-untyped-call]
+
+
+def gradients_of(y1: Tensor, leaves: Leaves, cotangent: Tensor) -> dict[str, Array | None]:
+    """Run the backward pass and return what it leaves in .grad."""
+    for leaf in leaves.values():
+        leaf.grad = None
+    run_backward(y1, cotangent)
+    return {name: None if leaf.grad is None else as_numpy(leaf.grad) for name, leaf in leaves.items()}
+
+
+def as_numpy(tensor: Tensor) -> Array:
+    """Return a copy."""
+    copy: Array = tensor.detach().numpy(force=True).copy()
+    return copy
+
+
+def checked(y1: Any, y0: Tensor) -> Tensor:
+    """Return `y1` if it is a tensor of the shape of y0.
+
+    Raises
+    ------
+    LayerError
+        If it is anything else.
+    """
+    if isinstance(y1, Tensor) and y1.shape == y0.shape:
+        return y1
+    received = f"a tensor of shape {tuple(y1.shape)}" if isinstance(y1, Tensor) else f"{type(y1).__name__}"
+    message = (
+        f"expected y1 as a tensor of shape {tuple(y0.shape)}, like y0, got {received}; "
+        f"return the final state only, for instance `lambda y0: odeint(...)[-1]`"
+    )
+    raise LayerError(message)

@@ -1,0 +1,82 @@
+"""Solves: what a layer is asked to do, as plain data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from nodecheck.problems import Problem
+
+
+@dataclass(frozen=True)
+class Final:
+    """The output is the state at t1."""
+
+
+FINAL = Final()
+# What a layer returns of the trajectory; other outputs become further members of this union.
+Output: TypeAlias = Final
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A way to use a layer under which its answer must not change.
+
+    Attributes
+    ----------
+    name
+        The name by which a backend knows it; a backend that does not is not asked.
+    when
+        A clause for reports: "when y0 is computed".
+    others
+        Problems that the same use solves besides, before or after: see the description of each variation.
+        They have the parameters, shapes and fields of the problem, and other numbers.
+    refusable
+        True if a layer may refuse it with an error: what asks for it can be written otherwise.
+    judged
+        True if another answer is a failure, and not only information.
+    """
+
+    name: str = "plain"
+    when: str = "in plain use"
+    others: tuple[Problem, ...] = ()
+    refusable: bool = False
+    judged: bool = True
+
+
+PLAIN = Variation()
+
+
+@dataclass(frozen=True)
+class Solve:
+    """A request to solve one problem with a layer: the key under which its solution is cached.
+
+    Attributes
+    ----------
+    problem
+        The initial value problem, with y0 of shape (B, d).
+    resolution
+        Number of steps, or tolerance.
+    output
+        What is returned of the trajectory.
+    wrt
+        Names of the groups that require a gradient: "y0" and parameters.  None: all of them.
+    variation
+        How the layer is used.
+    dtype
+        "float32" or "float64", of y0 and of the parameters.
+    device
+        "cpu" or "cuda".
+    limit
+        Evaluations of the field after which the layer is stopped with an error.
+    """
+
+    problem: Problem
+    resolution: float
+    output: Output = FINAL
+    wrt: tuple[str, ...] | None = None
+    variation: Variation = PLAIN
+    dtype: str = "float64"
+    device: str = "cpu"
+    limit: float = math.inf

@@ -1,0 +1,57 @@
+"""Trials: the output of a layer through its adapter, whatever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nodecheck.layers.solution import Array, Call
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """An array in what came back.
+
+    Attributes
+    ----------
+    expression
+        How to write it, with y for the whole: "y[0].ys".
+    value
+        Its entries.
+    is_tensor
+        True if it is a tensor of the framework, which can carry a gradient, and no NumPy array.
+    """
+
+    expression: str
+    value: Array
+    is_tensor: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """The output of a layer for y0, of any kind.
+
+    Attributes
+    ----------
+    error
+        What was raised, if anything was.
+    built
+        True if `build` returned something that can be called; False if the rest is about `build` itself.
+    accepts_state
+        True if what `build` returned can be called with y0 alone, as far as its signature tells.
+    described
+        What came back, in words: "a tensor of shape (17, 4, 3)".
+    parts
+        The arrays in what came back; the first is the whole if that is an array.
+    are_states
+        True if what came back is a list of states, or a tuple of them that begins with y0.
+    calls
+        Calls of the dynamics until then.
+    """
+
+    error: Exception | None
+    built: bool
+    accepts_state: bool = True
+    described: str = ""
+    parts: tuple[Part, ...] = ()
+    are_states: bool = False
+    calls: tuple[Call, ...] = ()

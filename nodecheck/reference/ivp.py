@@ -1,0 +1,36 @@
+"""The trajectory by `scipy.integrate.solve_ivp` alone, also where a problem has a closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nodecheck.problems import Float64, Problem
+from nodecheck.reference.integration import integrate
+
+
+def solve_ivp_states(problem: Problem, ts: Sequence[float]) -> Float64:
+    """Return the states at given times: float64, shape (len(ts), B, d).
+
+    They come from ``solve_ivp`` with method DOP853 and ``t_eval=ts``, at its tightest tolerance.
+
+    Parameters
+    ----------
+    problem
+        The problem to solve.
+    ts
+        Times within the interval, shape (T,), in the direction of the integration.
+
+    Raises
+    ------
+    ReferenceFailure
+        If the solver gives up, or its result is not finite.
+    """
+
+    def rhs(t: float, y: Float64) -> Any:
+        return problem.vector_field(np.asarray(t), y, **problem.params)
+
+    states: Float64 = integrate(problem, rhs, problem.y0, t_eval=np.asarray(ts, dtype=np.float64)).y
+    return np.moveaxis(states, -1, 0).reshape(len(ts), *problem.y0.shape)

@@ -1,0 +1,39 @@
+"""Calls into a child process: they are pickled by name, and import torch only there.
+
+The parent process refers to these functions.  The module that they call, `child`, is imported in the child
+alone, so that the parent needs neither torch nor SciPy.
+"""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nodecheck.options.profile import Profile
+    from nodecheck.results import LayerCard
+    from nodecheck.targets.loading import LoadedTargets
+
+# The pool takes exit code 0 for the end of an idle worker, so a layer that exits with 0 gets this code.
+EXITED_WITH_ZERO = 96
+
+
+def start(output: Connection, memory_limit: int) -> None:
+    """Prepare the child process; see `child.start`."""
+    from nodecheck.runner import child
+
+    child.start(output, memory_limit)
+
+
+def describe(target: str) -> LoadedTargets[LayerCard]:
+    """Return the claims of the layers of a target; see `child.describe`."""
+    from nodecheck.runner import child
+
+    return child.describe(target)
+
+
+def measure(target: str, layer: str, check: str, problem: str, profile: Profile, seed: int) -> bytes:
+    """Return the result of one check on one problem as JSON; see `child.measure_layer`."""
+    from nodecheck.runner import child
+
+    return child.measure_layer(target, layer, check, problem, profile, seed)

@@ -1,0 +1,165 @@
+"""The child processes of a run: they import the targets, and measure their layers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from types import TracebackType
+
+from nodecheck.checks import Check
+from nodecheck.options.profile import Profile
+from nodecheck.problems import Problem
+from nodecheck.results import LayerCard, Result
+from nodecheck.runner import child_calls, isolation
+from nodecheck.runner.examine import examine
+from nodecheck.runner.isolation import Child, Lost
+from nodecheck.runner.journal import decode
+from nodecheck.runner.measure import blank
+from nodecheck.runner.parallel import examine_in_parallel
+from nodecheck.runner.plan import Plan
+from nodecheck.targets.loading import LoadedTargets
+
+_MOST_IDLE = 4  # processes that wait for a layer of the target they imported; each holds its libraries
+
+
+class Children(AbstractContextManager["Children"]):
+    """The child processes of a run.
+
+    Each target is imported in a process of its own.  That process then measures the first layer of the
+    target, which spares a start and an import; each further layer gets a new one.
+
+    Parameters
+    ----------
+    memory_limit
+        Bytes of data that each process may allocate.
+    """
+
+    def __init__(self, memory_limit: int) -> None:
+        self._memory_limit = memory_limit
+        self._idle: dict[str, Child] = {}
+        self._lock = threading.Lock()
+
+    def describe(self, targets: Sequence[str]) -> LoadedTargets[LayerCard]:
+        """Import the targets, each once, and return the claims of their layers."""
+        loaded: LoadedTargets[LayerCard] = LoadedTargets()
+        for target in dict.fromkeys(targets):
+            child = Child(self._memory_limit)
+            try:
+                loaded.update(_describe(child, target))
+            except BaseException:
+                child.close()
+                raise
+            if target in loaded.by_target and len(self._idle) < _MOST_IDLE:
+                self._idle[target] = child
+            else:
+                child.close()
+        return loaded
+
+    def take(self, target: str) -> Child:
+        """Return the process that has imported a target, once; then a new one.  The caller closes it."""
+        with self._lock:
+            child = self._idle.pop(target, None)
+        return child or Child(self._memory_limit)
+
+    def close(self) -> None:
+        """End the processes that nobody has taken."""
+        while self._idle:
+            self._idle.popitem()[1].close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _describe(child: Child, target: str) -> LoadedTargets[LayerCard]:
+    try:
+        return child.call(child_calls.describe, target, seconds=isolation.SECONDS_TO_IMPORT)
+    except Lost as error:
+        name = target.rpartition(":")[0] or target
+        message = (
+            f"expected {name!r} to import, but the import {error}; "
+            f"import it in a Python session to see where this comes from"
+        )
+        return LoadedTargets(load_errors={target: message}, tracebacks={target: child.output.take()})
+
+
+def describe(targets: Sequence[str], memory_limit: int) -> LoadedTargets[LayerCard]:
+    """Import the targets in child processes that end at once, and return the claims of their layers."""
+    with Children(memory_limit) as children:
+        return children.describe(targets)
+
+
+class Isolation(AbstractContextManager["Isolation"]):
+    """Measures layers, each in a child process of its own that keeps the solutions of the layer.
+
+    Parameters
+    ----------
+    profile, seed
+        As in the plan.
+    children
+        The processes of the run.
+    """
+
+    def __init__(self, profile: Profile, seed: int, children: Children) -> None:
+        self._profile, self._seed, self._children = profile, seed, children
+        self._child: Child | None = None
+        self._layer = ""
+
+    def __call__(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
+        """Return the result of a check; where the child is lost, an error with what is known."""
+        child = self._child_of(card)
+        name = problem.name if problem is not None else ""
+        arguments = (card.target, card.name, check.id, name, self._profile, self._seed)
+        clock = time.perf_counter()
+        try:
+            line = child.call(child_calls.measure, *arguments, seconds=self._profile.seconds)
+        except Lost as error:
+            printed = child.output.take()
+            nothing = replace(blank(card.name, check, problem, self._seed), title=check.failure_title)
+            seconds = time.perf_counter() - clock
+            return replace(nothing, reason=f"The layer {error}.", output=printed, seconds=seconds)
+        return replace(decode(line), output=child.output.take())
+
+    def _child_of(self, card: LayerCard) -> Child:
+        if self._child is None or card.name != self._layer:
+            self.close()
+            self._child, self._layer = self._children.take(card.target), card.name
+        return self._child
+
+    def abort(self) -> None:
+        """End the check that another thread waits for, which gets `CancelledError`."""
+        if self._child is not None:
+            self._child.abort()
+
+    def close(self) -> None:
+        """End the child process, whatever it is doing."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def examine_in_children(
+    plan: Plan, children: Children, *, jobs: int = 1, done: Iterable[Result] = ()
+) -> Iterator[Result]:
+    """Yield the results of a plan as they come, measured in child processes, `jobs` layers at a time.
+
+    Results in `done` are not measured again.
+    """
+
+    def isolation_of_a_layer() -> Isolation:
+        return Isolation(plan.profile, plan.seed, children)
+
+    if jobs > 1 and len(plan.cards) > 1:
+        yield from examine_in_parallel(plan, jobs, isolation_of_a_layer, done)
+        return
+    with isolation_of_a_layer() as measure:
+        yield from examine(plan, measure, done)

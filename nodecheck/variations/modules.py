@@ -1,0 +1,16 @@
+"""The same field in modules of another form."""
+
+from __future__ import annotations
+
+from nodecheck.layers import Variation
+
+MODULES = (
+    Variation("no-parameters", "when there are no parameters", refusable=True),
+    Variation("forward-hook", "when a forward hook changes the field"),
+    Variation("train-mode-field", "when train mode changes the field"),
+    Variation("eval-mode-field", "when eval mode changes the field"),
+    Variation("nested", "when parameters are two modules deep"),
+    Variation("tied", "when every parameter has two names"),
+    Variation("parametrised", "when parameters are parametrised", refusable=True),
+    Variation("in-turns", "when half of the parameters are used in half of the interval", refusable=True),
+)

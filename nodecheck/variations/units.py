@@ -1,0 +1,96 @@
+"""The same equation in other units: another origin of time, other units of time and state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from nodecheck.layers import LayerUnderTest, Pullback, Solution
+from nodecheck.numerics.constants import STATE_UNIT, TIME_SHIFTS, TIME_UNIT, UNITS_INTERVAL
+from nodecheck.problems import Array, Problem, neural
+from nodecheck.variations.comparison import compared_resolution, plain_solution
+
+USUAL_UNITS = neural.with_interval(*UNITS_INTERVAL)
+
+
+@dataclass(frozen=True)
+class _Rescaled:
+    """A vector field in other units; by value, so that problems made from it compare."""
+
+    units: Units
+    field: Callable[..., Array]
+
+    def __call__(self, t: Array, y: Array, /, **params: Array) -> Array:
+        """Return f((t - shift) / time, y / state) * state / time."""
+        units = self.units
+        value = self.field((t - units.shift) / units.time, y / units.state, **params)
+        return value * (units.state / units.time)
+
+
+@dataclass(frozen=True)
+class Units:
+    """t' = time t + shift and y' = state y in place of t and y."""
+
+    when: str
+    shift: float = 0.0
+    time: float = 1.0
+    state: float = 1.0
+
+    @property
+    def problem(self) -> Problem:
+        """The usual problem in these units."""
+        return USUAL_UNITS.replace(
+            name="neural_in_other_units",
+            vector_field=_Rescaled(self, USUAL_UNITS.vector_field),
+            y0=self.state * USUAL_UNITS.y0,
+            t0=self.time * USUAL_UNITS.t0 + self.shift,
+            t1=self.time * USUAL_UNITS.t1 + self.shift,
+        )
+
+    def expected(self, layer: LayerUnderTest) -> Callable[[float], Solution]:
+        """Return the usual solution at a resolution, in these units, for the same cotangent."""
+        factors = {"y0": 1.0, **dict.fromkeys(USUAL_UNITS.params, self.state)}
+
+        def solution(resolution: float) -> Solution:
+            usual = _usual(layer, resolution)
+            gradients = {k: None if g is None else factors[k] * g for k, g in usual.gradients.items()}
+            pullback = Pullback(gradients, usual.pullbacks[0].calls)
+            return replace(usual, y1=self.state * usual.y1, pullbacks=(pullback,))
+
+        return solution
+
+    @property
+    def roundings(self) -> float:
+        """Factor by which more may be rounded away: late times are, and small differences of large states."""
+        latest = max(abs(self.shift + USUAL_UNITS.t0), abs(self.shift + USUAL_UNITS.t1))
+        scales = (self.time, self.state)
+        return max(latest, *scales, *(1 / scale for scale in scales))
+
+
+SHIFTED = tuple(
+    Units(f"on [{USUAL_UNITS.t0 + shift:g}, {USUAL_UNITS.t1 + shift:g}]", shift=shift)
+    for shift in TIME_SHIFTS
+)
+_LARGER = Units(f"for a state {STATE_UNIT:g} times as large", state=STATE_UNIT)
+SCALED = (
+    Units(f"on an interval {TIME_UNIT:g} times as long", time=TIME_UNIT),
+    Units(f"on an interval 1/{TIME_UNIT:g} as long", time=1 / TIME_UNIT),
+    _LARGER,
+    Units(f"for a state 1/{STATE_UNIT:g} as large", state=1 / STATE_UNIT),
+)
+
+
+def iterates(layer: LayerUnderTest) -> bool:
+    """Return True if the evaluations of a fixed-step layer follow some tolerance.
+
+    An iteration that stops at a residual of a fixed size takes more of them for a larger state.
+    """
+    (cotangent,) = layer.cotangents(USUAL_UNITS, 1)
+    usual = _usual(layer, compared_resolution(layer))
+    larger = plain_solution(layer, _LARGER.problem, cotangent)
+    return usual.all_evaluations != larger.all_evaluations
+
+
+def _usual(layer: LayerUnderTest, resolution: float) -> Solution:
+    (cotangent,) = layer.cotangents(USUAL_UNITS, 1)
+    return plain_solution(layer, USUAL_UNITS, cotangent, resolution)
