@@ -1,9 +1,9 @@
-"""Which checks see which bugs: every mutant through every check, and every right layer too.
+"""The detection power of the checks: all checks on all mutants and on all right layers, as Markdown tables.
 
     python reports/detection_power.py [--profile ci] [--output FILE]
 
-Mutants are layers that are wrong on purpose (`nodecheck.mutants`); a right layer that is failed would
-be a false alarm.  The page it writes is a Markdown table.
+Mutants are layers that are wrong on purpose (`nodecheck.mutants`).  A right layer that fails is a false
+alarm.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ RIGHT_LAYERS = "tests/samples/right_layers.py:LAYERS"
 
 
 def failed_checks(result: Run) -> tuple[str, ...]:
-    """Return the ids of the checks that failed or could not run, each once, in their order."""
+    """Return the ids of the checks that failed or ended in an error, each once, in order."""
     bad = (Status.FAILED, Status.ERROR)
     return tuple(dict.fromkeys(r.check for r in result.results if r.status in bad))
 
 
 def mutant_lines(profile: str) -> Iterable[str]:
-    """Yield the table of mutants."""
+    """Yield the lines of the table of mutants."""
     yield "| mutant | failure mode | failed checks | first cause named |"
     yield "|---|---|---|---|"
     for mutant in MUTANTS:
@@ -44,7 +44,7 @@ def mutant_lines(profile: str) -> Iterable[str]:
 
 
 def right_lines(profile: str) -> Iterable[str]:
-    """Yield the table of right layers."""
+    """Yield the lines of the table of right layers."""
     yield "| right layer | passed | failed | inconclusive |"
     yield "|---|---|---|---|"
     for layer in (*ODELAYERS, *ORIGINALS, *load_target(RIGHT_LAYERS)):
@@ -56,13 +56,13 @@ def right_lines(profile: str) -> Iterable[str]:
 
 
 def page(profile: str) -> str:
-    """Return the whole page."""
+    """Return the page: a summary and both tables."""
     mutants, right = list(mutant_lines(profile)), list(right_lines(profile))
     caught = sum("**none**" not in line for line in mutants[2:])
     alarms = sum(line.split("|")[3].strip() != "0" for line in right[2:])
     head = (
-        f"# Detection power\n\nProfile `{profile}`: {caught} of {len(mutants) - 2} wrong layers are failed; "
-        f"{alarms} of {len(right) - 2} right layers are.\n\n"
+        f"# Detection power\n\nProfile `{profile}`: {caught} of {len(mutants) - 2} wrong layers failed; "
+        f"{alarms} of {len(right) - 2} right layers failed.\n\n"
         f"Made by `python reports/detection_power.py --profile {profile}`.\n"
     )
     return "\n".join([head, "## Wrong layers\n", *mutants, "\n## Right layers\n", *right, ""])

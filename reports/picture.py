@@ -1,6 +1,6 @@
 """Make the picture of the README: the top of the report of a wrong layer, as a PNG.
 
-    python reports/picture.py [--mutant extra-step] [--output FILE]
+    python reports/picture.py [--mutant extra-step] [--height 900] [--output FILE]
 
 The layer is one of `nodecheck.mutants`.  Headless Chromium takes the screenshot; it has to be on PATH.
 """
@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-BROWSERS = ("chromium", "chromium-browser")
 # No network, no dialogs of a first run, no scroll bar in the picture.
 FLAGS = (
     "--headless",
@@ -26,8 +25,8 @@ FLAGS = (
     "--no-first-run",
     "--hide-scrollbars",
 )
-WIDTH, HEIGHT = 1200, 900  # pixels
-LONGEST_CHECK, LONGEST_SCREENSHOT = 600, 120  # seconds, on a busy machine
+WIDTH = 1200  # pixels
+LONGEST = 600  # seconds: ten times what the check takes on two busy cores
 TARGET = """\
 from nodecheck.mutants import MUTANTS
 
@@ -35,12 +34,24 @@ LAYERS = [mutant.layer for mutant in MUTANTS if mutant.name == {name!r}]
 """
 
 
+def make(made: Path, command: list[str], expected: int, advice: str) -> Path:
+    """Return the file that a command has made; without it, or with another exit code, the script ends."""
+    done = subprocess.run(
+        command, cwd=made.parents[1], capture_output=True, text=True, timeout=LONGEST, check=False
+    )
+    if done.returncode != expected or not made.is_file():
+        what = f"exit code {expected} from {Path(command[0]).name} and a file {made.name}"
+        message = f"expected {what}, got {done.returncode} and what follows; {advice}"
+        raise SystemExit(f"{message}\n{done.stdout}{done.stderr}")
+    return made
+
+
 def browser() -> str:
     """Return the path of Chromium."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         message = (
-            f"expected {' or '.join(BROWSERS)} on PATH, found neither; "
+            "expected chromium or chromium-browser on PATH, found neither; "
             "install one, for instance with `apt-get install -y chromium`"
         )
         raise SystemExit(message)
@@ -48,54 +59,35 @@ def browser() -> str:
 
 
 def make_report(mutant: str, folder: Path) -> Path:
-    """Check a mutant in a folder, and return the page of its report."""
+    """Check a mutant, and return the page of its report."""
     target = f"{mutant.replace('-', '_')}.py"
     (folder / target).write_text(TARGET.format(name=mutant), encoding="utf-8")
     command = [sys.executable, "-m", "nodecheck", "check", f"{target}:LAYERS", "--output", "report"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=LONGEST_CHECK, check=False
-    )
-    if done.returncode != 1:
-        message = (
-            f"expected nodecheck to fail the mutant {mutant!r} with exit code 1, got {done.returncode}; "
-            f"`nodecheck list mutants` names the mutants\n{done.stdout}{done.stderr}"
-        )
-        raise SystemExit(message)
-    return folder / "report" / "index.html"
+    advice = "name a mutant of `nodecheck list mutants`"
+    return make(folder / "report" / "index.html", command, expected=1, advice=advice)
 
 
-def take_screenshot(chromium: str, page: Path, output: Path) -> None:
-    """Write the top of a page as a PNG; the user's own browser profile is not touched."""
-    with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
-        size = f"--window-size={WIDTH},{HEIGHT}"
-        files = (f"--user-data-dir={profile}", f"--screenshot={output}", page.as_uri())
-        done = subprocess.run(
-            [chromium, *FLAGS, size, *files],
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_SCREENSHOT,
-            check=False,
-        )
-    if done.returncode or not output.is_file():
-        message = (
-            f"expected Chromium to write {output}, got exit code {done.returncode}; "
-            f"its own messages follow\n{done.stderr}"
-        )
-        raise SystemExit(message)
+def take_screenshot(chromium: str, page: Path, folder: Path, height: int) -> Path:
+    """Return a PNG of the top of a page; the user's own browser profile is not touched."""
+    picture = page.with_name("report.png")
+    size, profile = f"--window-size={WIDTH},{height}", f"--user-data-dir={folder / 'profile'}"
+    command = [chromium, *FLAGS, size, profile, f"--screenshot={picture}", page.as_uri()]
+    return make(picture, command, expected=0, advice="try the same page in Chromium by hand")
 
 
 def main() -> None:
     """Make the report, and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutant", default="extra-step", help="name of the mutant; default: %(default)s")
+    parser.add_argument("--height", type=int, default=900, help="in pixels; default: %(default)s")
     parser.add_argument("--output", type=Path, default=Path("reports/published/report.png"))
     options = parser.parse_args()
-    chromium, output = browser(), options.output.resolve()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="nodecheck-picture-") as folder:
-        picture = Path(folder) / "report.png"
-        take_screenshot(chromium, make_report(options.mutant, Path(folder)), picture)
-        shutil.copyfile(picture, output)
+    chromium = browser()
+    with tempfile.TemporaryDirectory(prefix="nodecheck-picture-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        page = make_report(options.mutant, folder)
+        picture = take_screenshot(chromium, page, folder, options.height)
+        shutil.copyfile(picture, options.output)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 
 import nodecheck
 from nodecheck.checks import CHECKS
+from nodecheck.checks.check import REQUIREMENTS
 
 PACKAGE = Path(nodecheck.__file__).parent
 SOURCES = {
@@ -43,6 +44,8 @@ LAYERS = (
     "__main__",
 )
 LONGEST_FILE, LONGEST_FUNCTION = 320, 60
+# Everything that is measured and concluded: pure functions of solutions, whatever framework they come from.
+WITHOUT_A_FRAMEWORK = ("measure", "variations", "diagnosis", "checks")
 # A report knows what is reported, and how an order is fitted (NumPy alone); nothing of how it was measured.
 REPORT_MAY_IMPORT = {"results", "numerics", "report"}
 
@@ -127,8 +130,21 @@ def test_what_the_report_reads_imports_no_tensor_library(module):
     assert not {name.split(".")[0] for name in imports(module)} & {"torch", "jax", "scipy", "numpy"}
 
 
-def test_there_are_at_most_fifteen_public_names():
-    assert 1 <= len(nodecheck.__all__) <= 15
+WITHOUT_TORCH = [module for module in SOURCES if part_of(module) in WITHOUT_A_FRAMEWORK]
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_what_concludes_from_solutions_imports_no_framework(module):
+    assert not {name.split(".")[0] for name in imports(module)} & {"torch", "jax", "torchdiffeq", "torchode"}
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_what_concludes_from_solutions_knows_no_backend_and_no_layer(module):
+    assert not own_parts(module) & {"backends", "neural_ode", "targets", "mutants"}
+
+
+def test_there_are_at_most_sixteen_public_names():
+    assert 1 <= len(nodecheck.__all__) <= 16
 
 
 @pytest.mark.parametrize("name", nodecheck.__all__)
@@ -176,6 +192,10 @@ def test_reading_a_run_imports_neither_torch_nor_numpy():
     assert not modules_after(code) & {"torch", "numpy", "scipy", "matplotlib"}
 
 
+def test_importing_the_checks_imports_neither_a_framework_nor_a_search():
+    assert not modules_after("import nodecheck.checks") & {"torch", "hypothesis", "scipy", "matplotlib"}
+
+
 def test_rendering_a_report_does_not_import_torch():
     code = (
         "from nodecheck.report import html, terminal\nfrom nodecheck.results import Run\nhtml.render(Run(()))"
@@ -183,7 +203,11 @@ def test_rendering_a_report_does_not_import_torch():
     assert "torch" not in modules_after(code)
 
 
-@pytest.mark.parametrize("module", SOURCES)
+# A table of numbers is read one entry at a time.
+TABLES = {"numerics.constants"}
+
+
+@pytest.mark.parametrize("module", [module for module in SOURCES if module not in TABLES])
 def test_a_file_is_short(module):
     assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 
@@ -269,6 +293,107 @@ def test_no_measurement_is_bounded_by_a_literal(module):
     assert not literal_measurement_bounds(SOURCES[module].read_text(encoding="utf-8"))
 
 
+# Numbers that mean themselves: nothing, one, both, half.
+PLAIN_NUMBERS = {0, 1, 2, 0.5}
+# Coefficients of published formulas, which are not chosen: the docstring beside them gives the formula.
+COEFFICIENTS = {"diagnosis.gradient.steps": {12}}  # h²/12 of Euler and Maclaurin
+
+
+class Numbers(ast.NodeVisitor):
+    """Collects the numbers that are typed in a module, with their lines.
+
+    Left out are those that number something instead of measuring it: whole keys of a dictionary, axes and
+    ranks of arrays in brackets; and those of a `Problem`, which is data.
+    """
+
+    def __init__(self):
+        self.found = []
+        self.ranks = frozenset()
+
+    def visit_Constant(self, node):
+        if type(node.value) in (int, float, complex) and node.value not in PLAIN_NUMBERS | self.ranks:
+            self.found.append((node.value, node.lineno))
+
+    def visit_Dict(self, node):
+        keys = [k for k in node.keys if not isinstance(k, ast.Constant) or type(k.value) is not int]
+        for part in (*filter(None, keys), *node.values):
+            self.visit(part)
+
+    def visit_Subscript(self, node):
+        self.visit(node.value)
+        before, self.ranks = self.ranks, frozenset({3, 4})
+        self.visit(node.slice)
+        self.ranks = before
+
+    def visit_Call(self, node):
+        if ast.unparse(node.func) != "Problem":
+            self.generic_visit(node)
+
+
+def typed_numbers(source):
+    visitor = Numbers()
+    visitor.visit(ast.parse(source))
+    return visitor.found
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_no_number_is_typed_where_something_is_concluded(module):
+    """Each stands in `numerics.constants`, with its unit and where it comes from."""
+    found = typed_numbers(SOURCES[module].read_text(encoding="utf-8"))
+    assert [(n, line) for n, line in found if n not in COEFFICIENTS.get(module, ())] == []
+
+
+@pytest.mark.parametrize("module", COEFFICIENTS)
+def test_every_coefficient_that_is_allowed_is_used(module):
+    found = {number for number, _ in typed_numbers(SOURCES[module].read_text(encoding="utf-8"))}
+    assert found == COEFFICIENTS[module]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "n = 3",
+        "x = -3",
+        "x < 1e-3",
+        "f(n=16)",
+        "x ** 4",
+        "def f(x=0.1): ...",
+        "(8, 1)",
+        "x[0] * 7",
+        "x[:64]",
+        "{0.1: 'a'}",
+    ],
+)
+def test_a_typed_number_would_be_found(source):
+    assert len(typed_numbers(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 2 * y",
+        "-1",
+        "x / 2.0",
+        "0.5 * h",
+        "y.shape[:4]",
+        "{3: 'ralston3'}",
+        "f'{x:.3g}'",
+        "'16'",
+        "True",
+        "Problem('p', f, [[3.0]], 0.3, 1.7)",
+    ],
+)
+def test_what_is_no_number_of_ours_is_left_out(source):
+    assert typed_numbers(source) == []
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_a_table_of_numbers_names_tests_that_there_are(module):
+    named = set(re.findall(r"tests/[\w/*.]+\.py", SOURCES[module].read_text(encoding="utf-8")))
+    assert named
+    assert [pattern for pattern in sorted(named) if not list(PACKAGE.parent.glob(pattern))] == []
+
+
 @pytest.mark.parametrize("source", ["atol = 1e-7", "f(rtol=1e-7)", "bound: float = 1e-3"])
 def test_a_typed_tolerance_would_be_found(source):
     assert literal_bounds(source) == [1]
@@ -312,12 +437,16 @@ class TestCheck:
     def test_it_names_the_kind_of_its_bound(self, check):
         assert check.kind in ("identity", "order", "resource", "contract")
 
-    def test_it_names_the_layers_it_applies_to(self, check):
-        assert check.applies_to in ("all", "fixed-step", "adaptive")
+    def test_it_requires_what_has_a_reason_for_a_skip(self, check):
+        assert check.requires <= set(REQUIREMENTS)
+
+    def test_it_is_asked_of_one_kind_of_layers_or_of_all(self, check):
+        assert check.asked_of in ("all", "fixed-step", "adaptive")
 
     def test_what_it_needs_comes_before_it(self, check):
         before = [c.id for c in CHECKS[: CHECKS.index(check)]]
         assert check.needs in (*before, "")
 
     def test_its_problems_have_different_names(self, check):
-        assert len({p.name for p in check.problems}) == len(check.problems)
+        problems = (*check.problems, *(problem for _, problem in check.more))
+        assert len({p.name for p in problems}) == len(problems)

@@ -38,6 +38,8 @@ class Trial:
         True if `build` returned something that can be called; False if the rest is about `build` itself.
     accepts_state
         True if what `build` returned can be called with y0 alone, as far as its signature tells.
+    dynamics
+        Name of the class of the dynamics, as it stands in Python's messages.
     described
         What came back, in words: "a tensor of shape (17, 4, 3)".
     parts
@@ -51,6 +53,7 @@ class Trial:
     error: Exception | None
     built: bool
     accepts_state: bool = True
+    dynamics: str = ""
     described: str = ""
     parts: tuple[Part, ...] = ()
     are_states: bool = False

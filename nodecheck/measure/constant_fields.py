@@ -73,8 +73,9 @@ def worst_constant_field(layer: LayerUnderTest) -> tuple[Measurement, str]:
         problem = drawn.problem()
         y1 = layer.solve(problem, _resolution(layer, drawn)).y1
         error = float(np.max(np.abs(y1 - problem.y0 - drawn.duration * problem.params["c"])))
+        bound = identity_bound(layer, problem, drawn.n_steps)
         # Where nothing moves and all is zero the bound is zero, and so must the error be.
-        return error / identity_bound(layer, problem, drawn.n_steps) if error else 0.0
+        return error / bound if bound else error and math.inf
 
     def holds(drawn: ConstantField) -> bool:
         nonlocal worst

@@ -19,11 +19,15 @@ from nodecheck.numerics import (
     relative_error,
     roundoff,
 )
-from nodecheck.numerics.constants import COARSE_LADDER, COMMON_TOLERANCES, MOST_EXTRA_LEVELS
+from nodecheck.numerics.constants import (
+    COARSE_LADDER,
+    COMMON_TOLERANCES,
+    MOST_EXTRA_LEVELS,
+    SMALLEST_WEIGHT,
+)
 from nodecheck.options.profile import SMOKE
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import group_weights, sensitivity
-from nodecheck.reference.adequacy import SMALLEST_WEIGHT
 from nodecheck.results import Inconclusive, Measurement, Metric, Series, at_most
 
 _T = TypeVar("_T")

@@ -43,20 +43,22 @@ class Unexplained:
         return ESTIMATE_MARGIN * self.estimate + self.floor
 
 
-def unexplained(layer: LayerUnderTest, problem: Problem, exact: Array) -> Unexplained:
+def unexplained(layer: LayerUnderTest, problem: Problem, exact: Array, part: float = 1.0) -> Unexplained:
     """Return the error of y1 beside its estimate, where our own solver of the claimed order is asymptotic.
 
     Parameters
     ----------
     exact
         The state at t1, shape (B, d).
+    part
+        Length of the interval over that of the usual one: steps are as long as there.
 
     Raises
     ------
     Inconclusive
         If the error of our own solver is not explained by its own estimate.
     """
-    levels = layer.ladder(ESTIMATE_LEVELS)
+    levels = tuple(math.ceil(part * n) for n in layer.ladder(ESTIMATE_LEVELS))
     found = _compared(layer, problem, exact, levels)
     order = layer.claims.order
     own = control(layer, order) if order is not None else None

@@ -20,7 +20,7 @@ from nodecheck.numerics.constants import (
     PICTURE_STEPS,
     PICTURE_STROKE,
 )
-from nodecheck.problems import Problem
+from nodecheck.problems import Problem, group_of
 from nodecheck.reference import sensitivity, trajectory
 from nodecheck.results import Series, finite_or_nan
 
@@ -105,7 +105,7 @@ def backward_trajectory(layer: LayerUnderTest, problem: Problem, cotangent: Arra
     The layer is asked for the gradient over [t, t1] from the exact state at t: dL/dy(t) is the adjoint, and
     dL/dθ is the parameter gradient accumulated on the way back from t1 to t.
     """
-    name = max(problem.params, key=lambda key: problem.params[key].size)
+    name = group_of(max(problem.params, key=lambda key: problem.params[key].size))
     rests = remaining(problem)
     exact = [_first_entries(sensitivity(rest).pullback(cotangent), name) for rest in rests]
     every = PICTURE_BACKWARD_POINTS // PICTURE_BACKWARD_STEPS

@@ -1,11 +1,12 @@
-"""Mutants: layers that are wrong on purpose, each with the checks that must see it.
+"""Mutants: layers that are wrong on purpose, each with the checks that must fail it.
 
-A check that no mutant fails has shown nothing; a failure mode that no check sees is a gap.
+A check that fails no mutant has not been tested.  A failure mode whose mutant no check fails is a gap.
 """
 
 from nodecheck.layers import TorchLayer
 from nodecheck.mutants.adaptive import ADAPTIVE
 from nodecheck.mutants.adaptive_families import AdaptiveAdjoint, AdaptiveBackprop
+from nodecheck.mutants.adjoint_equation import ADJOINT_EQUATION
 from nodecheck.mutants.backward_time import BACKWARD_TIME
 from nodecheck.mutants.contract import CONTRACT
 from nodecheck.mutants.families import (
@@ -27,6 +28,7 @@ from nodecheck.mutants.uses import USES
 MUTANTS: tuple[Mutant, ...] = (
     *FORWARD,
     *GRADIENT,
+    *ADJOINT_EQUATION,
     *BACKWARD_TIME,
     *CONTRACT,
     *UNINVOLVED,

@@ -1,7 +1,7 @@
-"""Adaptive mutants: the tolerance does not control the error, forward or backward."""
+"""Adaptive mutants, whose tolerance does not control the error in the forward or the backward pass."""
 
 # ruff: noqa: ARG002, D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodecheck.mutants.families import Field, State
 from nodecheck.mutants.mutant import Mutant, mutant
 
 _LOOSE = 1e-3
-_HARDLY = 1e-9  # a step of so much of its length changes nothing
+_HARDLY = 1e-9  # a step of this fraction of its length has no effect
 
 
 class ToleranceIgnored(AdaptiveBackprop):
@@ -50,7 +50,7 @@ class SmallStepsAccepted(AdaptiveBackprop):
 
 
 class GivesUp(AdaptiveBackprop):
-    """After ten steps the state is returned as it is, without a word."""
+    """After ten steps the state at that time is returned without an error."""
 
     def stages(self, field: Field, t: float, h: float, state: State) -> list[State]:
         self.count = getattr(self, "count", 0) + 1
@@ -59,7 +59,7 @@ class GivesUp(AdaptiveBackprop):
 
 
 class FirstMemberDecides(AdaptiveBackprop):
-    """The error norm looks at the first member of the batch only."""
+    """The error norm is that of the first member of the batch alone."""
 
     def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
         first = ((state[0][:1],), (proposal[0][:1],), (embedded[0][:1],))
@@ -67,7 +67,7 @@ class FirstMemberDecides(AdaptiveBackprop):
 
 
 class FirstComponentDecides(AdaptiveBackprop):
-    """The error norm looks at the first component of the state only."""
+    """The error norm is that of the first component of the state alone."""
 
     def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
         first = ((state[0][..., :1],), (proposal[0][..., :1],), (embedded[0][..., :1],))
@@ -132,7 +132,7 @@ class CoefficientMistyped(AdaptiveBackprop):
 
 
 class GivesUpLate(AdaptiveBackprop):
-    """After a hundred steps the state is returned as it is, without a word."""
+    """After a hundred steps the state at that time is returned without an error."""
 
     most_steps = 100
 
@@ -146,7 +146,7 @@ class GivesUpLate(AdaptiveBackprop):
 
 
 class BackwardGivesUp(AdaptiveAdjoint):
-    """The backward pass ends after sixty steps, without a word."""
+    """The backward pass ends after sixty steps without an error."""
 
     def backward(self, state: State) -> State:
         limited = GivesUpLate(self.dynamics, self.t0, self.t1, self.tol)
@@ -155,21 +155,21 @@ class BackwardGivesUp(AdaptiveAdjoint):
 
 
 class EndOvershot(AdaptiveBackprop):
-    """The last step is not shortened: the state returned is that behind t1."""
+    """The last step is not shortened: the returned state is that at a time beyond t1."""
 
     def clip(self, t: float, h: float, end: float) -> tuple[float, float]:
         return h, end if abs(h) >= abs(end - t) else t + h
 
 
 class BackwardToleranceFixed(AdaptiveAdjoint):
-    """The backward pass has a tolerance of its own, always 1e-3."""
+    """The tolerance of the backward pass is always 1e-3."""
 
     def backward(self, state: State) -> State:
         return AdaptiveAdjoint(self.dynamics, self.t0, self.t1, _LOOSE).backward(state)
 
 
 class ParametersNotConverged(AdaptiveAdjoint):
-    """The parameters' share of the backward pass stays at the solution for tolerance 1e-3."""
+    """The gradients of the parameters are always those for the tolerance 1e-3."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         loose = AdaptiveAdjoint(self.dynamics, self.t0, self.t1, _LOOSE).pullback(y1, cotangent)
@@ -177,7 +177,7 @@ class ParametersNotConverged(AdaptiveAdjoint):
 
 
 class AdaptiveTimeReversed(AdaptiveAdjoint):
-    """The backward pass runs through the times from t0 to t1."""
+    """The backward pass uses the times in the order from t0 to t1."""
 
     def adjoint_time(self, t: float) -> float:
         return self.t0 + (self.t1 - t)
@@ -193,7 +193,7 @@ class AdaptiveWrongSign(AdaptiveAdjoint):
 
 ADAPTIVE: tuple[Mutant, ...] = (
     mutant(ToleranceIgnored, "option_silently_ignored", "forward-tolerance"),
-    # A blind spot: it takes more steps than it needs, and its error follows the tolerance all the same.
+    # A blind spot: it takes more steps than necessary, and its error follows the tolerance all the same.
     mutant(EstimateWithoutStep, "error_estimate_missing_dt"),
     mutant(EstimateWithoutRoot, "error_estimate_missing_dt", "sudden-change"),
     mutant(SmallStepsAccepted, "min_step_accepts_bad_steps", "forward-tolerance"),

@@ -1,7 +1,7 @@
-"""The right adaptive layers: the resolution is a tolerance, and the steps follow from it."""
+"""The right adaptive layers: the resolution is a tolerance, from which the step sizes follow."""
 
 # ruff: noqa: ARG002
-# accepts() and error() are given the step for those who override them.
+# accepts() and error() have the step as an argument for mutants that override them.
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DORMAND_PRINCE = Tableau(
 class AdaptiveSteps(Backprop):
     """Dormand and Prince's pair under an integral controller.
 
-    The step sizes are numbers, not tensors: no gradient flows through the controller.
+    The step sizes are numbers and no tensors, so that no gradient flows through the controller.
     """
 
     tableau: ClassVar[Tableau] = DORMAND_PRINCE
@@ -68,7 +68,7 @@ class AdaptiveSteps(Backprop):
         return (end - t, end) if abs(h) >= abs(end - t) else (h, t + h)
 
     def accepts(self, error: float, h: float) -> bool:
-        """Whether a step is accepted."""
+        """Return True if a step is accepted."""
         return error <= 1.0
 
     def error(self, state: State, proposal: State, embedded: State, h: float) -> float:

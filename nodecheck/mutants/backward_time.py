@@ -1,7 +1,7 @@
-"""Mutants that run over the wrong times or too few steps backward, or where time itself runs backwards."""
+"""Mutants with wrong times or too few steps in the backward pass, or wrong only where t1 < t0."""
 
 # ruff: noqa: ARG002, D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nodecheck.mutants.mutant import Mutant, mutant
 
 
 class TimeReversed(AdjointRK4):
-    """The backward pass runs through the times from t0 to t1."""
+    """The backward pass uses the times in the order from t0 to t1."""
 
     def adjoint_time(self, t: float) -> float:
         return self.t0 + (self.t1 - t)
@@ -67,7 +67,7 @@ class FirstBackwardStepMissing(AdjointRK4):
 
 
 class OddNumberOfStepsShort(AdjointRK4):
-    """For an odd number of steps the parameter integral leaves out the first step of the backward pass."""
+    """For an odd number of steps the parameter integral lacks the first step of the backward pass."""
 
     def backward(self, state: State) -> State:
         y, a, *pulled = super().backward(state)
@@ -79,7 +79,7 @@ class OddNumberOfStepsShort(AdjointRK4):
 
 
 class ReverseTimeSign(AdjointRK4):
-    """Where time runs backwards, the gradients of the parameters have the wrong sign."""
+    """For t1 < t0 the gradients of the parameters have the wrong sign."""
 
     def backward(self, state: State) -> State:
         y, a, *pulled = super().backward(state)
@@ -87,14 +87,14 @@ class ReverseTimeSign(AdjointRK4):
 
 
 class ReverseTimeDetached(BackpropRK4):
-    """Where time runs backwards, the state is detached in every step."""
+    """For t1 < t0 the state is detached in every step."""
 
     def step(self, field: Field, t: float, h: float, state: State) -> State:
         return super().step(field, t, h, state if h > 0 else tuple(x.detach() for x in state))
 
 
 class ReverseTimeByEuler(BackpropRK4):
-    """Where time runs backwards, the steps are Euler's."""
+    """For t1 < t0 the steps are those of Euler's method."""
 
     def step(self, field: Field, t: float, h: float, state: State) -> State:
         if h > 0:
@@ -103,7 +103,7 @@ class ReverseTimeByEuler(BackpropRK4):
 
 
 class NodeMismatch(BackpropEuler, ByAdjoint):
-    """Euler takes its Jacobians at the start of a step forward, and at its end backward."""
+    """Euler's method has its Jacobians at the start of a step forward, and at its end backward."""
 
 
 BACKWARD_TIME: tuple[Mutant, ...] = (
@@ -124,8 +124,8 @@ BACKWARD_TIME: tuple[Mutant, ...] = (
         "gradient-order",
     ),
     mutant(OddNumberOfStepsShort, "last_partial_step_wrong", "gradient-order"),
-    mutant(ReverseTimeSign, "reverse_time_broken", "reverse-time-gradient"),
-    mutant(ReverseTimeDetached, "reverse_time_broken", "reverse-time-gradient"),
-    mutant(ReverseTimeByEuler, "reverse_time_broken", "reverse-time"),
-    mutant(NodeMismatch, "adjoint_node_mismatch", "finite-differences", "taylor-remainder"),
+    mutant(ReverseTimeSign, "reverse_time_broken", "gradient-order"),
+    mutant(ReverseTimeDetached, "reverse_time_broken", "gradient-order"),
+    mutant(ReverseTimeByEuler, "reverse_time_broken", "forward-order"),
+    mutant(NodeMismatch, "adjoint_node_mismatch", "finite-differences", "gradient-class"),
 )

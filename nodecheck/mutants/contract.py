@@ -1,7 +1,7 @@
-"""Mutants that break what PyTorch expects of a layer: no side effects, no memory, no lost gradients."""
+"""Mutants that break the contract of a PyTorch layer: no side effects, no stored state, no lost gradients."""
 
 # ruff: noqa: D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodecheck.mutants.families import AdjointRK4, BackpropRK4, Field, State
 from nodecheck.mutants.mutant import Mutant, mutant
 
 Gradients = tuple[Tensor | None, ...]
-# PyTorch itself forgets nothing between calls; the layers below do it wrong on a class, by shape.
+# Tensors that a layer below wrongly keeps from call to call on its class, by their shapes.
 Memory = dict[tuple[torch.Size, ...], Tensor]
 
 
@@ -27,14 +27,14 @@ class OutputDetached(BackpropRK4):
 
 
 class InputDetached(BackpropRK4):
-    """y0 is cut off from the graph: whatever produced it learns nothing."""
+    """y0 is cut off from the graph: a module that produced it gets no gradient."""
 
     def solve(self, y0: Tensor) -> Tensor:
         return super().solve(y0.detach())
 
 
 class GraphCutHalfway(BackpropRK4):
-    """The graph is cut in the middle of the interval, to save memory."""
+    """The graph is cut in the middle of the interval, as if to save memory."""
 
     def step(self, field: Field, t: float, h: float, state: State) -> State:
         if abs(t - (self.t0 + self.t1) / 2) <= abs(h) / 2:
@@ -60,7 +60,7 @@ class InputMutated(AdjointRK4):
 
 
 class ParameterMutated(AdjointRK4):
-    """The backward pass rescales the first parameter in place, and forgets to undo it."""
+    """The backward pass rescales the first parameter in place and does not restore it."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         gradients = super().pullback(y1, cotangent)
@@ -70,7 +70,7 @@ class ParameterMutated(AdjointRK4):
 
 
 class CotangentMutated(AdjointRK4):
-    """The backward pass accumulates the adjoint in the tensor that it was given."""
+    """The backward pass accumulates the adjoint in the cotangent tensor of the caller."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         a0, *pulled = super().pullback(y1, cotangent)
@@ -79,7 +79,7 @@ class CotangentMutated(AdjointRK4):
 
 
 class FrozenBetweenPasses(BackpropRK4):
-    """Until the backward pass the parameters require no gradient."""
+    """Between the forward and the backward pass the parameters require no gradient."""
 
     def __call__(self, y0: Tensor) -> Tensor:
         y1 = super().__call__(y0)
@@ -97,7 +97,7 @@ class FrozenBetweenPasses(BackpropRK4):
 
 
 class StateOnClass(AdjointRK4):
-    """The backward pass reads y1 where the latest forward pass left it, on the class."""
+    """The backward pass reads the y1 that the latest forward pass stored on the class."""
 
     latest: ClassVar[Tensor]
 
@@ -110,7 +110,7 @@ class StateOnClass(AdjointRK4):
 
 
 class StateOnModule(AdjointRK4):
-    """The backward pass reads y1 where the latest forward pass left it, on the layer."""
+    """The backward pass reads the y1 that the latest forward pass stored on the layer."""
 
     def solve(self, y0: Tensor) -> Tensor:
         self.latest = super().solve(y0)
@@ -130,7 +130,7 @@ class FirstCallRemembered(AdjointRK4):
 
 
 class BufferNotReset(AdjointRK4):
-    """The parameter integral starts from that of the call before."""
+    """The parameter integral starts from that of the previous call."""
 
     buffers: ClassVar[Memory] = {}
 
@@ -144,7 +144,7 @@ class BufferNotReset(AdjointRK4):
 
 
 class ParametersCopiedOnce(AdjointRK4):
-    """The backward pass evaluates the field with the parameters as they were when the layer was built."""
+    """The backward pass uses a copy of the parameters that was made when the layer was built."""
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
         super().__init__(dynamics, t0, t1, n_steps)
@@ -161,7 +161,7 @@ class ParametersCopiedOnce(AdjointRK4):
 
 
 class FirstSolutionKept(AdjointRK4):
-    """The layer keeps its first solution and returns it again."""
+    """The layer keeps its first solution and returns it at every call."""
 
     first: Tensor | None = None
 

@@ -1,9 +1,8 @@
-"""The right layers that every mutant is a variation of: small, self-contained, and open to overriding.
+"""The right layers of which every mutant is a variation.
 
-Two ways to take steps, fixed and adaptive, times two ways to differentiate: backpropagation through the
-steps, and the continuous adjoint.  A state is a tuple of tensors, so that one integrator serves y in the
-forward pass and (y, adjoint, parameter integrals) in the backward pass.  Overriding a concrete method is the
-mutants' privilege; nothing else in nodecheck does it.
+Steps are fixed or adaptive, and the gradient comes from backpropagation or from the continuous adjoint.  A
+state is a tuple of tensors, so that one integrator serves y in the forward pass and (y, adjoint, parameter
+integrals) in the backward pass.  Mutants override concrete methods; no other class of nodecheck does that.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Field = Callable[[float, State], State]
 
 @dataclass(frozen=True)
 class Tableau:
-    """An explicit Runge-Kutta method: stage rows, weights, nodes, and weights of an embedded method."""
+    """An explicit Runge-Kutta method: stage rows, weights, nodes, and the weights of an embedded method."""
 
     a: tuple[tuple[float, ...], ...]
     b: tuple[float, ...]
@@ -73,7 +72,7 @@ class Backprop:
         return self.solve(y0)
 
     def solve(self, y0: Tensor) -> Tensor:
-        """Return y1; recorded by autograd unless it is told not to."""
+        """Return y1; autograd records it unless the caller disables that."""
         return self.integrate(self.field, self.t0, self.t1, (y0,))[0]
 
     def field(self, t: float, state: State) -> State:
@@ -104,7 +103,7 @@ class Backprop:
 
 
 class ByAdjoint(Backprop):
-    """The same forward pass, differentiated by the continuous adjoint: nothing but y1 is kept.
+    """The same forward pass, differentiated by the continuous adjoint, for which y1 alone is kept.
 
     Chen et al. (2018), Algorithm 1: (y, a, g) with a' = -a ∂f/∂y and g' = -a ∂f/∂θ, from t1 back to t0.
     """
@@ -151,7 +150,7 @@ class ByAdjoint(Backprop):
 
 
 class _Solve(torch.autograd.Function):
-    """Hands a layer's forward pass and pullback to autograd."""
+    """The autograd function of a layer's forward pass and pullback."""
 
     @staticmethod
     def forward(ctx: Any, layer: ByAdjoint, y0: Tensor, *_params: Tensor) -> Tensor:

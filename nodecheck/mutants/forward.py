@@ -1,7 +1,7 @@
 """Mutants whose forward pass is wrong."""
 
 # ruff: noqa: ARG002, D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nodecheck.mutants.mutant import Mutant, mutant
 
 
 class ExtraStep(BackpropEuler):
-    """A step starts at every point of the grid, the last one included."""
+    """A step starts at every point of the grid, including the last one."""
 
     def integrate(self, field: Field, start: float, end: float, state: State) -> State:
         h = (end - start) / self.n_steps
@@ -36,7 +36,7 @@ class ExtraStep(BackpropEuler):
 
 
 class MissingStep(BackpropRK4):
-    """The grid has n_steps points, hence one step too few."""
+    """The grid has n_steps points, and therefore one step too few."""
 
     def integrate(self, field: Field, start: float, end: float, state: State) -> State:
         h = (end - start) / self.n_steps
@@ -46,7 +46,7 @@ class MissingStep(BackpropRK4):
 
 
 class GridOfSoManyPoints(BackpropRK4):
-    """The interval is cut into a grid of n_steps points, hence into one step less."""
+    """The interval is divided by a grid of n_steps points, and therefore into one step less."""
 
     def integrate(self, field: Field, start: float, end: float, state: State) -> State:
         fewer = self.n_steps - 1
@@ -57,7 +57,7 @@ class GridOfSoManyPoints(BackpropRK4):
 
 
 class AccumulatedTime(BackpropRK4):
-    """Time is summed up and compared with the end: rounding decides whether there is one step more."""
+    """Time is accumulated and compared with the end, so that rounding may add one step."""
 
     def integrate(self, field: Field, start: float, end: float, state: State) -> State:
         t, h = start, (end - start) / self.n_steps
@@ -79,7 +79,7 @@ class LastStepNotShortened(BackpropRK4):
 
 
 class Float32TimeGrid(BackpropRK4):
-    """The grid is a float32 tensor, whatever the state is."""
+    """The grid is a float32 tensor for every dtype of the state."""
 
     def integrate(self, field: Field, start: float, end: float, state: State) -> State:
         grid = torch.linspace(start, end, self.n_steps + 1, dtype=torch.float32)
@@ -123,25 +123,25 @@ class WeightTypo(BackpropRK4):
 
 
 class StageTypo(BackpropRK4):
-    """The last stage starts from h/2 k3, not h k3: still right where f depends on time alone."""
+    """The last stage starts from h/2 k3, not h k3; it is right where f depends on time alone."""
 
     tableau: ClassVar[Tableau] = Tableau((*RK4.a[:3], (0.0, 0.0, 0.5)), RK4.b, RK4.c)
 
 
 class SwappedStages(BackpropRK4):
-    """The last two stages have each other's weights."""
+    """The weights of the last two stages are exchanged."""
 
     tableau: ClassVar[Tableau] = Tableau(RK4.a, (1 / 6, 1 / 3, 1 / 6, 1 / 3), RK4.c)
 
 
 class EmbeddedRow(BackpropBogackiShampine):
-    """The state goes on with the embedded method, of one order less."""
+    """The steps are those of the embedded method, whose order is one less."""
 
     tableau: ClassVar[Tableau] = Tableau(BOGACKI_SHAMPINE.a, BOGACKI_SHAMPINE.embedded, BOGACKI_SHAMPINE.c)
 
 
 class StepSizeOfUnitInterval(BackpropRK4):
-    """The step is 1 / n_steps, whatever the interval."""
+    """The step is 1 / n_steps for every interval."""
 
     def integrate(self, field: Field, start: float, end: float, state: State) -> State:
         return super().integrate(field, start, start + 1.0, state)
@@ -162,14 +162,14 @@ class StepsCapped(BackpropRK4):
 
 
 class UnsignedStep(BackpropRK4):
-    """The step is positive also where t1 < t0."""
+    """The step is positive even where t1 < t0."""
 
     def integrate(self, field: Field, start: float, end: float, state: State) -> State:
         return super().integrate(field, start, start + abs(end - start), state)
 
 
 class StaleFirstStage(BackpropRK4):
-    """A step starts with the last stage of the step before, which only some methods may do."""
+    """The first stage of a step is the last stage of the previous step, which is wrong for this method."""
 
     last: State
 
@@ -195,7 +195,7 @@ FORWARD: tuple[Mutant, ...] = (
     mutant(ExtraStep, "grid_off_by_one_step", "constant-field"),
     mutant(MissingStep, "grid_off_by_one_step", "constant-field", "forward-order"),
     mutant(GridOfSoManyPoints, "grid_off_by_one_step", "constant-field", "backprop-agreement"),
-    mutant(AccumulatedTime, "grid_end_not_hit", "constant-field-property"),
+    mutant(AccumulatedTime, "grid_end_not_hit", "constant-field"),
     mutant(LastStepNotShortened, "last_partial_step_wrong", "constant-field"),
     mutant(Float32TimeGrid, "float32_time_grid", "time-precision"),
     mutant(Float32Accumulation, "low_precision_state_accumulation", "constant-field"),
@@ -209,7 +209,7 @@ FORWARD: tuple[Mutant, ...] = (
     mutant(StepSizeOfUnitInterval, "option_silently_ignored", "constant-field"),
     mutant(EndCapped, "option_silently_ignored", "constant-field"),
     mutant(StepsCapped, "option_silently_ignored", "forward-order"),
-    mutant(UnsignedStep, "reverse_time_broken", "reverse-time"),
+    mutant(UnsignedStep, "reverse_time_broken", "forward-order"),
     mutant(StaleFirstStage, "tableau_coefficient_typo", "forward-order"),
     mutant(BatchMean, "batch_members_coupled", "batch-independence", "solve-ivp-agreement"),
 )

@@ -1,7 +1,7 @@
-"""Mutants that break the memory promise: their numbers are right, and what they hold is not."""
+"""Mutants that break a claim about memory: their numbers are right, but they hold too much."""
 
 # ruff: noqa: D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def every_state(solver: AdjointRK4, y0: Tensor) -> Iterator[Tensor]:
 
 
 class AdjointWithTrajectory(AdjointRK4):
-    """RK4 by the continuous adjoint, with its states at hand: right, because only the last is kept."""
+    """RK4 by the continuous adjoint, with methods for its states; it keeps only the last one and is right."""
 
     def __call__(self, y0: Tensor) -> Tensor:
         y1: Tensor = _Keep.apply(self, y0, *self.params)  # type: ignore[no-untyped-call]
         return y1
 
     def trajectory(self, y0: Tensor) -> list[Tensor]:
-        """Return the states that will be kept; y1 comes last."""
+        """Return the states to keep; y1 comes last."""
         return [self.solve(y0)]
 
     def keep(self, ctx: Any, states: list[Tensor]) -> None:
-        """Keep what the backward pass needs: y1, which comes last."""
+        """Save y1, which the backward pass needs and which comes last."""
         ctx.save_for_backward(states[-1])
 
 
@@ -54,7 +54,7 @@ class TrajectorySaved(AdjointWithTrajectory):
 
 
 class HiddenInList(AdjointWithTrajectory):
-    """The trajectory is kept in a list on ctx, where autograd's hooks do not see it."""
+    """The trajectory is kept in a list on ctx, which autograd's hooks do not reach."""
 
     def trajectory(self, y0: Tensor) -> list[Tensor]:
         return list(every_state(self, y0))
@@ -65,7 +65,7 @@ class HiddenInList(AdjointWithTrajectory):
 
 
 class HiddenInNumPy(AdjointWithTrajectory):
-    """The trajectory is kept in NumPy arrays, where PyTorch's allocators do not see it."""
+    """The trajectory is kept in NumPy arrays, which PyTorch's allocators do not count."""
 
     def trajectory(self, y0: Tensor) -> list[Tensor]:
         return list(every_state(self, y0))
@@ -76,7 +76,7 @@ class HiddenInNumPy(AdjointWithTrajectory):
 
 
 class HiddenInBytes(AdjointWithTrajectory):
-    """The trajectory is kept in bytes objects, which only the operating system sees."""
+    """The trajectory is kept in bytes objects, which only the memory of the process shows."""
 
     def trajectory(self, y0: Tensor) -> list[Tensor]:
         self.states, y1 = [], y0
@@ -90,7 +90,7 @@ class HiddenInBytes(AdjointWithTrajectory):
 
 
 class ReferenceCycle(AdjointWithTrajectory):
-    """The output is an attribute of its own ctx: only the garbage collector frees it."""
+    """The output is an attribute of its own ctx, and only the garbage collector frees it."""
 
     def keep(self, ctx: Any, states: list[Tensor]) -> None:
         ctx.y1 = states[-1]
@@ -98,7 +98,7 @@ class ReferenceCycle(AdjointWithTrajectory):
 
 
 class Checkpointed(AdjointRK4):
-    """Backpropagation from √n checkpoints, which is not constant memory."""
+    """Backpropagation from √n checkpoints is claimed to need constant memory."""
 
     def __call__(self, y0: Tensor) -> Tensor:
         h, size, y = (self.t1 - self.t0) / self.n_steps, math.isqrt(self.n_steps), y0
@@ -126,7 +126,7 @@ class OutputsRemembered(BackpropRK4):
 
 
 class _Keep(torch.autograd.Function):
-    """Hands a trajectory and the pullback from its end to autograd."""
+    """The autograd function of a trajectory and the pullback from its end."""
 
     @staticmethod
     def forward(ctx: Any, layer: AdjointWithTrajectory, y0: Tensor, *_params: Tensor) -> Tensor:
@@ -145,7 +145,7 @@ MEMORY: tuple[Mutant, ...] = (
     mutant(TrajectorySaved, "adjoint_not_constant_memory", "memory-law"),
     mutant(HiddenInList, "adjoint_not_constant_memory", "memory-law", "hidden-memory"),
     mutant(HiddenInNumPy, "adjoint_not_constant_memory", "memory-law", "hidden-memory"),
-    # Seen by `nodecheck memory --process` alone: what counts tensors and arrays cannot see it.
+    # Only `nodecheck memory --process` finds it, because it holds neither tensors nor arrays.
     mutant(HiddenInBytes, "adjoint_not_constant_memory"),
     mutant(ReferenceCycle, "ctx_output_cycle_leak"),
     mutant(Checkpointed, "adjoint_not_constant_memory", "memory-law"),

@@ -1,7 +1,7 @@
-"""Mutants that are right for one flat module, and wrong for the same field in modules of another shape."""
+"""Mutants that are right for one flat module, and wrong for the same field in other modules."""
 
 # ruff: noqa: D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Gradients = tuple[Tensor | None, ...]
 
 
 class NestedParametersOverlooked(AdjointRK4):
-    """Only parameters of the module itself are known, none of a module within it."""
+    """Only the parameters of the module itself are differentiated, and none of a submodule."""
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
         super().__init__(dynamics, t0, t1, n_steps)
@@ -31,7 +31,7 @@ class TiedParametersTwice(AdjointRK4):
 
 
 class UseDecidedAtTheEnd(AdjointRK4):
-    """What is not used at t1 counts as unused from t1 to t0."""
+    """A parameter that is not used at t1 counts as unused over the whole interval."""
 
     def backward(self, state: State) -> State:
         every = self.params
@@ -48,14 +48,14 @@ class UseDecidedAtTheEnd(AdjointRK4):
 
 
 class ParametersPresumed(AdjointRK4):
-    """Without parameters to differentiate nothing is recorded."""
+    """If no parameter requires a gradient, nothing is recorded."""
 
     def __call__(self, y0: Tensor) -> Tensor:
         return super().__call__(y0) if self.params else self.solve(y0).detach()
 
 
 class TrainModeInBackward(AdjointRK4):
-    """The backward pass puts the dynamics in train mode, and leaves it there."""
+    """The backward pass puts the dynamics in train mode and leaves it in that mode."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         self.dynamics.train()
@@ -63,14 +63,14 @@ class TrainModeInBackward(AdjointRK4):
 
 
 class ForwardCalledByName(AdjointRK4):
-    """The dynamics is called by its forward method, past its hooks."""
+    """The dynamics is called by its forward method, so that its hooks do not run."""
 
     def field(self, t: float, state: State) -> State:
         return (self.dynamics.forward(t, state[0]),)
 
 
 class EvalModeInBackward(AdjointRK4):
-    """The backward pass puts the dynamics in eval mode, and back into the mode it was in."""
+    """The backward pass runs the dynamics in eval mode and restores its mode afterwards."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         training = self.dynamics.training

@@ -1,4 +1,4 @@
-"""Mutant: a layer that is wrong on purpose, and the checks that must see it."""
+"""Mutant: a layer that is wrong on purpose, with the checks that must fail it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from nodecheck.mutants.families import Backprop
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong layer that claims what its right original claims.
+    """A wrong layer with the claims of its right original.
 
     Attributes
     ----------
     name
         Unique among the mutants; also the name of the layer.
     failure_mode
-        Identifier in the catalogue of failure modes seen in public code.
+        Identifier in the catalogue of failure modes of public code.
     layer, original
         The wrong layer, and the right one from which it differs in one respect.
     caught_by
-        Checks that must fail the layer; others may.  Empty: a blind spot, stated as such.
+        Ids of checks that must fail the layer; others may fail it too.  Empty for a known blind spot.
     summary
-        What is wrong, in one line.
+        The fault, in one line.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Mutant:
 def mutant(wrong: type[Backprop], failure_mode: str, *caught_by: str) -> Mutant:
     """Return the mutant made of a class whose first base is its right original.
 
-    The class gives its name, and the first line of its docstring says what is wrong.
+    The name of the class gives the mutant's name, and the first line of its docstring the summary.
     """
     original = wrong.__bases__[0]
     layer = as_layer(wrong, claims=original)
@@ -51,7 +51,7 @@ def mutant(wrong: type[Backprop], failure_mode: str, *caught_by: str) -> Mutant:
 
 
 def as_layer(solver: type[Backprop], *, claims: type[Backprop]) -> TorchLayer:
-    """Return a class of this zoo as a layer, under its own name in kebab case, with the claims of another."""
+    """Return a class as a layer, with its own name in kebab case and the claims of another class."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", solver.__name__).lower()
     return TorchLayer(
         name,
@@ -64,6 +64,7 @@ def as_layer(solver: type[Backprop], *, claims: type[Backprop]) -> TorchLayer:
 
 
 def _build(solver: type[Backprop]) -> Callable[..., Callable[[Tensor], Tensor]]:
+    """Return the `build` of a class of solvers, whose fourth parameter names the kind of its resolution."""
     if solver.adaptive:
 
         def build_adaptive(

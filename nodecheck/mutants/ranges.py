@@ -1,7 +1,7 @@
-"""Mutants that are right for the sizes, times and magnitudes at which layers are usually tried."""
+"""Mutants that are right for usual sizes, times and magnitudes, and wrong for others."""
 
 # ruff: noqa: D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BatchOfOneHalved(AdjointRK4):
 
 
 class ColumnAveraged(BackpropRK4):
-    """A state of one component is taken for a batch, and its slopes are averaged."""
+    """A state of one component is treated as a batch, and its slopes are averaged."""
 
     def field(self, t: float, state: State) -> State:
         (dy,) = super().field(t, state)
@@ -31,7 +31,7 @@ class ColumnAveraged(BackpropRK4):
 
 
 class LargeBatchCoupled(BackpropRK4):
-    """From 17 members on, the slopes of all of them are a little nearer to their mean."""
+    """For 17 or more members, the slopes of all of them are moved by 0.1 % towards their mean."""
 
     def field(self, t: float, state: State) -> State:
         (dy,) = super().field(t, state)
@@ -39,7 +39,7 @@ class LargeBatchCoupled(BackpropRK4):
 
 
 class WideStateDetached(BackpropRK4):
-    """From nine components on, the state of each step is detached."""
+    """For nine or more components, the state of each step is detached."""
 
     def step(self, field: Field, t: float, h: float, state: State) -> State:
         wide = state[0].shape[-1] > 8
@@ -63,7 +63,7 @@ class ThreeAxesDropped(AdjointRK4):
 
 
 class NegativeTimesAtZero(AdjointRK4):
-    """The backward pass takes negative times for zero."""
+    """The backward pass replaces negative times by zero."""
 
     def adjoint_time(self, t: float) -> float:
         return max(t, 0.0)

@@ -1,7 +1,7 @@
-"""Mutants that stumble over parameters without a gradient, and over cotangents of unusual size."""
+"""Mutants that are wrong for parameters without a gradient, or for cotangents of unusual size."""
 
 # ruff: noqa: D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FrozenDetachesOutput(BackpropRK4):
 
 
 class UnusedRefused(AdjointRK4):
-    """The backward pass asks for the gradient of every parameter without allow_unused."""
+    """The backward pass requests the gradient of every parameter without allow_unused."""
 
     def vjp(self, t: float, y: Tensor, a: Tensor) -> State:
         inputs = (y.detach().requires_grad_(), *self.params)
@@ -42,7 +42,7 @@ class UnusedRefused(AdjointRK4):
 
 
 class UnusedShiftsOthers(AdjointRK4):
-    """Gradients are packed into a vector, in which an unused parameter takes one place whatever its size."""
+    """Gradients are packed into a vector, in which an unused parameter of any size has one entry."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         a0, *pulled = super().pullback(y1, cotangent)

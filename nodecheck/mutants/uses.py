@@ -1,7 +1,7 @@
-"""Mutants that answer rightly in plain use, and otherwise where a model uses a layer in another way."""
+"""Mutants that are right in plain use, and wrong where a model uses the layer in another way."""
 
 # ruff: noqa: D102
-# An override keeps the signature of its base, and the docstring of the class says what is wrong with it.
+# An override keeps the signature of its base, and the docstring of the class states the fault.
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class DataWithoutGradient(BackpropRK4):
 
 
 class ComputedStateDetached(BackpropRK4):
-    """A y0 that is computed is detached: the encoder learns nothing."""
+    """A y0 that is computed is detached, so that an encoder gets no gradient."""
 
     def __call__(self, y0: Tensor) -> Tensor:
         return self.solve(y0 if y0.is_leaf else y0.detach())
 
 
 class StateAssumedContiguous(BackpropRK4):
-    """y0 is read from memory row by row, whatever its strides are."""
+    """y0 is read from memory row by row, without regard to its strides."""
 
     def __call__(self, y0: Tensor) -> Tensor:
         return self.solve(torch.as_strided(y0, y0.shape, (y0.shape[1], 1)))
 
 
 class CotangentAssumedContiguous(AdjointRK4):
-    """The cotangent is read from memory row by row, whatever its strides are."""
+    """The cotangent is read from memory row by row, without regard to its strides."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         stored = cotangent.untyped_storage().nbytes() // cotangent.element_size()
@@ -48,7 +48,7 @@ class CotangentAssumedContiguous(AdjointRK4):
 
 
 class GradientsNotAdded(AdjointRK4):
-    """What was in .grad before the backward pass is thrown away."""
+    """The backward pass discards the previous content of .grad."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         gradients = super().pullback(y1, cotangent)
@@ -58,12 +58,12 @@ class GradientsNotAdded(AdjointRK4):
 
 
 class SecondBackwardGoesOn(AdjointRK4):
-    """A second backward pass goes on where the first one ended, at t0."""
+    """A second backward pass starts at t0, where the first one ended."""
 
     reached: Tensor | None = None
 
     def __call__(self, y0: Tensor) -> Tensor:
-        return AdjointRK4.__call__(copy.copy(self), y0)  # what a pass remembers is its own
+        return AdjointRK4.__call__(copy.copy(self), y0)  # each pass stores its own end
 
     def backward(self, state: State) -> State:
         start = state[0] if self.reached is None else self.reached
@@ -73,7 +73,7 @@ class SecondBackwardGoesOn(AdjointRK4):
 
 
 class EvalModeByEuler(BackpropRK4):
-    """In eval mode the steps are Euler's."""
+    """In eval mode the steps are those of Euler's method."""
 
     def step(self, field: Field, t: float, h: float, state: State) -> State:
         if self.dynamics.training:
@@ -82,7 +82,7 @@ class EvalModeByEuler(BackpropRK4):
 
 
 class NoGradByEuler(BackpropRK4):
-    """Under torch.no_grad the steps are Euler's."""
+    """Under torch.no_grad the steps are those of Euler's method."""
 
     def step(self, field: Field, t: float, h: float, state: State) -> State:
         if torch.is_grad_enabled():
@@ -99,7 +99,7 @@ class NoGradIgnored(BackpropRK4):
 
 
 class NoGradResultKept(AdjointRK4):
-    """Under torch.no_grad the last result is returned again for the same y0, whatever the parameters."""
+    """Under torch.no_grad the last result is returned again for the same y0, even with other parameters."""
 
     kept: tuple[Tensor, Tensor] | None = None
 
@@ -112,7 +112,7 @@ class NoGradResultKept(AdjointRK4):
 
 
 class StateKnownBySum(AdjointRK4):
-    """The last result is returned again for a y0 of the same sum, as long as the parameters do not change."""
+    """The last result is returned again for a y0 of the same sum, while the parameters stay the same."""
 
     known: tuple[object, Tensor] | None = None
 
@@ -124,21 +124,21 @@ class StateKnownBySum(AdjointRK4):
 
 
 class NanReplacedInState(BackpropRK4):
-    """What is not a number in y1 becomes 0."""
+    """NaN in y1 is replaced by 0."""
 
     def __call__(self, y0: Tensor) -> Tensor:
         return self.solve(y0).nan_to_num()
 
 
 class NanReplacedInGradient(AdjointRK4):
-    """What is not a number in a gradient becomes 0."""
+    """NaN in a gradient is replaced by 0."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         return tuple(None if g is None else g.nan_to_num() for g in super().pullback(y1, cotangent))
 
 
 class GradientInWorkspace(AdjointRK4):
-    """The gradient of y0 is returned in a buffer that the next backward pass writes to."""
+    """The gradient of y0 is returned in a buffer that the next backward pass overwrites."""
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
         first, *others = super().pullback(y1, cotangent)

@@ -71,7 +71,7 @@ def integrate_without_trajectory(
     ------
     RuntimeError
         If the field draws random numbers, or depends on a tensor that requires grad and is neither y nor a
-        parameter of `dynamics`; in the backward pass also if second derivatives are asked for.
+        parameter of `dynamics`; in the backward pass also if a second derivative is requested.
     """
     if not torch.is_grad_enabled():
         return scheme.integrate(dynamics, y0, segments, tableau)

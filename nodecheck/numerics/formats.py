@@ -33,7 +33,7 @@ def rounded(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
 def format_of(values: npt.ArrayLike) -> str:
     """Return the coarsest format of which all values are numbers; "" if there is none, or too few values.
 
-    Some float64 values are numbers of every format (0, 0.25): ask only for values that are known to be others.
+    Some values are numbers of every format (0, 0.25): ask only for values that are known to be others.
     """
     array = np.asarray(values, dtype=np.float64).ravel()
     different = np.unique(np.abs(array[array != 0.0]))

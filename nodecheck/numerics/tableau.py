@@ -1,4 +1,4 @@
-"""One explicit Runge-Kutta method, as data."""
+"""Butcher tableau: the coefficients of one explicit Runge-Kutta method."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+
+from nodecheck.numerics.constants import EPS
 
 __all__ = ["ButcherTableau", "Coefficient"]
 
@@ -23,7 +25,7 @@ class ButcherTableau:
     Parameters
     ----------
     name : str
-        What the method is called in messages and in ``ODELayer(..., solver=name)``.
+        The name of the method in messages and in ``ODELayer(..., solver=name)``.
     order : int
         The order of the method: its global error is O(h^order).
     a : tuple of tuples
@@ -31,7 +33,7 @@ class ButcherTableau:
     b, c : tuples
         The s weights and the s nodes.
     cite : str
-        Where the coefficients were published.
+        Publication of the coefficients.
 
     Raises
     ------
@@ -69,7 +71,7 @@ class ButcherTableau:
 
     @cached_property
     def rounded(self) -> ButcherTableau:
-        """The same method in floats: a `Fraction` is exact, but too slow to convert at every stage."""
+        """The same method in floats: a `Fraction` is exact, but its conversion at every stage is too slow."""
         return ButcherTableau(
             name=self.name,
             order=self.order,
@@ -90,7 +92,7 @@ class ButcherTableau:
             if len(row) != i:
                 raise ValueError(
                     f"tableau {self.name!r} must be explicit, row {i} of a holding {i} coefficients, "
-                    f"got {len(row)}; leave out the diagonal and what is right of it"
+                    f"got {len(row)}; leave out the diagonal and all entries to its right"
                 )
         rows: tuple[tuple[Coefficient, ...], ...] = (*self.a, self.b, self.c)
         if bad := [x for row in rows for x in row if not math.isfinite(x)]:
@@ -100,8 +102,8 @@ class ButcherTableau:
 
     def _check_sum(self, what: str, terms: tuple[Coefficient, ...], total: Coefficient, advice: str) -> None:
         received = math.fsum(terms)
-        # Each float coefficient is off by half an ulp of its own size, and so may its sum be.
-        slack = 2.0**-52 * (1.0 + math.fsum(abs(float(x)) for x in terms))
+        # Each float coefficient may be wrong by half an ulp of its own size, and so may their sum.
+        slack = EPS * (1.0 + math.fsum(abs(float(x)) for x in terms))
         if not abs(received - total) <= slack:
             raise ValueError(
                 f"{what} of tableau {self.name!r} must sum to {float(total)!r}, got {received!r}; {advice}"

@@ -1,4 +1,4 @@
-"""The tableaus that go by a name."""
+"""Butcher tableaus by name."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _RK38 = ButcherTableau(
     c=(Q(0), Q(1, 3), Q(2, 3), Q(1)),
     cite="Kutta (1901): the 3/8 rule",
 )
-# The pair has a seventh stage for its error estimate; with fixed steps it is not needed.
+# The pair has a seventh stage for its error estimate, which fixed steps do not need.
 _DOPRI5 = ButcherTableau(
     name="dopri5",
     order=5,
@@ -78,7 +78,7 @@ _DOPRI5 = ButcherTableau(
 TABLEAUS: Mapping[str, ButcherTableau] = MappingProxyType(
     {method.name: method for method in (_EULER, _MIDPOINT, _HEUN, _RALSTON3, _RK4, _RK38, _DOPRI5)}
 )
-"""Name -> tableau, for every method that `ODELayer` knows by name."""
+"""The tableau of every method that `ODELayer` takes by name."""
 
 
 def find_tableau(solver: str | ButcherTableau) -> ButcherTableau:
@@ -87,7 +87,7 @@ def find_tableau(solver: str | ButcherTableau) -> ButcherTableau:
     Raises
     ------
     ValueError
-        If no tableau goes by this name.
+        If no tableau has this name.
     """
     if isinstance(solver, ButcherTableau):
         return solver

@@ -10,7 +10,7 @@ from nodecheck.problems.switch import switch
 from nodecheck.problems.wide import wide
 
 # For order checks: for y1 and for every gradient group, the slope of explicit Euler is within 0.1 of 1 over
-# 64, 128, 256 steps, and that of RK4 within 0.2 of 4 over 16, 32, 64 (tests/test_problems.py measures it).
+# 64, 128, 256 steps, and that of RK4 within 0.2 of 4 over 16, 32, 64 (tests/problems/test_problems.py).
 ORDER_PROBLEMS: tuple[Problem, ...] = (
     linear,
     rotation,

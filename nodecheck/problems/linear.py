@@ -1,4 +1,4 @@
-"""Problems that are linear in the state, all with closed forms: the identities and the first orders."""
+"""Problems that are constant or linear in the state: for identities and for orders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from array_api_compat import array_namespace
 
 from nodecheck.problems.problem import Array, Problem
 
-# The end times are deliberately not binary fractions and not 0 or 1: a layer that rounds its grid, assumes
-# that time starts at zero, or forgets a factor T = 1.4 shows it.
+# The end times are neither binary fractions nor 0 or 1.  A layer that rounds its grid, assumes that time
+# starts at zero, or lacks a factor T = 1.4 is then visibly wrong.
 T0, T1 = 0.3, 1.7
 _THREE_BY_TWO = np.array([[0.25, -0.5], [1.0, 0.75], [-1.25, 0.5]])
 
@@ -18,13 +18,13 @@ _THREE_BY_TWO = np.array([[0.25, -0.5], [1.0, 0.75], [-1.25, 0.5]])
 def apply(matrix: Array, y: Array) -> Array:
     """Return matrix @ y for y of shape (..., d) and a matrix of shape (..., m, d).
 
-    A product and a sum instead of ``matmul``: torch refuses to multiply a real matrix by a complex vector.
+    It is a product and a sum, because the ``matmul`` of torch refuses a real matrix and a complex vector.
     """
     return array_namespace(y).sum(matrix * y[..., None, :], axis=-1)
 
 
 def _power_field(exponent: int, t: Array, y: Array, /, *, c: Array) -> Array:
-    # 0 y gives the result the shape of y and keeps y in the autograd graph, as a network would.
+    # 0 y gives the result the shape of y, and keeps y in the autograd graph as in a network.
     return c * t**exponent + 0.0 * y
 
 
@@ -35,9 +35,15 @@ def _power_flow(exponent: int, t0: float, t: Array, y0: Array, /, *, c: Array) -
 
 @functools.lru_cache
 def power(exponent: int) -> Problem:
-    """Return y' = c t^k: a Runge-Kutta method is exact on it if its quadrature is of degree k or more."""
+    """Return y' = c t^k; a Runge-Kutta method is exact for it if its quadrature is of degree k or more.
+
+    Raises
+    ------
+    ValueError
+        If the exponent is negative.
+    """
     if exponent < 0:
-        msg = f"exponent must be 0 or more, got {exponent!r}"
+        msg = f"exponent must be 0 or more, got {exponent!r}; choose the power of t"
         raise ValueError(msg)
     return Problem(
         name=f"power_{exponent}",
@@ -47,7 +53,7 @@ def power(exponent: int) -> Problem:
         t0=T0,
         t1=T1,
         params={"c": np.array([1.0, -0.75])},
-        reveals="stage times (nodes), weights, the time handed to the field forward and backward",
+        reveals="stage times (nodes), weights, the time at which the field is evaluated in both passes",
         blind_to="everything about the state: the Jacobian is zero and the adjoint is constant",
         cite="Hairer & Wanner (1996), sec. IV.5: condition B(p), sum b_i c_i^k = 1/(k+1) for k < p",
     )
@@ -55,14 +61,14 @@ def power(exponent: int) -> Problem:
 
 constant = power(0).replace(
     name="constant",
-    reveals="an extra, missing or shortened step: any consistent one-step method is exact",
+    reveals="an extra, missing or shortened step: every consistent one-step method is exact",
     blind_to="stage times, Jacobian, order: nothing depends on time or state",
     cite="Hairer, Nørsett & Wanner (1993), sec. II.1: consistency, the sum of the weights is 1",
 )
 
 
 def _affine(t: Array, y: Array, /, *, A: Array, b: Array) -> Array:
-    return apply(A, y) + b + 0.0 * t  # as above: t stays in the graph although f does not depend on it
+    return apply(A, y) + b + 0.0 * t  # t stays in the graph although f does not depend on it
 
 
 linear = Problem(

@@ -1,4 +1,4 @@
-"""The problem nodecheck is about: a small network as vector field, with time as an input."""
+"""A neural ODE: a small network as vector field, with time as an input."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from array_api_compat import array_namespace
 from nodecheck.problems.linear import T0, T1, apply
 from nodecheck.problems.problem import Array, Float64, Problem
 
-_BATCH, _STATE, _HIDDEN = 4, 3, 5  # pairwise coprime: no wrong axis or reshape fits by accident
+_BATCH, _STATE, _HIDDEN = 4, 3, 5  # pairwise coprime: no wrong axis or reshape fits by chance
 
 
 def _network(t: Array, y: Array, /, *, W1: Array, u: Array, b1: Array, W2: Array, b2: Array) -> Array:
-    """W2 tanh(W1 y + u t + b1) + b2: concatenating t to y, as most public code does, is the same thing."""
+    """Return W2 tanh(W1 y + u t + b1) + b2: most public code concatenates t to y, which is equivalent."""
     return apply(W2, array_namespace(y).tanh(apply(W1, y) + u * t + b1)) + b2
 
 
 def _weights(seed: int) -> dict[str, Float64]:
-    """Draw weights from the multiples of 1/8 in [-1, 1], so that a failure can be copied by hand."""
+    """Return random weights: multiples of 1/8 in [-1, 1], so that a failure can be copied by hand."""
     rng = np.random.default_rng(seed)
     shapes = {
         "W1": (_HIDDEN, _STATE),

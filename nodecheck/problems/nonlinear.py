@@ -1,4 +1,4 @@
-"""Classical nonlinear problems: the Jacobian changes along the trajectory, as it does in a network."""
+"""Classical nonlinear problems: the Jacobian changes along the trajectory, as in a network."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def _cubic_flow(t0: float, t: Array, y0: Array, /, *, k: Array) -> Array:
 
 
 def _column(scalar: Array) -> Array:
-    """Append an axis for the components: leading axes of a scalar then line up with those of y."""
+    """Return a scalar with an axis for the components, so that its leading axes line up with those of y."""
     return scalar[..., None]
 
 
 @functools.lru_cache
 def cubic(k: float) -> Problem:
-    """Return y' = -k y^3, contractive in time, hence expansive for a solver that runs it backwards."""
+    """Return y' = -k y^3: contractive forwards in time, and therefore expansive backwards."""
     return Problem(
         name=f"cubic_{k:g}",
         vector_field=_cubic_field,
@@ -101,8 +101,8 @@ def _van_der_pol_field(t: Array, y: Array, /, *, mu: Array) -> Array:
 
 @functools.lru_cache
 def van_der_pol(mu: float) -> Problem:
-    """Return y'' = mu (1 - y^2) y' - y; from mu = 20 on it counts as stiff and starts on the slow branch."""
-    stiff = mu >= 20.0  # |J| T reaches 3 mu T = 84: explicit Euler needs over 40 steps to be stable at all
+    """Return y'' = mu (1 - y^2) y' - y; for mu >= 20 it counts as stiff and starts on the slow branch."""
+    stiff = mu >= 20.0  # |J| T reaches 3 mu T = 84: explicit Euler is unstable with 40 steps or fewer
     return Problem(
         name=f"van_der_pol_{mu:g}",
         vector_field=_van_der_pol_field,

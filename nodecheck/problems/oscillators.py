@@ -1,4 +1,4 @@
-"""Problems with a rotation in them: exact in closed form, and non-symmetric everywhere."""
+"""Problems with a rotation: they have closed forms, and their Jacobians are nowhere symmetric."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nodecheck.problems.problem import Array, Problem
 
 
 def _turn(angle: Array, y: Array) -> Array:
-    """Turn y, of shape (..., 2), counter-clockwise by an angle that broadcasts with its leading axes."""
+    """Return y, of shape (..., 2), turned counter-clockwise by an angle of shape (...)."""
     xp = array_namespace(y)
     c, s = xp.cos(angle), xp.sin(angle)
     return xp.stack([c * y[..., 0] - s * y[..., 1], s * y[..., 0] + c * y[..., 1]], axis=-1)
@@ -48,7 +48,7 @@ def _turning_flow(t0: float, t: Array, y0: Array, /, *, A: Array, omega: Array) 
     """Return R(wt) exp((A - wS)(t - t0)) R(-wt0) y0, with S the generator of the rotation R.
 
     In the turning frame z = R(-wt) y the field is constant: z' = M z with M = A - wS.  The exponential of
-    a 2 x 2 matrix is elementary; the branch used here needs complex eigenvalues s ± iq.
+    a 2 x 2 matrix is elementary; the formula here is for complex eigenvalues s ± iq.
     """
     xp = array_namespace(y0)
     z, elapsed = _turn(-omega * t0, y0), t - t0

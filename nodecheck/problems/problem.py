@@ -46,7 +46,7 @@ class Problem:
     reveals, blind_to
         Which bugs this problem can see, and which it cannot.
     stiff
-        Whether explicit methods need steps far below what accuracy asks for.
+        True if explicit methods need steps far below those that accuracy asks for.
     on_card
         True if the properties of a layer that its identity card states are measured on this problem.  A
         problem made from this one by `replace` is another one, and not on the card.

@@ -1,4 +1,4 @@
-"""A problem with a wide state, beside which time grids and other small things weigh nothing."""
+"""A problem with a wide state, beside which time grids and other small tensors are negligible."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from array_api_compat import array_namespace
 from nodecheck.problems.problem import Array, Problem
 
 _BATCH = 2
-# Every phase of a turn, the same ones at every width: a norm over the components then depends neither on
-# where the turn has got to nor on the width.
+# Phases of a turn, the same ones at every width: a norm over the components then depends neither on time nor
+# on the width.
 _PHASES = 32
 
 
@@ -26,11 +26,20 @@ def _turn(_t: Array, y: Array, /, *, c: Array) -> Array:
 def wide(width: int, duration: float = 1.0) -> Problem:
     """Return u' = -c v, v' = c u with y = (u, v) of `width` components, on [0, duration].
 
-    The field commutes with rotations, and so does every Runge-Kutta method: one step is as hard as any other,
-    in both directions of time, so a controller of step sizes settles, rejects nothing more, and an interval
-    of any length costs an adaptive layer steps in proportion.  The factor 1 = sin² + cos² is there for the
-    six states that autograd saves of it for one evaluation, so that one evaluation stands clear of single
-    states.  The parameter grows with the state: what is kept of its size is counted as a state.
+    The field commutes with rotations, and so does every Runge-Kutta method.  All steps are therefore equally
+    hard, in both directions of time.  A controller settles on one step size and rejects no further step, and
+    the number of steps of an adaptive layer is proportional to the interval.
+
+    The factor 1 = sin² + cos² makes autograd save six states for one evaluation, so that an evaluation is
+    clearly larger than a single state.  The parameter has the size of the state, and a kept tensor of its
+    size is counted as a state.
+
+    Parameters
+    ----------
+    width
+        Number of components, even.
+    duration
+        Length of the interval, in units of time; 2 pi is a turn.
     """
     half = width // 2
     phases = 2 * np.pi * (np.arange(half) % _PHASES) / _PHASES
@@ -41,6 +50,6 @@ def wide(width: int, duration: float = 1.0) -> Problem:
         t0=0.0,
         t1=duration,
         params={"c": np.ones(width)},
-        reveals="what a layer keeps for each step",
-        blind_to="everything about the numbers: all components turn alike",
+        reveals="the memory that a layer keeps for each step",
+        blind_to="all numerical errors: all components turn alike",
     )

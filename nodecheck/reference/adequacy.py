@@ -17,9 +17,6 @@ from nodecheck.numerics.constants import (
     FEATURE_CHANGE,
     FEATURE_SAMPLES,
 )
-from nodecheck.numerics.constants import (
-    SMALLEST_WEIGHT as SMALLEST_WEIGHT,
-)
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference.complex_step import jacobians
 from nodecheck.reference.sensitivity import sensitivity

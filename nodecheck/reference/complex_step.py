@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nodecheck.numerics.constants import CACHED_REFERENCES, COMPLEX_STEP
-from nodecheck.problems import Float64, Problem
+from nodecheck.problems import Float64, Problem, group_of
 
 Complex128 = npt.NDArray[np.complex128]
 
@@ -59,7 +59,7 @@ def by_group(problem: Problem, tangents: Float64) -> dict[str, Float64]:
     last = np.moveaxis(tangents, 0, -1)  # (B, d, K): the output's indices first, as in torch.func.jacrev
     groups = {"y0": last[..., :size]}
     for name, rows in parameter_rows(problem).items():
-        groups[name] = last[..., rows].reshape(*last.shape[:2], *problem.params[name].shape)
+        groups[group_of(name)] = last[..., rows].reshape(*last.shape[:2], *problem.params[name].shape)
     return groups
 
 

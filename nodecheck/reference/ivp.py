@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from typing import Any
 
 import numpy as np
 
+from nodecheck.numerics.constants import CACHED_REFERENCES
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference.integration import integrate
 
 
-def solve_ivp_states(problem: Problem, ts: Sequence[float]) -> Float64:
-    """Return the states at given times: float64, shape (len(ts), B, d).
+@functools.lru_cache(maxsize=CACHED_REFERENCES)
+def solve_ivp_states(problem: Problem, ts: tuple[float, ...]) -> Float64:
+    """Return the states at given times: float64, shape (len(ts), B, d), read-only.
 
     They come from ``solve_ivp`` with method DOP853 and ``t_eval=ts``, at its tightest tolerance.
 
@@ -32,5 +34,7 @@ def solve_ivp_states(problem: Problem, ts: Sequence[float]) -> Float64:
     def rhs(t: float, y: Float64) -> Any:
         return problem.vector_field(np.asarray(t), y, **problem.params)
 
-    states: Float64 = integrate(problem, rhs, problem.y0, t_eval=np.asarray(ts, dtype=np.float64)).y
-    return np.moveaxis(states, -1, 0).reshape(len(ts), *problem.y0.shape)
+    found = integrate(problem, rhs, problem.y0, t_eval=np.asarray(ts, dtype=np.float64)).y
+    states: Float64 = np.moveaxis(found, -1, 0).reshape(len(ts), *problem.y0.shape)
+    states.flags.writeable = False
+    return states

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from nodecheck.numerics.constants import CACHED_REFERENCES
 from nodecheck.problems import Float64, Problem
-from nodecheck.reference.integration import ReferenceFailure as ReferenceFailure
-from nodecheck.reference.integration import integrate as integrate
+from nodecheck.reference.integration import ReferenceFailure, integrate
 
 
 def trajectory(problem: Problem, ts: npt.ArrayLike) -> Float64:

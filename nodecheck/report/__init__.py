@@ -1,1 +1,1 @@
-"""What a run looks like to a reader: pure functions of a `Run`, without torch."""
+"""Reports of a run, in the terminal and in files: pure functions of a `Run`, without torch."""

@@ -1,7 +1,7 @@
 """A run as workflow commands, which GitHub shows as annotations beside the code.
 
 Escaping: github.com/actions/toolkit, packages/core/src/command.ts.  GitHub shows ten errors, ten warnings and
-ten notices of a step and drops the rest without a word, so the last of many says how many there are.
+ten notices of a step and drops the rest, so the tenth of many gives the number of those that are not shown.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from nodecheck.report import words
+from nodecheck.report.limits import MOST_PROBLEMS, STATEMENT
 from nodecheck.report.numbers import clean, plural, sentence, shorten
+from nodecheck.report.statuses import WRONG, statement, status_word
 from nodecheck.report.summary import Group, groups
+from nodecheck.report.words import layer_names
 from nodecheck.results import Run, Status
 
-MOST_SHOWN = 10
-_LONGEST_TITLE = 200
-_LONGEST_MESSAGE = 2000
-_MOST_PROBLEMS = 3
+MOST_SHOWN = 10  # commands of a kind
+_LONGEST_MESSAGE = 2000  # characters
 
 
 def render(run: Run) -> str:
-    """Return one command a line, or nothing where nothing is wrong, undecided or known to be wrong."""
+    """Return one command a line for each fault, known fault and undecided check; "" where there is none."""
     files = {card.name: _file(card.target) for card in run.layers}
     unloaded = [
         _command("error", f"{target} could not be loaded", text, _file(target))
@@ -29,8 +29,8 @@ def render(run: Run) -> str:
     ]
     wrong = [
         _command("error", _title(group), _message(group), files.get(group.first.layer, ""))
-        for name in words.layer_names(run)
-        for group in groups(run.of_layer(name), *words.WRONG, Status.XPASSED)
+        for name in layer_names(run)
+        for group in groups(run.of_layer(name), *WRONG, Status.XPASSED)
     ]
     undecided = [
         _command("warning", _title(group), _message(group), files.get(group.first.layer, ""))
@@ -45,37 +45,37 @@ def render(run: Run) -> str:
 
 
 def _shown(kind: str, commands: Sequence[str]) -> Iterator[str]:
-    """Yield as many commands as are shown; the last says what is not."""
+    """Yield the commands that are shown; of too many, the last gives the number of the others."""
     if len(commands) <= MOST_SHOWN:
         yield from commands
         return
     yield from commands[: MOST_SHOWN - 1]
     more = plural(len(commands) - MOST_SHOWN + 1, f"more {kind}")
-    yield _command(kind, more, "GitHub shows ten of a kind: the summary and the report hold all.", "")
+    yield _command(kind, more, "GitHub shows ten of a kind: the summary and the report have all.", "")
 
 
 def _title(group: Group) -> str:
-    if group.first.status in words.WRONG:
-        return f"{shorten(group.first.layer)}: {words.statement(group.first)}"
-    word = words.status_word(group.first.status)
+    if group.first.status in WRONG:
+        return f"{shorten(group.first.layer)}: {statement(group.first)}"
+    word = status_word(group.first.status)
     return f"{shorten(group.first.layer)}: {shorten(group.first.check)} {word}"
 
 
 def _message(group: Group) -> str:
-    """Return diagnosis or reason, and the numbers."""
+    """Return the diagnosis or the reason, and the violated numbers."""
     if group.first.status is Status.XPASSED:
         return f"Remove the expectation: {group.first.expected}"
     lines = []
-    for text, problems in group.explanations[:_MOST_PROBLEMS]:
+    for text, problems in group.explanations[:MOST_PROBLEMS]:
         lines.append(f"{', '.join(problems)}: {text}" if problems else text)
-    for result in group.results[:_MOST_PROBLEMS]:
+    for result in group.results[:MOST_PROBLEMS]:
         where = f" on {result.problem}" if result.problem else ""
         lines += [f"{m.name}{where}: {sentence(m)}" for m in result.violated]
     return "\n".join([*lines, f"nodecheck explain {group.first.check}"])
 
 
 def _file(target: str) -> str:
-    """Return the file a target names, from the root of the repository: the only kind that GitHub can show."""
+    """Return the file of a target, relative to the root of the repository; "" where GitHub cannot show it."""
     path = target.rpartition(":")[0]
     if not path.endswith(".py") or PurePath(path).is_absolute() or ".." in PurePath(path).parts:
         return ""
@@ -83,7 +83,7 @@ def _file(target: str) -> str:
 
 
 def _command(kind: str, title: str, message: str, file: str) -> str:
-    properties = {"file": file, "title": shorten(title, _LONGEST_TITLE)}
+    properties = {"file": file, "title": shorten(title, STATEMENT)}
     given = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)
     text = clean(message).strip()
     return (

@@ -1,4 +1,4 @@
-"""What changed between two runs, in the terminal and as Markdown."""
+"""The differences between two runs, in the terminal and as Markdown."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from nodecheck.report.changes import Change, Changes, Difference
 from nodecheck.report.console import say
-from nodecheck.report.markup import STEP_SUMMARY_BYTES, code, fitted, prose
+from nodecheck.report.differences import Change, Changes, Difference
+from nodecheck.report.limits import LABEL
+from nodecheck.report.markdown_text import STEP_SUMMARY_BYTES, code, fitted, prose
 from nodecheck.report.numbers import clean, plural, shorten
 
 SYMBOLS = {
@@ -32,7 +33,7 @@ _STYLES = {
     Change.FIXED: "green",
     Change.BETTER: "green",
 }
-_MOST_PRINTED = 20  # of a kind; Markdown has all
+_MOST_PRINTED = 20  # differences of a kind; Markdown has all
 
 
 def verdict(changes: Changes) -> str:
@@ -71,7 +72,7 @@ def _heading(kind: Change, changes: Changes) -> str:
 
 
 def _together(differences: Sequence[Difference]) -> list[list[Difference]]:
-    """Return the differences with those together of which the same is said of several layers."""
+    """Return the differences in groups: one group for several layers with the same text."""
     found: dict[tuple[str, str, str], list[Difference]] = {}
     for d in differences:
         found.setdefault((d.check, d.problem, d.text), []).append(d)
@@ -82,14 +83,14 @@ def _line(alike: Sequence[Difference]) -> str:
     first = alike[0]
     more = f" and {plural(len(alike) - 1, 'other layer')}" if len(alike) > 1 else ""
     more += ":" if more and first.check else ""
-    names = " ".join(filter(None, (shorten(first.layer) + more, shorten(first.check, 40))))
-    where = f" on {shorten(first.problem, 30)}" if first.problem else ""
+    names = " ".join(filter(None, (shorten(first.layer) + more, shorten(first.check, LABEL))))
+    where = f" on {shorten(first.problem, LABEL)}" if first.problem else ""
     return f"{names}{where}: {first.text}"
 
 
 def markdown(changes: Changes, *, limit: int = STEP_SUMMARY_BYTES) -> str:
     """Return the changes as Markdown in at most `limit` bytes."""
-    return fitted(_parts(changes), "The two runs hold everything.", limit)
+    return fitted(_parts(changes), "The two runs have everything.", limit)
 
 
 def _parts(changes: Changes) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Printing to a terminal that may be narrow, colourless, piped, or unable to show a tick."""
+"""Output to a terminal that may be narrow, without colour, a pipe, or unable to show a tick."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ STYLES = {
     Status.UNSUPPORTED: "dim",
     Status.SKIPPED: "dim",
 }
-# Where the console cannot show the symbols, words of the same length or so.
+_NARROWEST = 20  # columns that are used, also of a narrower terminal
+# Replacements of the symbols, where the console's encoding does not have them.
 _ASCII = str.maketrans({
     "✓": "ok", "✗": "FAIL", "↑": "XPASS", "–": "-", "·": "-", "−": "-", "…": "...", "“": '"', "”": '"'
 })  # fmt: skip
 
 
 def fit(text: Text, console: Console) -> Text:
-    """Return the text in what the console's encoding can show."""
+    """Return the text without characters that the console's encoding does not have."""
     if console.encoding.lower().startswith("utf"):
         return text
     plain = text.plain.translate(_ASCII).encode(console.encoding, "replace").decode(console.encoding)
@@ -34,10 +35,10 @@ def fit(text: Text, console: Console) -> Text:
 def say(console: Console, text: Text | str, *, indent: int = 0, hang: int = 0) -> None:
     """Print the text, wrapped; its first line is indented by `indent`, the others by `hang` more.
 
-    Nothing in it is read as markup, and no line ends in blanks, so that piped output compares well.
+    No part of it is read as markup, and no line ends in blanks.
     """
     text = fit(Text(text) if isinstance(text, str) else text, console)
-    width = max(console.width - indent - hang, 20)
+    width = max(console.width - indent - hang, _NARROWEST)
     for k, line in enumerate(text.wrap(console, width, overflow="fold")):
         line.rstrip()
         console.print(Text(" " * (indent + (hang if k else 0))) + line, highlight=False, soft_wrap=True)

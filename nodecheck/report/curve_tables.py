@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nodecheck.report.limits import LABEL
 from nodecheck.report.numbers import number, plural, shorten
 from nodecheck.report.panels import Panel
 from nodecheck.results import Series
 
 _MOST_ROWS = 12  # of a curve; of a longer one, some points are left out
-_LONGEST_LABEL = 40  # characters
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,7 @@ def table(panel: Panel) -> Table:
     return Table(f"{panel.title}{_left_out(curves)}", head, rows)
 
 
-def _side_by_side(
-    panel: Panel, curves: list[Series]
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+def _side_by_side(panel: Panel, curves: list[Series]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     x, y = panel.axes
     columns = [_numbers(values, _stride(curves[0])) for values in (curves[0].x, *(s.y for s in curves))]
     return (x or "x", *(_label(s) or y or "y" for s in curves)), tuple(zip(*columns, strict=True))
@@ -56,7 +54,7 @@ def _numbers(values: tuple[float, ...], stride: int) -> list[str]:
 
 
 def _label(series: Series) -> str:
-    return shorten(series.label, _LONGEST_LABEL)
+    return shorten(series.label, LABEL)
 
 
 def _stride(series: Series) -> int:

@@ -23,8 +23,12 @@ _GAP = 4.0  # between an axis and its numbers
 _TICK = 3.0  # length of a mark
 _LINE = 10.0  # from an axis to the base line of the numbers below it
 _HALF_DIGIT = 3.4  # from the base line of a number to its middle
+_Y_LABEL = 2.0, 11.0  # position of the label of the y axis
 _MOST_MARKERS = 40  # a curve of more points is drawn without markers
 _DASHES = ("", " dash2", " dash3")  # for the second and third curve of a colour
+# Widths w0 to w4: of curves on top of each other, those below are wider, so that all can be seen.
+_WIDTHS = 5
+_MOST_WIDENED = 16  # labels in a panel; of more, all curves are thin
 _ROOM_ABOVE = 0.12  # of a logarithmic y axis, free at either end
 
 
@@ -57,10 +61,16 @@ def draw(panel: Panel, *, width: float, height: float) -> Markup:
     return svg.drawing(
         width,
         height,
-        title=f"{shorten(panel.plot)}: {panel.title}, {shorten(panel.layer)}",
+        title=_title(panel),
         description=clean(describe(panel)),
-        body=[*_axes(frame), *curves, *slope, *_names(panel, frame, height)],
+        body=[*_axes(frame), *curves, *slope, *_labels(panel, frame, height)],
     )
+
+
+def _title(panel: Panel) -> str:
+    plot = shorten(panel.plot)
+    title = panel.title if panel.title.startswith(plot) else f"{plot}: {panel.title}"
+    return f"{title}, {shorten(panel.layer)}"
 
 
 def _frame(
@@ -88,11 +98,11 @@ def _axes(frame: _Frame) -> Iterator[Markup]:
         yield svg.label(text, x, frame.bottom + _TICK + _LINE, "middle")
 
 
-def _names(panel: Panel, frame: _Frame, height: float) -> Iterator[Markup]:
-    """Yield what the axes show: y above, x below."""
+def _labels(panel: Panel, frame: _Frame, height: float) -> Iterator[Markup]:
+    """Yield the labels of the axes: of y above, of x below."""
     x, y = panel.axes
     yield svg.label(x, (frame.left + frame.right) / 2, height - _GAP, "middle")
-    yield svg.label(y, 2, 11)
+    yield svg.label(y, *_Y_LABEL)
 
 
 def _curve(panel: Panel, series: Series, frame: _Frame) -> Markup:
@@ -110,10 +120,13 @@ def _classes(panel: Panel, series: Series) -> str:
     if series.style == "field":
         return "field"
     rank = panel.rank(series.label)
-    dashes = _DASHES[rank // svg.COLOURS % len(_DASHES)]
-    marked = series.style != "line" and len(series.x) <= _MOST_MARKERS
-    width = "" if series.style == "line" or panel.log else " thin"
-    return f"c{rank % svg.COLOURS + 1}{dashes}{width}{' points' if marked else ''}"
+    colour = f"c{rank % svg.COLOURS + 1}{_DASHES[rank // svg.COLOURS % len(_DASHES)]}"
+    if series.style == "line":
+        return f"{colour} line"
+    many = len(panel.labels) > _MOST_WIDENED
+    above = 0 if many else len(panel.labels) - 1 - panel.labels.index(series.label)
+    width = f" w{min(above, _WIDTHS - 1)}{'' if panel.log else ' pale'}"
+    return f"{colour}{width}{' points' if len(series.x) <= _MOST_MARKERS else ''}"
 
 
 def _slope(triangle: Triangle, frame: _Frame) -> Iterator[Markup]:

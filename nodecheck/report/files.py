@@ -1,4 +1,4 @@
-"""The files that a run leaves in its folder: each is there whole, or not at all."""
+"""The files that a run writes into its folder: each is written as a whole, or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RECORD = "run.json"
 PAGE = "index.html"
-# What a reader or a continuous integration service opens, and the module whose `render` makes it.
+# Files for readers and for continuous integration, each with the module whose `render` returns it.
 _VIEWS = {
     "junit.xml": "nodecheck.report.junit",
     "summary.md": "nodecheck.report.markdown",
@@ -25,7 +25,7 @@ _VIEWS = {
 
 
 def write_record(run: Run, folder: Path) -> Iterator[str]:
-    """Write run.json, into the folder of temporary files if it must be; yield what went wrong."""
+    """Write run.json, if need be into the folder of temporary files; yield a message for each failure."""
     from nodecheck.results import to_json
 
     data = to_json(run)
@@ -36,7 +36,7 @@ def write_record(run: Run, folder: Path) -> Iterator[str]:
 
 
 def write_views(run: Run, folder: Path) -> Iterator[str]:
-    """Write the files that show the run; yield what could not be written, and why."""
+    """Write the files for readers; yield a message for each that could not be written."""
     for name, module in _VIEWS.items():
         text: str = importlib.import_module(module).render(run)
         try:
@@ -46,7 +46,7 @@ def write_views(run: Run, folder: Path) -> Iterator[str]:
 
 
 def tell_github(run: Run) -> None:
-    """Under GitHub Actions, annotate the lines of a workflow and append the summary of its step."""
+    """Under GitHub Actions, print annotations and append to the summary of the step; else do nothing."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
     from nodecheck.report import annotations, markdown
@@ -60,12 +60,12 @@ def tell_github(run: Run) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that whoever looks finds the old one or the new one, never a part.
+    """Write a file at once: readers find the old one or the new one, never a part.
 
     Raises
     ------
     OSError
-        If it cannot be written; the old file, if any, is still there.
+        If it cannot be written; an old file is then unchanged.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -85,7 +85,7 @@ def _umask() -> int:
 
 
 def _rescued(data: bytes) -> str:
-    """Keep the record elsewhere, and say where: what was measured took minutes."""
+    """Write the record to a temporary file; return a phrase that names it, "" if that fails too."""
     try:
         handle, name = tempfile.mkstemp(prefix="nodecheck-", suffix="-run.json")
         with os.fdopen(handle, "wb") as file:

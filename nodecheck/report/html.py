@@ -5,33 +5,56 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup
 
-from nodecheck.report import numbers, words
+from nodecheck.report import limits, numbers
 from nodecheck.report.anchors import anchor, layer_anchor
 from nodecheck.report.plots import comparison_section, layer_sections
-from nodecheck.report.svg import marker_definitions
+from nodecheck.report.run_verdict import run_verdict
+from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
 from nodecheck.report.summary import Group, groups, identity, scorecard, themes
-from nodecheck.results import Result, Run, Status, to_json
+from nodecheck.report.svg import marker_definitions
+from nodecheck.report.words import Word, layer_names, verdict
+from nodecheck.results import Result, Run, Status, to_page_data
 
-_MOST_DRAWN = 20  # layers; a page of more would take long to draw and to open
-_MOST_OPEN = 3  # failed checks of a layer that are told in full at once: what comes later tends to follow
+if TYPE_CHECKING:
+    import jinja2
+
+# Layers.  On a page of more, passed results have one row for each check, and no drawings unless the layer is
+# wrong or not verified.
+_MOST_LAYERS = 20
+# Filters and variables of the templates.
+_LENGTHS = {
+    "short_theme": limits.THEME,
+    "label": limits.LABEL,
+    "measurement": limits.MEASUREMENT,
+    "title": limits.TITLE,
+    "reason": limits.REASON,
+}
+_MOST = {"most_names": limits.MOST_NAMES, "most_problems": limits.MOST_PROBLEMS}
+_SETTLED = (Word.RIGHT, Word.PARTLY_CHECKED, Word.WITHIN_CLAIM, Word.KNOWN_FAULTS)
+
+
+def prepare() -> None:
+    """Import jinja2 and compile the templates, so that the first page takes less time."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["j2"]):
+        environment.get_template(name)
 
 
 def render(run: Run) -> str:
     """Return the report as one self-contained HTML document; equal runs give equal documents."""
-    layers = words.layer_names(run)
-    drawn = _drawn(run, layers)
+    layers = layer_names(run)
+    in_full = len(layers) <= _MOST_LAYERS
+    drawn = {name: _drawn(run, name, in_full=in_full) for name in layers}
     return _environment().get_template("page.html.j2").render(
         run=run,
-        verdicts=[words.verdict(run, name) for name in layers],
-        headline=words.run_verdict(run),
-        counts=[(s, run.count(s)) for s in words.SYMBOLS if run.count(s)],
+        verdicts=[verdict(run, name) for name in layers],
+        headline=run_verdict(run),
+        counts=[(s, run.count(s)) for s in SYMBOLS if run.count(s)],
         themes=themes(run),
         scorecard=scorecard(run, layers),
         cards={card.name: card for card in run.layers},
@@ -40,58 +63,52 @@ def render(run: Run) -> str:
         xpassed=groups(run.results, Status.XPASSED),
         xfailed=groups(run.results, Status.XFAILED),
         inconclusive=groups(run.results, Status.INCONCLUSIVE),
-        figures=[*comparison_section(run), *layer_sections(run, drawn)],
+        figures=[*comparison_section(run), *layer_sections(drawn)],
         markers=marker_definitions(),
-        undrawn=len(layers) - len(drawn),
-        checks=[(name, *_open_and_passed(run, name)) for name in layers],
-        data=embedded(run),
+        in_full=in_full,
+        checks=[_checks(run, name, in_full=in_full) for name in layers],
+        data=to_page_data(run),
         script_hash=_script_hash(),
     )  # fmt: skip
 
 
 def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[Group], list[Group]]]:
-    """Return for each layer that fails the checks told in full, and those that are folded away."""
-    found = [(name, groups(run.of_layer(name), *words.WRONG)) for name in layers]
-    return [(name, all_[:_MOST_OPEN], all_[_MOST_OPEN:]) for name, all_ in found if all_]
+    """Return for each layer that fails the checks shown in full, and those that are folded away."""
+    found = [(name, groups(run.of_layer(name), *WRONG)) for name in layers]
+    return [(name, all_[: limits.MOST_IN_FULL], all_[limits.MOST_IN_FULL :]) for name, all_ in found if all_]
 
 
-def _drawn(run: Run, layers: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the layers whose own curves are drawn: of many, those about which there is more to say."""
-    if len(layers) <= _MOST_DRAWN:
-        return layers
-    settled = (words.Word.RIGHT, words.Word.PARTIAL, words.Word.WITHIN)
-    return tuple(name for name in layers if words.verdict(run, name).word not in settled)
-
-
-def _open_and_passed(run: Run, name: str) -> tuple[list[Result], list[Result]]:
+def _drawn(run: Run, name: str, *, in_full: bool) -> tuple[Result, ...]:
+    """Return the results of a layer whose curves are drawn."""
     results = run.of_layer(name)
-    rank = list(words.SYMBOLS)
-    others = [r for r in results if r.status is not Status.PASSED]
-    return sorted(others, key=lambda r: rank.index(r.status)), [
-        r for r in results if r.status is Status.PASSED
-    ]
+    if in_full or verdict(run, name).word not in _SETTLED:
+        return results
+    return tuple(r for r in results if r.status is not Status.PASSED)
 
 
-def embedded(run: Run) -> Markup:
-    """Return the run as JSON that no HTML parser can mistake for markup, its curves to seven digits."""
-    record = json.loads(to_json(run))
-    for series in (s for r in record["results"] for s in r["series"]):
-        for axis in ("x", "y"):  # curves are half of a run, and nobody reads their last ten digits here
-            series[axis] = [float(f"{v:.6e}") if isinstance(v, float) else v for v in series[axis]]
-    text = json.dumps(record, separators=(",", ":"))  # ASCII: U+2028 and U+2029 are escaped
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+def _checks(run: Run, name: str, *, in_full: bool) -> tuple[str, list[Group], list[Group], int]:
+    """Return a layer's results that did not pass, those that did, and the number of the latter.
+
+    A group is a row of the table: one result, or all that passed of one check.
+    """
+    rank = list(SYMBOLS)
+    results = sorted(run.of_layer(name), key=lambda r: rank.index(r.status))
+    passed = [r for r in results if r.status is Status.PASSED]
+    others = [Group((r,)) for r in results if r.status is not Status.PASSED]
+    rows = [Group((r,)) for r in passed] if in_full else groups(passed, Status.PASSED)
+    return name, others, rows, len(passed)
 
 
 def _script_hash() -> str:
-    """Return what a content security policy allows by: our script and no other, whatever a name contains."""
+    """Return the hash by which the content security policy admits our script and no other."""
     source = resources.files("nodecheck.report").joinpath("templates/script.js").read_text("utf-8")
     return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
 
 @functools.cache
 def _environment() -> jinja2.Environment:
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("nodecheck.report"),
         autoescape=True,
@@ -104,30 +121,35 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "number": numbers.number,
         "short": numbers.shorten,
+        "paragraph": lambda text: text[: limits.PARAGRAPH],
+        "capped": lambda text: text[: limits.TEXT],
+        **{name: functools.partial(numbers.shorten, length=length) for name, length in _LENGTHS.items()},
         "bound": numbers.bound,
         "quantity": numbers.quantity,
         "duration": numbers.duration,
         "moment": numbers.moment,
         "plural": numbers.plural,
-        "statement": words.statement,
-        "word": words.status_word,
-        "symbol": words.SYMBOLS.__getitem__,
+        "statement": statement,
+        "word": status_word,
+        "symbol": SYMBOLS.__getitem__,
         "anchor": anchor,
         "linked": _linked,
         "source": _source,
     }
-    environment.globals["layer_anchor"] = layer_anchor
+    environment.globals |= {"layer_anchor": layer_anchor, **_MOST}
     return environment
 
 
 def _finalize(value: Any) -> Any:
-    """Make outside text harmless to parsers and editors; markup is our own and stays."""
+    """Return outside text without characters that act on parsers; our own markup stays."""
     return value if isinstance(value, Markup) else numbers.clean(value)
 
 
 def _linked(text: str) -> Markup:
     """Return outside text with its addresses as links."""
-    return Markup(jinja2.utils.urlize(numbers.clean(text), rel="noopener"))
+    from jinja2.utils import urlize
+
+    return Markup(urlize(numbers.clean(text), rel="noopener"))
 
 
 def _source(name: str) -> Markup:

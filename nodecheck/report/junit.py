@@ -1,4 +1,4 @@
-"""A run as JUnit XML, which CI servers read: one test case for each result, with its numbers.
+"""A run as JUnit XML for continuous integration servers: one test case for each result, with its numbers.
 
 Layout: the schema of the Jenkins xUnit plugin (junit-10.xsd), with properties of a test case as pytest
 writes them.
@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from nodecheck.report import words
 from nodecheck.report.numbers import bound, clean, sentence, shorten
+from nodecheck.report.statuses import statement, status_word
 from nodecheck.results import Measurement, Result, Run, Status
 
-_LONGEST_NAME = 200
-_LONGEST_TEXT = 20_000
-_LONGEST_MESSAGE = 500
+_LONGEST_NAME, _LONGEST_MESSAGE, _LONGEST_TEXT = 200, 500, 20_000  # characters
+_DIGEST = 8  # hexadecimal digits
 _NO_VERDICT = (Status.XFAILED, Status.INCONCLUSIVE, Status.UNSUPPORTED, Status.SKIPPED)
 _FAILED = (Status.FAILED, Status.XPASSED)
 _LOADING = "nodecheck: loading of targets"
@@ -48,7 +47,7 @@ def _suite(
     *,
     left_out: int = 0,
 ) -> None:
-    """Add a suite with its counts; a property says that checks of the profile were left out."""
+    """Add a suite with its counts and, as a property, the number of checks that were left out."""
     statuses = [status for _, status in cases]
     attributes = {
         "name": _label(name),
@@ -67,7 +66,7 @@ def _suite(
 
 
 def _case(result: Result) -> ElementTree.Element:
-    """Return the test case of a result: its numbers, and what is wrong or why there is no verdict."""
+    """Return the test case of a result: its numbers, and its fault or the reason for no verdict."""
     name = f"{result.check}[{result.problem}]" if result.problem else result.check
     case = _named(_label(result.layer), _label(name), result.seconds)
     numbers = [*map(_measured, result.measurements), *((m.name, repr(m.value)) for m in result.metrics)]
@@ -78,15 +77,15 @@ def _case(result: Result) -> ElementTree.Element:
         )
     if result.status in _NO_VERDICT:
         reason = result.expected if result.status is Status.XFAILED else result.reason
-        message = f"{words.status_word(result.status)}: {reason or 'nothing was measured'}"
+        message = f"{status_word(result.status)}: {reason or 'nothing was measured'}"
         _because(case, "skipped", result.status, message, "")
     elif result.status is Status.ERROR:
-        _because(case, "error", result.status, result.reason or words.statement(result), _explained(result))
+        _because(case, "error", result.status, result.reason or statement(result), _explained(result))
     elif result.status is Status.XPASSED:
         message = f"passed, but was expected to fail ({result.expected}): remove the expectation"
         _because(case, "failure", result.status, message, "")
     elif result.status is Status.FAILED:
-        _because(case, "failure", result.status, words.statement(result), _explained(result))
+        _because(case, "failure", result.status, statement(result), _explained(result))
     if result.output:
         ElementTree.SubElement(case, "system-out").text = clean(result.output)
     return case
@@ -101,16 +100,16 @@ def _measured(m: Measurement) -> tuple[str, str]:
 
 
 def _because(case: ElementTree.Element, tag: str, status: Status, message: str, text: str) -> None:
-    """Add what keeps a case from passing."""
+    """Add the element that says why a case did not pass."""
     child = ElementTree.SubElement(case, tag, type=status.value, message=shorten(message, _LONGEST_MESSAGE))
     kept = clean(text)
     child.text = kept if len(kept) <= _LONGEST_TEXT else f"{kept[:_LONGEST_TEXT]}\n… shortened"
 
 
 def _explained(result: Result) -> str:
-    """Return sentence, numbers against bounds, diagnosis and reproducer."""
+    """Return statement, numbers with their bounds, diagnosis and reproducer."""
     numbers = [f"{m.name}: {sentence(m)}" for m in result.violated]
-    blocks = [words.statement(result), "\n".join(numbers), result.reason, result.diagnosis, result.reproducer]
+    blocks = [statement(result), "\n".join(numbers), result.reason, result.diagnosis, result.reproducer]
     return "\n\n".join(block for block in blocks if block.strip())
 
 
@@ -121,17 +120,15 @@ def _unloaded(target: str, text: str) -> ElementTree.Element:
 
 
 def _label(name: str) -> str:
-    """Return a name on one line; a changed one ends in its digest, so that none stands for two."""
+    """Return a name on one line; a shortened one ends in its digest, so that two names stay different."""
     shown = shorten(name, _LONGEST_NAME)
-    return (
-        shown
-        if shown == name
-        else f"{shown} #{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
-    )
+    if shown == name:
+        return shown
+    return f"{shown} #{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:_DIGEST]}"
 
 
 def _moment(started: str) -> str:
-    """Return a moment as the schema has it, in UTC and without a zone; "" for what is none."""
+    """Return a moment in UTC without a zone, as the schema asks for; "" for any other text."""
     try:
         return datetime.fromisoformat(started).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     except (ValueError, OverflowError):

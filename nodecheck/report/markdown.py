@@ -1,17 +1,18 @@
-"""A run as Markdown, for the summary of a step on GitHub: verdicts first, then what to fix, then the rest."""
+"""A run as Markdown, for the summary of a step on GitHub: verdicts, then faults, then the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from nodecheck.report import words
-from nodecheck.report.markup import STEP_SUMMARY_BYTES, code, fenced, fitted, folded, prose, row
+from nodecheck.report.limits import MOST_IN_FULL, MOST_NAMES, MOST_PROBLEMS, REASON, THEME
+from nodecheck.report.markdown_text import STEP_SUMMARY_BYTES, code, fenced, fitted, folded, prose, row
 from nodecheck.report.numbers import duration, plural, sentence, shorten
+from nodecheck.report.run_verdict import run_verdict, totals
+from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
 from nodecheck.report.summary import Group, groups, scorecard, themes
+from nodecheck.report.words import layer_names, verdict
 from nodecheck.results import Run, Status
 
-_MOST_OPEN = 3  # failed checks of a layer that are told in full: what comes later tends to follow
-_MOST_PROBLEMS = 3
 _EVERYTHING = "The whole run is in run.json and index.html."
 
 
@@ -21,15 +22,14 @@ def render(run: Run, *, limit: int = STEP_SUMMARY_BYTES) -> str:
 
 
 def _parts(run: Run) -> Iterator[str]:
-    layers = words.layer_names(run)
-    yield f"## nodecheck: {prose(words.run_verdict(run))}\n"
-    yield f"{plural(len(run.results), 'result')}: {words.totals(run)}."
-    said = [
+    layers = layer_names(run)
+    yield f"## nodecheck: {prose(run_verdict(run))}\n"
+    yield f"{plural(len(run.results), 'result')}: {totals(run)}."
+    notes = [
         f"- ! {code(target)} could not be loaded: {prose(why)}" for target, why in run.load_errors.items()
     ]
-    said += [f"- {prose(warning)}" for warning in run.warnings]
-    yield from ([""] if said else [])
-    yield from said
+    notes += [f"- {prose(warning)}" for warning in run.warnings]
+    yield from ["", *notes] if notes else []
     yield from _verdicts(run, layers)
     yield from _scorecard(run, layers)
     yield from _to_fix(run, layers)
@@ -46,46 +46,46 @@ def _verdicts(run: Run, layers: Sequence[str]) -> Iterator[str]:
     if layers:
         yield "\n| | layer | verdict |\n|---|---|---|"
     for name in layers:
-        verdict = words.verdict(run, name)
-        yield row((verdict.symbol, code(name), prose(verdict.text)))
+        found = verdict(run, name)
+        yield row((found.symbol, code(name), prose(found.text)))
 
 
 def _scorecard(run: Run, layers: Sequence[str]) -> Iterator[str]:
-    columns = [prose(shorten(theme or "other", 20)) for theme in themes(run)]
+    columns = [prose(shorten(theme or "other", THEME)) for theme in themes(run)]
     if not columns:
         return
     yield f"\n{row(['layer', *columns])}\n{row(['---'] * (1 + len(columns)))}"
     for name, cells in scorecard(run, layers):
         shown = [f"{cell.symbol} {cell.figures}" if cell.status else "–" for cell in cells]
         yield row((code(name), *shown))
-    used = [s for s in words.SYMBOLS if run.count(s)]
-    yield "\n" + " · ".join(f"{words.SYMBOLS[s]} {words.status_word(s)}" for s in used)
+    used = [s for s in SYMBOLS if run.count(s)]
+    yield "\n" + " · ".join(f"{SYMBOLS[s]} {status_word(s)}" for s in used)
 
 
 def _to_fix(run: Run, layers: Sequence[str]) -> Iterator[str]:
     for name in layers:
-        found = groups(run.of_layer(name), *words.WRONG)
+        found = groups(run.of_layer(name), *WRONG)
         if not found:
             continue
         yield f"\n### What to fix first in {code(name)}\n"
-        yield from map(_finding, found[:_MOST_OPEN])
-        for group in found[_MOST_OPEN:]:
-            symbol = words.SYMBOLS[group.first.status]
-            yield f"- {symbol} {prose(words.statement(group.first))} ({code(group.first.check)})"
+        yield from map(_finding, found[:MOST_IN_FULL])
+        for group in found[MOST_IN_FULL:]:
+            symbol = SYMBOLS[group.first.status]
+            yield f"- {symbol} {prose(statement(group.first))} ({code(group.first.check)})"
 
 
 def _finding(group: Group) -> str:
     first = group.first
-    lines = [f"**{words.SYMBOLS[first.status]} {prose(words.statement(first))}** ({code(first.check)})\n"]
-    for text, problems in group.explanations[:_MOST_PROBLEMS]:
+    lines = [f"**{SYMBOLS[first.status]} {prose(statement(first))}** ({code(first.check)})\n"]
+    for text, problems in group.explanations[:MOST_PROBLEMS]:
         where = f"{_names(problems)}: " if problems else ""
         lines.append(f"{where}{prose(text, lines=True)}\n")
-    for result in group.results[:_MOST_PROBLEMS]:
+    for result in group.results[:MOST_PROBLEMS]:
         for m in result.violated:
             where = f" on {code(result.problem)}" if result.problem else ""
             lines.append(f"- {prose(shorten(m.name))}{where}: {prose(sentence(m))}")
-    if len(group.results) > _MOST_PROBLEMS:
-        lines.append(f"- and on {_names(group.problems[_MOST_PROBLEMS:])}")
+    if len(group.results) > MOST_PROBLEMS:
+        lines.append(f"- and on {_names(group.problems[MOST_PROBLEMS:])}")
     if first.reproducer:
         lines.append("\n" + folded("Lines that reproduce it", fenced(first.reproducer, "python")))
     if first.output:
@@ -94,8 +94,8 @@ def _finding(group: Group) -> str:
 
 
 def _names(problems: Sequence[str]) -> str:
-    shown = ", ".join(code(p) for p in problems[:4])
-    return shown + (f" and {len(problems) - 4} more" if len(problems) > 4 else "")
+    shown = ", ".join(map(code, problems[:MOST_NAMES]))
+    return shown + (f" and {len(problems) - MOST_NAMES} more" if len(problems) > MOST_NAMES else "")
 
 
 def _list(run: Run, status: Status, heading: str) -> Iterator[str]:
@@ -107,8 +107,8 @@ def _list(run: Run, status: Status, heading: str) -> Iterator[str]:
         why = group.first.expected if status is not Status.INCONCLUSIVE else ""
         why = why or (group.explanations[0][0] if group.explanations else "nothing measured")
         where = f" on {_names(group.problems)}" if group.problems else ""
-        line = f"- {code(group.first.layer)} {code(group.first.check)}{where}: {prose(shorten(why, 300))}"
-        body.append(line)
+        name = f"{code(group.first.layer)} {code(group.first.check)}"
+        body.append(f"- {name}{where}: {prose(shorten(why, REASON))}")
     yield "\n" + folded(f"{heading} ({len(found)})", "\n".join(body))
 
 

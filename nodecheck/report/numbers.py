@@ -1,4 +1,4 @@
-"""Numbers and outside text as a reader sees them, the same in the terminal and on the page."""
+"""Numbers and outside text in the form that terminal and page have in common."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import math
 import re
 from collections.abc import Iterable
 
+from nodecheck.report.limits import NAME
 from nodecheck.results import Measurement
 
-# Control characters would move a terminal's cursor or end an HTML document early; bidirectional overrides
-# would show a name in another order than it is written; a lone surrogate cannot be encoded at all.
+# Control characters act on a terminal or end an HTML document; bidirectional overrides change the order in
+# which a name is shown; a lone surrogate cannot be encoded.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-_PLAIN_FROM, _PLAIN_BELOW = 1e-3, 1e5
-_NAME_LENGTH = 60
+_PLAIN_FROM, _PLAIN_BELOW = 1e-3, 1e5  # a number outside is written with an exponent
 
 
 def clean(text: object) -> str:
-    """Return the text with every character that could act on its surroundings replaced by U+FFFD."""
+    """Return the text with U+FFFD in place of every character that acts on its surroundings."""
     return _UNSAFE.sub("\ufffd", str(text).replace("\r\n", "\n"))
 
 
-def shorten(text: str, length: int = _NAME_LENGTH) -> str:
+def shorten(text: str, length: int = NAME) -> str:
     """Return the text on one line, with its middle left out if it is longer than `length`."""
     line = " ".join(clean(text).split())
     if len(line) <= length:
@@ -61,7 +61,7 @@ def bound(measurement: Measurement) -> str:
     """Return the bound with its direction: at least 3.5."""
     direction = "at most" if measurement.at_most else "at least"
     limit, short = measurement.bound, f"{measurement.bound:.3g}"
-    # A bound such as 3.5 is a given number, not a measured one: it has no digits to keep.
+    # A bound such as 3.5 is exact, so it has no further digits.
     exact = short if float(short) == limit and "e" not in short and limit >= 0 else number(limit)
     return (
         f"{direction} {exact if math.isfinite(limit) else number(limit)} {clean(measurement.unit)}".rstrip()
@@ -74,7 +74,7 @@ def sentence(measurement: Measurement) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span: 21 ms, 31.4 s, 2 min 5 s."""
+    """Return a number of seconds with a unit: 21 ms, 31.4 s, 2 min 5 s."""
     if not math.isfinite(seconds):
         return number(seconds)
     if seconds < 1:
@@ -96,7 +96,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def span(values: Iterable[str]) -> str:
-    """Return what several problems said of one fact: one value, a range of numbers, or a list."""
+    """Return the values of one fact on several problems: one value, a range of numbers, or a list."""
     distinct = list(dict.fromkeys(clean(v) for v in values))
     try:
         numbers = sorted(distinct, key=float)

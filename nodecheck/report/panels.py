@@ -1,4 +1,4 @@
-"""The curves of a run, arranged into panels: which curves share axes, in which order, with which legend."""
+"""The curves of a run in figures and panels: a panel is a pair of axes, a figure some panels side by side."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from nodecheck.report.limits import LABEL, PANEL_TITLE
 from nodecheck.report.numbers import number, shorten
 from nodecheck.report.points import positive
 from nodecheck.report.slopes import slope_text
 from nodecheck.results import Result, Series
 
-# How the figures are read, and their order on the page; other names follow in order of appearance.
+# The explanations of the figures, in the order of the page; figures of other names follow.
 NOTES = {
     "Forward error": "Relative error of the final state against the step size h, on log-log axes: "
     "a method of order p falls along a line of slope p.",
@@ -40,12 +41,12 @@ class Panel:
 
     @property
     def log(self) -> bool:
-        """Whether both axes are logarithmic: asked for, and there is something positive to show."""
-        return any(s.log for s in self.series) and any(True for s in self.series for _ in positive(s))
+        """True if both axes are logarithmic: some curve asks for it, and some point is positive."""
+        return any(s.log for s in self.series) and any(any(positive(s)) for s in self.series)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The distinct labels of the curves; curves with one label have one colour."""
+        """The distinct labels of the curves; curves with the same label have the same colour."""
         return tuple(dict.fromkeys(s.label for s in self.series if s.style != "field"))
 
     def rank(self, label: str) -> int:
@@ -54,14 +55,15 @@ class Panel:
 
     @property
     def axes(self) -> tuple[str, str]:
-        """What the axes show."""
+        """The labels of the x axis and of the y axis."""
         x = next((s.x_label for s in self.series if s.x_label), "")
-        return shorten(x, 40), shorten(next((s.y_label for s in self.series if s.y_label), ""), 40)
+        y = next((s.y_label for s in self.series if s.y_label), "")
+        return shorten(x, LABEL), shorten(y, LABEL)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """The panels that are read together; `open` shows the numbers without a click."""
+    """The panels that belong together; `open` is True if the page shows the numbers without a click."""
 
     name: str
     note: str
@@ -74,14 +76,7 @@ def figures(results: Iterable[Result]) -> list[Figure]:
     by_plot: dict[str, list[Panel]] = {}
     for result in results:
         for plot in dict.fromkeys(s.plot for s in result.series):
-            # The panel is headed by the problem, so the labels need not repeat it.
-            curves = tuple(
-                replace(s, label=s.label.removesuffix(f", {result.problem}"))
-                for s in result.series
-                if s.plot == plot
-            )
-            title = shorten(result.problem or result.check, 48)
-            by_plot.setdefault(plot, []).append(Panel(plot, title, result.layer, curves, result.problem))
+            by_plot.setdefault(plot, []).append(_panel(result, plot))
     found = []
     for plot in [*NOTES, *(p for p in by_plot if p not in NOTES and p not in BACKWARD)]:
         if plot == "State":
@@ -91,13 +86,21 @@ def figures(results: Iterable[Result]) -> list[Figure]:
     return found
 
 
+def _panel(result: Result, plot: str) -> Panel:
+    """Return the curves of a result in one plot; the problem is the title, and no part of the labels."""
+    ending = f", {result.problem}"
+    curves = [replace(s, label=s.label.removesuffix(ending)) for s in result.series if s.plot == plot]
+    title = shorten(result.problem or result.check, PANEL_TITLE)
+    return Panel(plot, title, result.layer, tuple(curves), result.problem)
+
+
 def _backward(by_plot: dict[str, list[Panel]]) -> list[Figure]:
     """Return state, adjoint and parameter gradient side by side, problem by problem."""
     panels = [p for plot in BACKWARD for p in by_plot.get(plot, ())]
     problems = list(dict.fromkeys(p.problem for p in panels))
     panels.sort(
         key=lambda p: problems.index(p.problem)
-    )  # stable: within a problem the order of BACKWARD stays
+    )  # stable: the order of BACKWARD stays within a problem
     named = tuple(
         Panel(p.plot, p.plot if len(problems) == 1 else f"{p.plot}, {p.title}", p.layer, p.series, p.problem)
         for p in panels
@@ -106,15 +109,13 @@ def _backward(by_plot: dict[str, list[Panel]]) -> list[Figure]:
 
 
 def describe(panel: Panel) -> str:
-    """Return the panel in words, for readers who do not see it."""
+    """Return a description of the panel for readers who do not see it."""
     x, y = panel.axes
     parts = [f"{y or 'value'} against {x or 'x'}"]
     for s in panel.series:
         finite = [v for v in s.y if math.isfinite(v)]
         if s.style != "field" and finite:
-            slope = slope_text(s)
-            parts.append(
-                f"{shorten(s.label, 40) or 'curve'} from {number(finite[0])} to {number(finite[-1])}"
-                + (f", {slope}" if slope else "")
-            )
+            label, slope = shorten(s.label, LABEL) or "curve", slope_text(s)
+            span = f"{label} from {number(finite[0])} to {number(finite[-1])}"
+            parts.append(f"{span}, {slope}" if slope else span)
     return "; ".join(parts) + "."

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from nodecheck.report.comparison import comparison
 from nodecheck.report.curve_tables import Table, table
 from nodecheck.report.drawing import draw
-from nodecheck.report.memory import memory_picture
+from nodecheck.report.layer_comparison import comparison_figures
+from nodecheck.report.limits import LABEL
+from nodecheck.report.memory_figure import memory_figures
 from nodecheck.report.numbers import shorten
 from nodecheck.report.panels import Figure, Panel, figures
 from nodecheck.report.slopes import slope_text
 from nodecheck.report.svg import COLOURS
-from nodecheck.results import Run
+from nodecheck.results import Result, Run
 
 GLYPHS = ("●", "■", "▲", "◆", "▼", "✚", "✖", "★")  # the markers of `svg`, in the same order
 _LINE = "━"
-_LONGEST_LABEL = 40  # characters
 # Width and height in CSS pixels, as drawn on a wide screen; the names are classes of the style sheet.
 _SIZES = {"small": (250.0, 200.0), "portrait": (340.0, 290.0), "wide": (440.0, 230.0)}
 
@@ -56,13 +57,13 @@ class DrawnFigure:
 
 def comparison_section(run: Run) -> list[tuple[str, list[DrawnFigure]]]:
     """Return the comparison of all layers, if there are two to compare."""
-    drawn = [_drawn(figure, "wide") for figure in (*comparison(run), *memory_picture(run))]
+    drawn = [_drawn(figure, "wide") for figure in (*comparison_figures(run), *memory_figures(run))]
     return [("", drawn)] if drawn else []
 
 
-def layer_sections(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[DrawnFigure]]]:
-    """Return each layer that has curves, with its figures."""
-    sections = [(name, [_drawn(f, _size(f)) for f in figures(run.of_layer(name))]) for name in layers]
+def layer_sections(results: Mapping[str, Iterable[Result]]) -> list[tuple[str, list[DrawnFigure]]]:
+    """Return the figures of each layer by name; a layer whose results have no curves is left out."""
+    sections = [(name, [_drawn(f, _size(f)) for f in figures(found)]) for name, found in results.items()]
     return [(name, drawn) for name, drawn in sections if drawn]
 
 
@@ -84,5 +85,5 @@ def _legend(panel: Panel) -> tuple[Entry, ...]:
         colour = panel.rank(label) % COLOURS
         first = next(s for s in panel.series if s.label == label and s.style != "field")
         glyph = _LINE if first.style == "line" else GLYPHS[colour]
-        entries.append(Entry(colour + 1, glyph, shorten(label, _LONGEST_LABEL), slope_text(first)))
+        entries.append(Entry(colour + 1, glyph, shorten(label, LABEL), slope_text(first)))
     return tuple(entries)

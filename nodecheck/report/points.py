@@ -9,7 +9,7 @@ from nodecheck.results import Series
 
 Point = tuple[float, float]
 
-# The largest value that is drawn: beyond it the arithmetic of the axes overflows.  The tables show every number.
+# The largest value that is drawn: beyond it the arithmetic of the axes overflows.  The tables show all.
 LARGEST = 1e100
 
 
@@ -26,6 +26,6 @@ def positive(series: Series) -> Iterator[Point]:
 
 
 def with_gaps(series: Series) -> Iterator[Point]:
-    """Yield the points for linear axes; NaN, a gap in the curve, stands for what cannot be shown."""
+    """Yield the points for linear axes, with NaN, a gap in the curve, for those that cannot be shown."""
     for x, y in zip(series.x, series.y, strict=True):
         yield (x, y) if abs(x) < LARGEST and abs(y) < LARGEST else (math.nan, math.nan)

@@ -1,15 +1,17 @@
-"""What a run says, arranged for reading: the scorecard, groups of results, identity cards."""
+"""The results of a run in groups: scorecard, results of one check, and identity card of a layer."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nodecheck.report.numbers import clean
-from nodecheck.report.words import NOT_APPLICABLE, SYMBOLS, facts_of, status_word
-from nodecheck.results import LayerCard, Result, Run, Status
+from nodecheck.report.statuses import NOT_APPLICABLE, SYMBOLS, status_word
+from nodecheck.report.words import facts_of
+from nodecheck.results import LayerCard, Measurement, Result, Run, Status
 
-# A claim, and the facts that speak about it.
+# A claim, and the names of the facts that belong to it.
 _CLAIMS = (
     ("order", ("order",)),
     ("adjoint", ("gradient class",)),
@@ -20,7 +22,7 @@ _CLAIMS = (
 
 @dataclass(frozen=True)
 class Cell:
-    """One layer under one theme: its worst status, how many have it, and out of how many."""
+    """One layer under one theme: its worst status, the number of results with it, and of all results."""
 
     status: Status | None
     count: int = 0
@@ -29,7 +31,7 @@ class Cell:
 
     @property
     def symbol(self) -> str:
-        """The mark of the status; a dash where the layer has no result under the theme."""
+        """The symbol of the status; a dash where the layer has no result under the theme."""
         return SYMBOLS[self.status] if self.status else "–"
 
     @property
@@ -57,7 +59,7 @@ def cell(results: Iterable[Result]) -> Cell:
         with_it = [r for r in results if r.status is status]
         if with_it:
             total = len(results)
-            if status is Status.PASSED:  # what does not apply is not out of anything
+            if status is Status.PASSED:  # results that do not apply are not counted
                 total = sum(r.status not in NOT_APPLICABLE for r in results)
             return Cell(status, len(with_it), total, with_it[0].id)
     return Cell(None)
@@ -81,17 +83,28 @@ class Group:
 
     @property
     def first(self) -> Result:
-        """The first of them, which stands for all."""
+        """The first result, which stands for all."""
         return self.results[0]
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The problems by name."""
+        """The names of the problems."""
         return tuple(r.problem for r in self.results if r.problem)
 
     @property
+    def seconds(self) -> float:
+        """The time that all of them took."""
+        return sum(r.seconds for r in self.results)
+
+    @property
+    def nearest(self) -> tuple[Measurement, ...]:
+        """The measurement that comes nearest to its bound; none where nothing was measured."""
+        measured = [m for r in self.results for m in r.measurements]
+        return (max(measured, key=_share_of_bound),) if measured else ()
+
+    @property
     def explanations(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Each distinct reason and diagnosis, with the problems it is about unless it is about all."""
+        """The distinct reasons and diagnoses, each with its problems, or with none if it is about all."""
         found: dict[str, list[str]] = {}
         for r in self.results:
             for text in dict.fromkeys(t.strip() for t in (r.reason, r.diagnosis) if t.strip()):
@@ -102,8 +115,14 @@ class Group:
         ]
 
 
+def _share_of_bound(m: Measurement) -> float:
+    """Return the share of the bound that is used up, 0 where the bound allows no more than one value."""
+    part, whole = (m.value, m.bound) if m.at_most else (m.bound, m.value)
+    return part / whole if whole > 0 and math.isfinite(part) else 0.0
+
+
 def groups(results: Iterable[Result], *statuses: Status) -> list[Group]:
-    """Return the results with one of the statuses, those of one layer, check and status together."""
+    """Return the results with one of the statuses, grouped by layer, check and status."""
     found: dict[tuple[str, str, Status], list[Result]] = {}
     for r in results:
         if r.status in statuses:

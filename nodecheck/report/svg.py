@@ -14,11 +14,10 @@ from markupsafe import Markup, escape
 from nodecheck.report.points import Point
 
 COLOURS = 8  # of curves: --c1 to --c8 of the style sheet
-# One marker for each colour: its outline about (0, 0).  Where equal curves lie on top of each other, the
-# first is drawn below the others, so its marker is the largest.
+# One marker for each colour: its outline about (0, 0).
 MARKERS = (
-    "M-3.2 0a3.2 3.2 0 1 0 6.4 0 3.2 3.2 0 1 0-6.4 0z",  # circle
-    "M-2.8-2.8h5.6v5.6h-5.6z",  # square
+    "M-2.8 0a2.8 2.8 0 1 0 5.6 0 2.8 2.8 0 1 0-5.6 0z",  # circle
+    "M-2.5-2.5h5v5h-5z",  # square
     "M0-3 3 2.6H-3z",  # triangle, point up
     "M0-3.4 3.4 0 0 3.4-3.4 0z",  # diamond
     "M0 3 3-2.6H-3z",  # triangle, point down
@@ -29,26 +28,29 @@ MARKERS = (
 
 
 def marker_definitions() -> Markup:
-    """Return the markers that the style sheet refers to by m1 to m8; once in a page is enough."""
-    return Markup("").join(
-        Markup('<marker id="m{0}" class="m{0}" markerUnits="userSpaceOnUse" markerWidth="9" ').format(k)
-        + Markup('markerHeight="9" viewBox="-4.5 -4.5 9 9"><path d="{}"/></marker>').format(outline)
-        for k, outline in enumerate(MARKERS, start=1)
+    """Return the markers that the style sheet refers to by m1 to m8; once in a page is enough.
+
+    A marker grows with the width of its curve.
+    """
+    attributes = 'markerWidth="7.5" markerHeight="7.5" viewBox="-4.5 -4.5 9 9"'
+    return Markup(
+        "".join(
+            f'<marker id="m{k}" class="m{k}" {attributes}><path d="{outline}"/></marker>'
+            for k, outline in enumerate(MARKERS, start=1)
+        )
     )
 
 
 def drawing(width: float, height: float, *, title: str, description: str, body: Iterable[Markup]) -> Markup:
     """Return an inline SVG; title and description are for readers who do not see it."""
-    head = Markup('<svg viewBox="0 0 {:.0f} {:.0f}" role="img"><title>{}</title><desc>{}</desc>').format(
-        width, height, title, description
-    )
-    return head + Markup("").join(body) + Markup("</svg>")
+    words = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
+    return Markup(f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img">{words}{"".join(body)}</svg>')
 
 
 def path(strokes: Iterable[Sequence[Point]], classes: str) -> Markup:
     """Return one path of several strokes, each a sequence of positions; empty where there is none."""
     data = "".join(map(_stroke, strokes))
-    return Markup('<path class="{}" d="{}"/>').format(classes, Markup(data)) if data else Markup("")
+    return Markup(f'<path class="{classes}" d="{data}"/>' if data else "")
 
 
 def _stroke(points: Sequence[Point]) -> str:
@@ -68,7 +70,7 @@ def _tenth(value: int, *, after: bool = False) -> str:
     return f" {text}" if after and value >= 0 else text
 
 
-def label(text: str, x: float, y: float, classes: str = "") -> Markup:
-    """Return a text at a position; the classes "middle" and "end" say which part of it stands there."""
-    chosen = Markup(' class="{}"').format(classes) if classes else Markup("")
-    return Markup('<text{} x="{:.0f}" y="{:.0f}">{}</text>').format(chosen, x, y, escape(text))
+def label(text: str, x: float, y: float, anchor: str = "") -> Markup:
+    """Return a text; `anchor` is "middle" or "end", the part that stands at the position, or the start."""
+    chosen = f' class="{anchor}"' if anchor else ""
+    return Markup(f'<text{chosen} x="{x:.0f}" y="{y:.0f}">{escape(text)}</text>')

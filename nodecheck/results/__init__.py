@@ -18,7 +18,7 @@ from nodecheck.results.records import (
     at_most,
     finite_or_nan,
 )
-from nodecheck.results.storage import from_json, json_schema, load_run, to_json
+from nodecheck.results.storage import from_json, json_schema, load_run, to_json, to_page_data
 
 __all__ = [
     "NOT_REACHED",
@@ -43,4 +43,5 @@ __all__ = [
     "json_schema",
     "load_run",
     "to_json",
+    "to_page_data",
 ]

@@ -1,12 +1,12 @@
-"""What a check found and what follows from it: plain frozen data.
+"""Records of a run as frozen data: measurements, curves, results, and the run itself.
 
-A check hands over `Evidence`: measurements, curves and a diagnosis.  Nobody sets a status: it is computed
-here from the evidence, when a result is made and again when a run is loaded, so an edited or stale status in
-a file changes nothing.
+A check returns `Evidence`.  The status of a result is computed here from the evidence, when the result is
+made and again when a run is loaded.  It cannot be set, so an edited status in a file has no effect.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 SCHEMA_VERSION = 1
-# A right layer is verified only if at least this share of what applies to it was decided and passed.
+# The least share of the results that apply to a layer that must be decided and passed, for it to be verified.
 VERIFIED_SHARE = 0.95
-# The reason of a result that an interrupted run did not come to.
+# The reason of a result that an interrupted run did not reach.
 NOT_REACHED = "not reached before the run was interrupted"
-# JSON has no NaN or infinity: they travel as the strings "NaN", "Infinity" and "-Infinity".
+# JSON has no NaN or infinity: they are written as the strings "NaN", "Infinity" and "-Infinity".
 _NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
 
 
@@ -39,7 +39,7 @@ _WRONG = (Status.FAILED, Status.ERROR, Status.XPASSED)
 
 
 class Outcome(StrEnum):
-    """How a check ended, before its measurements are judged."""
+    """The end of a check, before its measurements are compared with their bounds."""
 
     MEASURED = "measured"
     ERROR = "error"
@@ -62,7 +62,7 @@ class Measurement:
 
     @property
     def holds(self) -> bool:
-        """Whether the value is on the right side of its bound."""
+        """True if the value satisfies its bound."""
         return self.value <= self.bound if self.at_most else self.value >= self.bound
 
 
@@ -81,7 +81,7 @@ class Series:
     """A curve for the report: `y` over `x`, drawn in the figure that `plot` names.
 
     `style` is "points" (markers joined by a line), "line", or "field" (short strokes separated by NaN).
-    `slope` asks for a reference line of that slope on log-log axes.
+    `slope` is the slope of a reference triangle on log-log axes.
     """
 
     plot: str
@@ -107,10 +107,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that equal code and an equal seed give again, to be compared from run to run; it has no bound.
+    """A number without a bound, to be compared between runs: equal code and an equal seed give it again.
 
-    `quantity` says by which rule it is compared: "order", "error", "states" or "evaluations".  A number of
-    another quantity is kept, and compared with nothing.
+    `quantity` is the rule of the comparison: "order", "error", "states" or "evaluations".  A number of
+    another quantity is stored, and not compared.
     """
 
     name: str
@@ -122,10 +122,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that a check may say.
+    """The outcome of a check that could measure.
 
     `facts` are measured properties of the layer (order, class, evaluations per step) for its identity card,
-    `metrics` the numbers by which a later run is compared with this one.
+    `metrics` the numbers that are compared with those of another run.
     """
 
     measurements: tuple[Measurement, ...]
@@ -139,9 +139,9 @@ class Evidence:
 class Result:
     """One check of one layer on one problem.
 
-    `title` is the statement that holds or was refuted; `reason` says why there is no verdict; `expected` is
-    the layer's own reason for an expected failure; `stale` marks an expectation that no longer holds;
-    `output` is what the layer printed or warned of, shortened.
+    `title` is the statement that holds or was refuted; `reason` is the reason for no verdict; `expected` is
+    the layer's own reason for an expected failure; `stale` is True for an expectation that no longer holds;
+    `output` is the output and the warnings of the layer, shortened.
     """
 
     layer: str
@@ -175,12 +175,12 @@ class Result:
 
     @property
     def violated(self) -> tuple[Measurement, ...]:
-        """The measurements that break their bound."""
+        """The measurements that violate their bound."""
         return tuple(m for m in self.measurements if not m.holds)
 
 
 def _status(result: Result) -> Status:
-    """Derive the status: a check that measured nothing proves nothing."""
+    """Return the status; without any measurement it is inconclusive."""
     if result.outcome is Outcome.MEASURED and not result.measurements:
         return Status.INCONCLUSIVE
     if result.outcome not in (Outcome.MEASURED, Outcome.ERROR):
@@ -194,7 +194,7 @@ def _status(result: Result) -> Status:
 
 @dataclass(frozen=True)
 class LayerCard:
-    """Who a layer is: its claims, and where it came from."""
+    """The identity of a layer: its name, its claims and its origin."""
 
     name: str
     target: str
@@ -214,10 +214,10 @@ class LayerCard:
 
 @dataclass(frozen=True)
 class Run:
-    """All results of one run, with what is needed to repeat it.
+    """All results of one run, with targets, seed and environment, by which it can be repeated.
 
-    `checks` are those of the profile by id, each with the layers it is asked of: "all", "fixed-step" or
-    "adaptive".  What has no result among them was left out.  Older versions did not write it.
+    `checks` are the checks of the profile by id, each with the layers it applies to: "all", "fixed-step" or
+    "adaptive".  A check without a result was left out.  Older versions did not write this field.
     """
 
     results: tuple[Result, ...]
@@ -248,24 +248,31 @@ class Run:
         object.__setattr__(self, "results", _mark_stale_expectations(self.results))
 
     def count(self, *statuses: Status) -> int:
-        """Return how many results have one of the statuses."""
+        """Return the number of results that have one of the statuses."""
         return sum(r.status in statuses for r in self.results)
 
     def of_layer(self, name: str) -> tuple[Result, ...]:
         """Return the results of one layer, in the order in which they were made."""
-        return tuple(r for r in self.results if r.layer == name)
+        return self._by_layer.get(name, ())
+
+    @functools.cached_property
+    def _by_layer(self) -> dict[str, tuple[Result, ...]]:
+        found: dict[str, list[Result]] = defaultdict(list)
+        for r in self.results:
+            found[r.layer].append(r)
+        return {name: tuple(results) for name, results in found.items()}
 
     def left_out(self, name: str) -> tuple[str, ...]:
-        """Return the checks of the profile that are asked of such a layer, and have no result here."""
+        """Return the checks of the profile that apply to such a layer and have no result here."""
         card = next((card for card in self.layers if card.name == name), None)
-        if card is None:  # it was never loaded: no check could be asked
+        if card is None:  # it was never loaded, so no check applies
             return ()
         kinds = ("all", "adaptive" if card.resolution == "tol" else "fixed-step")
         found = {r.check for r in self.of_layer(name)}
         return tuple(check for check, kind in self.checks.items() if kind in kinds and check not in found)
 
     def is_verified(self, name: str) -> bool:
-        """Whether enough of what was run and applies was decided, and nothing is wrong with the layer."""
+        """Return True if no result is wrong and enough of the results that apply were decided and passed."""
         found = Counter(r.status for r in self.of_layer(name))
         applicable = found.total() - found[Status.SKIPPED] - found[Status.UNSUPPORTED]
         wrong = any(found[status] for status in _WRONG)
@@ -292,9 +299,12 @@ def _mark_stale_expectations(results: tuple[Result, ...]) -> tuple[Result, ...]:
         key: all(r.outcome is Outcome.MEASURED and r.measurements and not r.violated for r in group)
         for key, group in by_check.items()
     }
-    return tuple(replace(r, stale=bool(r.expected) and stale[r.layer, r.check]) for r in results)
+    marks = [bool(r.expected) and stale[r.layer, r.check] for r in results]
+    return tuple(
+        r if r.stale is mark else replace(r, stale=mark) for r, mark in zip(results, marks, strict=True)
+    )
 
 
 def finite_or_nan(values: Iterable[float]) -> tuple[float, ...]:
-    """Return plain floats for a series; infinities would stretch its axes, so they become gaps."""
+    """Return plain floats for a series, with NaN, a gap in the curve, in place of infinities."""
     return tuple(v if math.isfinite(v) else math.nan for v in map(float, values))

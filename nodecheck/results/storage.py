@@ -1,33 +1,52 @@
-"""A run as JSON and back: what a file may hold, and what is said where it holds something else.
+"""A run as JSON and back, and the message about a file that holds none.
 
-Fields that this version does not know are ignored, and fields that an older one did not write have their
-default.  Another schema version is another matter, and is refused by its number.
+Unknown fields are ignored, and a field that an older version did not write has its default.  A file of
+another schema version is refused, and the message names both versions.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+import gzip
+import re
+import zlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodecheck._version import __version__
-from nodecheck.results.records import SCHEMA_VERSION, Run
+from nodecheck.results.records import SCHEMA_VERSION, Run, Series
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-_LONGEST_TEXT = 200
+# Significant digits of a point of a curve: drawings and tables show three.  Measurements keep all of theirs.
+CURVE_DIGITS = 6
+_LONGEST_TEXT = 200  # characters of outside text in an error message
+_PAGE = b"<!DOCTYPE html>"
+_IN_A_PAGE = re.compile(rb'id="nodecheck-data">([A-Za-z0-9+/=]*)<')
 
 
 def to_json(run: Run) -> bytes:
-    """Return the run as UTF-8 JSON."""
+    """Return the run as UTF-8 JSON without blanks, its curves rounded to `CURVE_DIGITS`."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Run).dump_json(run, indent=1)
+    results = tuple(replace(r, series=tuple(map(_rounded, r.series))) for r in run.results)
+    return TypeAdapter(Run).dump_json(replace(run, results=results))
+
+
+def _rounded(series: Series) -> Series:
+    x, y = (tuple(float(f"{v:.{CURVE_DIGITS}g}") for v in values) for values in (series.x, series.y))
+    return replace(series, x=x, y=y)
+
+
+def to_page_data(run: Run) -> str:
+    """Return the run as an HTML page carries it: its JSON, compressed by gzip, in base64."""
+    return base64.b64encode(gzip.compress(to_json(run), mtime=0)).decode()
 
 
 def from_json(data: bytes | str) -> Run:
-    """Return the run in `data`, with every status computed anew.
+    """Return the run in `data`, a run.json or a page that carries one, with every status computed anew.
 
     Raises
     ------
@@ -36,23 +55,34 @@ def from_json(data: bytes | str) -> Run:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    written = _Header()
+    data, header = _unpacked(data), _Header()
     try:
-        written = TypeAdapter(_Header).validate_json(data)
-        if written.schema_version == SCHEMA_VERSION:
+        header = TypeAdapter(_Header).validate_json(data)
+        if header.schema_version == SCHEMA_VERSION:
             return TypeAdapter(Run).validate_json(data)
     except ValidationError as error:
-        raise ValueError(_refusal(error, written.nodecheck_version)) from error
+        raise ValueError(_refusal(error, header.nodecheck_version)) from error
     message = (
-        f"expected schema version {SCHEMA_VERSION}, got {written.schema_version} (written by nodecheck "
-        f"{_plain(written.nodecheck_version) or 'of unknown version'}); read it with that version or run the "
+        f"expected schema version {SCHEMA_VERSION}, got {header.schema_version} (written by nodecheck "
+        f"{_plain(header.nodecheck_version) or 'of unknown version'}); read it with that version or run the "
         f"check again"
     )
     raise ValueError(message)
 
 
+def _unpacked(data: bytes | str) -> bytes | str:
+    """Return the JSON that a page carries; anything else, and a damaged page, as it is."""
+    if not isinstance(data, bytes) or not data.startswith(_PAGE):
+        return data
+    found = _IN_A_PAGE.search(data)
+    try:
+        return gzip.decompress(base64.b64decode(found[1] if found else b""))
+    except (ValueError, EOFError, OSError, zlib.error):
+        return data
+
+
 def _refusal(error: ValidationError, writer: str) -> str:
-    """Return what is wrong with a file, and who wrote it if that was another version."""
+    """Return the message about a file: its first fault, and its version if that is another one."""
     first = error.errors(include_input=False)[0]
     what, where = first["msg"].lower(), ".".join(map(str, first["loc"])) or "the top level"
     other = (
@@ -65,21 +95,21 @@ def _refusal(error: ValidationError, writer: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return outside text for an error message: short, and with nothing in it that acts on a terminal."""
+    """Return outside text for an error message: shortened, and without control characters."""
     shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
     return shown if len(shown) <= _LONGEST_TEXT else f"{shown[:_LONGEST_TEXT]}…"
 
 
 @dataclass(frozen=True)
 class _Header:
-    """Who wrote a file: read first, because another schema has other fields."""
+    """The versions in a file; they are read first, because another schema has other fields."""
 
     nodecheck_version: str = ""
     schema_version: int = SCHEMA_VERSION
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of run.json; a number that is not finite is one of three strings."""
+    """Return the JSON Schema of run.json, in which a number that is not finite is one of three strings."""
     from pydantic import TypeAdapter
     from pydantic.json_schema import GenerateJsonSchema
 
@@ -91,5 +121,5 @@ def json_schema() -> dict[str, Any]:
 
 
 def load_run(path: Path) -> Run:
-    """Return the run stored at `path`."""
+    """Return the run stored at `path`, a run.json or a page."""
     return from_json(path.read_bytes())

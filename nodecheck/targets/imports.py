@@ -123,7 +123,7 @@ def _guarded(load: Callable[[], ModuleType], target: str) -> ModuleType:
 
 
 def _is_about_claims(error: BaseException) -> bool:
-    """Return True if a TorchLayer raised the error when it was constructed: of its claims or its arguments."""
+    """Return True if the construction of a TorchLayer raised the error, for its claims or its arguments."""
     if not isinstance(error, TypeError | ValueError):
         return False
     checked_claims = TorchLayer.__post_init__.__code__

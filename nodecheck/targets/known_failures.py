@@ -1,7 +1,7 @@
-"""What is known to be wrong with registered layers: why, where it is discussed, and a script that shows it.
+"""Known faults of registered layers, each with its cause, its public discussion and a script that shows it.
 
-A finding is confirmed without nodecheck, by a script of about ten lines in ``confirmations/``.  Nothing here
-imports torch: the runner looks scripts up, and so may a report.
+A finding is confirmed without nodecheck, by a script of about ten lines in ``confirmations/``.  This module
+imports no torch, because reports look up scripts too.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault, with the checks that it fails.
+    """One fault of a library, with the checks that fail because of it.
 
     Attributes
     ----------
     script
-        Name of the file in ``confirmations/``; it prints what it finds, and raises if the fault is gone.
+        Name of the file in ``confirmations/``; the script prints the fault, and raises if the fault is gone.
     library
-        What has to be installed for it.
+        The library that the script imports.
     reason
-        The fault in a sentence or two, for the maintainers.
+        The fault in one or two sentences, for the maintainers of the library.
     failing
-        ``{pattern of layer names: ids of the checks that fail there because of it}``.
+        ``{pattern of layer names: ids of the checks that fail for these layers}``.  An id may be followed by
+        ``:`` and a shell pattern for the names of problems.
     thread
         Address of the public discussion; empty if there is none.
     """
@@ -38,32 +39,31 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """Reason and address of the thread, for a report."""
+        """The reason with the address of the discussion, for a report."""
         return f"{self.reason}  See {self.thread}" if self.thread else self.reason
 
     def source(self) -> str:
         """Return the script that confirms the finding."""
-        path = files("nodecheck") / "layers" / "confirmations" / f"{self.script}.txt"
+        path = files("nodecheck") / "targets" / "confirmations" / f"{self.script}.txt"
         return path.read_text(encoding="utf-8")
 
 
-_ROUNDED = ("constant-field", "constant-field-property", "time-precision", "constant-field-gradient")
+_ROUNDED = ("constant-field", "time-precision", "constant-field-gradient")
 _GRADIENT = (
     "gradient-completeness",
     "gradient-class",
     "constant-field-gradient",
     "gradient-order",
     "finite-differences",
-    "taylor-remainder",
-    "reverse-time-gradient",
 )
+_REVERSED_GRADIENT = ("gradient-order:*_reversed*", "gradient-tolerance:*_reversed*")
 FINDINGS: tuple[Finding, ...] = (
     Finding(
         "torchdiffeq_explicit_adams_diverges",
         "torchdiffeq",
         "explicit_adams rises to order 11 by default (max_order 12).  That method is stable only for "
-        "|λ| h < 0.0034, so it diverges on grids on which lower orders are accurate; "
-        "options={'max_order': 5} helps.",
+        "|λ| h < 0.0034, so it diverges on grids on which lower orders are accurate.  "
+        "options={'max_order': 5} avoids it.",
         {
             "torchdiffeq-odeint-explicit_adams": ("forward-order", "solve-ivp-agreement"),
             "torchdiffeq-odeint_adjoint-explicit_adams": (
@@ -72,7 +72,6 @@ FINDINGS: tuple[Finding, ...] = (
                 "gradient-class",
                 "gradient-order",
                 "finite-differences",
-                "reverse-time-gradient",
             ),
         },
     ),
@@ -80,16 +79,17 @@ FINDINGS: tuple[Finding, ...] = (
         "torchdiffeq_implicit_adams_batch",
         "torchdiffeq",
         "implicit_adams iterates until the largest change in the whole batch is below the tolerance, at most "
-        "four times, and drops a past derivative if it has not converged: members influence each other.",
+        "four times, and drops a past derivative if it has not converged.  Members of a batch therefore "
+        "influence each other.",
         {"torchdiffeq-*-implicit_adams": ("batch-independence",)},
     ),
     Finding(
         "torchdiffeq_interpolation_beyond_end",
         "torchdiffeq",
         "Steps go beyond t1, and the state at t1 is interpolated: by bosh3 from a middle state of too low an "
-        "order, by dopri8 with a quartic.  Where the error estimate sees nothing (y' = t for bosh3, y' = t^4 "
-        "for dopri8) steps become as long as they can, and y(t1) is wrong however tight the tolerance, "
-        "silently; elsewhere order is lost in the last step.",
+        "order, by dopri8 with a quartic.  Where the error estimate is zero (y' = t for bosh3, y' = t^4 for "
+        "dopri8), steps become as long as possible, and y(t1) is silently wrong at every tolerance.  "
+        "Elsewhere order is lost in the last step.",
         {"torchdiffeq-*-bosh3": ("power-tolerance",), "torchdiffeq-*-dopri8": ("power-tolerance",)},
         "https://github.com/patrick-kidger/diffrax/issues/45",
     ),
@@ -97,30 +97,30 @@ FINDINGS: tuple[Finding, ...] = (
         "torchdyn_rk4_stage_times",
         "torchdyn",
         "rk4 evaluates its stages at t, t, t + h/2 and t + h/2 in place of t, t + h/2, t + h/2 and t + h: "
-        "the tableau starts with c = 0, the step takes its first entry for the second stage.  With time in "
-        "the field the order is 1, silently.",
+        "the tableau starts with c = 0, and the step uses its first entry for the second stage.  If the "
+        "field depends on time, the order is silently 1.",
         {
-            "torchdyn-*-rk4": ("polynomial-field", "forward-order", "backprop-agreement", "reverse-time"),
+            "torchdyn-*-rk4": ("polynomial-field", "forward-order", "backprop-agreement"),
             "torchdyn-*adjoint-rk4": ("gradient-order",),
         },
     ),
     Finding(
         "torchdyn_adjoint_reversed_time",
         "torchdyn",
-        "For t1 < t0 odeint integrates the negated field over negated times, and returns these.  The "
-        "adjoints take them for the times of the solution and go back over them with the original field: the "
-        "gradient is that of another equation, silently.  Autograd is right.",
+        "For t1 < t0 odeint integrates the negated field over negated times, and returns these times.  The "
+        "adjoints use them as the times of the solution and integrate the original field over them, so the "
+        "gradient is silently that of another equation.  Autograd is right.",
         {
-            "torchdyn-adjoint-[!i]*": ("reverse-time-gradient",),
-            "torchdyn-interpolated_adjoint-*": ("reverse-time-gradient",),
+            "torchdyn-adjoint-[!i]*": _REVERSED_GRADIENT,
+            "torchdyn-interpolated_adjoint-*": _REVERSED_GRADIENT,
         },
     ),
     Finding(
         "torchdyn_float32_coefficients",
         "torchdyn",
         "NeuralODE makes its solver without the dtype of the state, so the coefficients of rk4, dopri5 and "
-        "tsit5 are rounded to float32 and no longer add up to 1: a float64 solution keeps an error of 1e-8, "
-        "silently.  The functional odeint is exact.",
+        "tsit5 are rounded to float32 and no longer add up to 1.  A float64 solution silently keeps an error "
+        "of 1e-8.  The functional odeint is exact.",
         {
             "torchdyn-a*-rk4": _ROUNDED,
             "torchdyn-interpolated_adjoint-rk4": _ROUNDED,
@@ -131,16 +131,16 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "torchdyn_ieuler_no_gradient",
         "torchdyn",
-        "The implicit Euler solver makes each new state a parameter of its own: backpropagation through it "
-        "ends there, and y0 and the parameters silently get no gradient.",
+        "The implicit Euler solver makes each new state a new parameter.  Backpropagation ends there, and y0 "
+        "and the parameters silently get no gradient.",
         {"torchdyn-autograd-ieuler": _GRADIENT},
         "https://github.com/DiffEqML/torchdyn/issues/156",
     ),
     Finding(
         "torchdyn_ieuler_adjoint_raises",
         "torchdyn",
-        "The implicit Euler solver differentiates the residual of a field that in the adjoint equation has "
-        "freed its graph: the backward pass raises.",
+        "The implicit Euler solver differentiates the residual of a field whose graph is freed in the "
+        "adjoint equation: the backward pass raises an error.",
         {"torchdyn-adjoint-ieuler": ("backward-pass",)},
         "https://github.com/DiffEqML/torchdyn/issues/156",
     ),
@@ -148,7 +148,7 @@ FINDINGS: tuple[Finding, ...] = (
         "torchdyn_ieuler_stops_early",
         "torchdyn",
         "The implicit Euler solver stops when the squared residuals of the whole batch change by less than "
-        "1e-12: each step is off by about 1e-6, and members of a batch influence each other as much.",
+        "1e-12.  Each step has an error of about 1e-6, and members of a batch influence each other as much.",
         {"torchdyn-*-ieuler": ("batch-independence",)},
     ),
     Finding(
@@ -162,8 +162,8 @@ FINDINGS: tuple[Finding, ...] = (
         "torchdyn_adjoint_uninvolved",
         "torchdyn",
         "Both adjoints differentiate with respect to every parameter of the field, and put a single zero "
-        "where no gradient arrives: the backward pass raises if a parameter is frozen, or if one of several "
-        "entries is not used.",
+        "where no gradient arrives.  The backward pass raises an error if a parameter is frozen, or if one "
+        "of several entries is not used.",
         {
             "torchdyn-adjoint-[!i]*": ("uninvolved-parameters",),
             "torchdyn-interpolated_adjoint-*": ("uninvolved-parameters",),
@@ -174,24 +174,25 @@ FINDINGS: tuple[Finding, ...] = (
         "torchode_joint_adjoint_frozen",
         "torchode",
         "JointBacksolveAdjoint differentiates with respect to every parameter of the dynamics: the backward "
-        "pass raises if one is frozen.",
+        "pass raises an error if one is frozen.",
         {"torchode-joint_backsolve-*": ("uninvolved-parameters",)},
     ),
 )
 
 
 def expected_failures(layer_name: str) -> dict[str, str]:
-    """Return ``{check id: reason}`` for a registered layer."""
+    """Return the known failures of a registered layer: ``{check id: reason}``, as `TorchLayer` takes them."""
     return {check: finding.text for check, finding in _findings(layer_name)}
 
 
 def confirmation(layer_name: str, check_id: str) -> str:
-    """Return the script that shows the known failure without nodecheck, or "" if none is known."""
-    return next((finding.source() for check, finding in _findings(layer_name) if check == check_id), "")
+    """Return the script that shows a known failure without nodecheck; "" if none is known."""
+    found = (finding for check, finding in _findings(layer_name) if check.partition(":")[0] == check_id)
+    return next((finding.source() for finding in found), "")
 
 
 def _findings(layer_name: str) -> Iterator[tuple[str, Finding]]:
-    """Yield each check that is known to fail, with the reason."""
+    """Yield each check that is known to fail for a layer, with its finding."""
     for finding in FINDINGS:
         for pattern, checks in finding.failing.items():
             if fnmatch.fnmatchcase(layer_name, pattern):

@@ -1,6 +1,6 @@
 """Registered targets: libraries for which nodecheck has adapters, by name.
 
-A registered name stands for the ``LAYERS`` of one module.  That module is imported when its name is requested,
+A registered name stands for the ``LAYERS`` of one module.  The module is imported when the name is requested,
 because the libraries are optional and their import takes seconds.  Other packages register their targets by
 entry points (`nodecheck.targets.entry_points`).
 """

@@ -14,7 +14,6 @@ from click.testing import CliRunner
 
 from nodecheck.frontends.cli.main import main
 from nodecheck.layers import TorchLayer
-from nodecheck.measure.memory import process as resident
 from nodecheck.neural_ode import ODELayer
 from nodecheck.results import Status, load_run
 
@@ -72,7 +71,7 @@ WIDE_LAYERS = tuple(_layer(name, DEEDS[name][0], _wide) for name in ("segfaults"
 def measured(folder, *arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(resident, "LEVELS", (16,))
+        patch.setattr("nodecheck.numerics.constants.PROCESS_LEVELS", (16,))
         outcome = CliRunner().invoke(main, ["memory", *arguments, *LADDER, *LIMITS])
     assert outcome.exit_code == 1, outcome.output
     return load_run(folder / "out" / "run.json"), outcome.output

@@ -33,7 +33,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.mutants import MUTANTS
 from nodecheck.options.profile import CI, SMOKE
-from nodecheck.results import Inconclusive, Skip
+from nodecheck.results import Inconclusive
 
 
 def scaled(dynamics):
@@ -55,10 +55,20 @@ def extravagant(dynamics, t0, t1, n_steps):
     return run
 
 
+def sorted_times(dynamics, t0, t1, tol):
+    return adaptive().build(dynamics, min(t0, t1), max(t0, t1), tol)
+
+
+def larger_in_reverse(dynamics, t0, t1, tol):
+    """An adaptive layer whose gradient is half too large where time runs backwards."""
+    solve, factor = adaptive().build(dynamics, t0, t1, tol), 1.5 if t1 < t0 else 1.0
+    return lambda y: factor * (y1 := solve(y)) - (factor - 1.0) * y1.detach()
+
+
 SPECIMENS = {mutant.name: mutant.layer for mutant in MUTANTS}
 ONE_STEP_TOO_MANY = layer(marching(rk4_step, extra=1))
 
-# check id, what is wrong, the layer, what the diagnosis must name
+# check id (and the name of a problem after a colon), what is wrong, the layer, what the diagnosis must name
 CASES = [
     ("adapter", "returns the first state", after(lambda y0, y1: y0 + 0 * y1), "adapt.last(y, time_axis=...)"),
     ("forward-pass", "returns NaN", after(lambda y0, y1: y1 * torch.nan), "12 of 12 entries"),
@@ -165,7 +175,13 @@ CASES = [
     ("constant-field", "a step too many", ONE_STEP_TOO_MANY, "about +1.0 steps of h = 1.4/16"),
     ("constant-field", "a step too few", layer(marching(rk4_step, extra=-1)), "about -1.0 steps"),
     ("constant-field", "does nothing", after(lambda y0, y1: y0 * 1), "no step"),
-    ("constant-field-property", "starts at zero", layer(from_zero), "Simplest counterexample: y' ="),
+    ("constant-field", "starts at zero", layer(from_zero), "that is t1, so t0 is ignored"),
+    (
+        "constant-field",
+        "a batch of one",
+        after(lambda y0, y1: y1 + (len(y0) == 1)),
+        "Simplest counterexample",
+    ),
     ("time-precision", "float32 time grid", layer(float32_grid), "made without dtype"),
     (
         "time-precision",
@@ -191,16 +207,27 @@ CASES = [
     ),
     ("sudden-change", "accepts all", SPECIMENS["accepts-everything"], "accepted whatever their error"),
     ("long-interval", "a hundred steps", SPECIMENS["gives-up-late"], "it gives up after so many steps"),
-    ("reverse-time", "the sign of the step", layer(unsigned), "converges to something else"),
-    ("reverse-time", "Euler's steps", SPECIMENS["reverse-time-by-euler"], "Order 1.00 where time runs"),
+    ("forward-order:neural_reversed", "its sign", layer(unsigned), "converges to something else"),
     (
-        "reverse-time-gradient",
+        "forward-order:neural_reversed",
+        "Euler's steps",
+        SPECIMENS["reverse-time-by-euler"],
+        "Order 1.00 where time runs",
+    ),
+    (
+        "forward-tolerance:neural_reversed",
+        "the sign of the step, adaptive",
+        layer(sorted_times, order=None),
+        "Where time runs backwards, at tol = 1e-07, y1 is off by",
+    ),
+    (
+        "gradient-order:neural_reversed_quarter",
         "the sign of the parameters",
         SPECIMENS["reverse-time-sign"],
         "They are -1 times the",
     ),
     (
-        "reverse-time-gradient",
+        "gradient-order:neural_reversed_quarter",
         "the state detached",
         SPECIMENS["reverse-time-detached"],
         "No gradient arrives for ∂L/∂y0",
@@ -256,16 +283,21 @@ CASES = [
         adaptive(lambda solve: lambda y: 1.5 * solve(y) - 0.5 * solve(y).detach()),
         "1.5",
     ),
+    (
+        "gradient-tolerance:neural_reversed_quarter",
+        "half too large where time runs backwards",
+        layer(larger_in_reverse, order=None),
+        "1.5",
+    ),
     ("finite-differences", "half too large", pulling_back(half_more), "At 7 steps the gradient differs"),
     ("finite-differences", "half too large", pulling_back(half_more, adjoint=None), "gradient differs"),
-    ("taylor-remainder", "gradient half too large", pulling_back(half_more), "Rate 1"),
     ("backprop-agreement", "half too large", pulling_back(half_more), "differs most from backprop"),
     ("backprop-agreement", "Euler as RK4", euler(tableau="rk4"), "With the tableau rk4"),
     ("cotangent-linearity", "normalised", pulling_back(lambda w: w / (1 + w.norm())), "counterexample"),
     ("cotangent-linearity", "cotangent ignored", pulling_back(torch.ones_like), "counterexample"),
     ("cotangent-linearity", "clipped", SPECIMENS["gradient-clipped"], "For 8192 times the cotangent"),
     ("cotangent-linearity", "thresholded", SPECIMENS["small-adjoint-zeroed"], "For 1/8192 of the cotangent"),
-    ("zero-cotangent", "one added", pulling_back(lambda w: w + 1.0), "loss does not depend on y1"),
+    ("cotangent-linearity", "one added", pulling_back(lambda w: w + 1.0), "is there for a cotangent of zero"),
     ("memory-law", "trajectory saved", SPECIMENS["trajectory-saved"], "states grow like O(n)"),
     ("hidden-memory", "trajectory in a list", SPECIMENS["hidden-in-list"], "Hidden from autograd's hooks"),
     ("memory-leak", "outputs remembered", SPECIMENS["outputs-remembered"], "for good"),
@@ -274,9 +306,20 @@ CASES = [
 BY_ID = {check.id: check for check in CHECKS}
 
 
-def measure(check, under_test):
-    problem = check.problems[0] if check.problems else None
-    return check.measure(under_test, problem)
+def problem_of(check, name=""):
+    """Return the problem of this name, or the first one that a check runs on."""
+    problems = {p.name: p for p in (*check.problems, *(p for _, p in check.more))}
+    return problems[name] if name else next(iter(problems.values()), None)
+
+
+def measure(name, under_test):
+    """Return the evidence of a check, on the problem that is named after a colon or on its first one."""
+    check, _, problem = name.partition(":")
+    return BY_ID[check].measure(under_test, problem_of(BY_ID[check], problem))
+
+
+def violated(evidence):
+    return [m.name for m in evidence.measurements if not m.holds]
 
 
 @pytest.mark.parametrize(("check", "wrong", "phrase"), [(i, w, p) for i, _, w, p in CASES], ids=[
@@ -284,13 +327,39 @@ def measure(check, under_test):
 ])  # fmt: skip
 def test_a_check_fails_what_it_looks_for_and_names_it(check, wrong, phrase):
     torch.manual_seed(0)
-    evidence = measure(BY_ID[check], LayerUnderTest(wrong, SMOKE))
-    assert [m.name for m in evidence.measurements if not m.holds]
+    evidence = measure(check, LayerUnderTest(wrong, SMOKE))
+    assert violated(evidence)
     assert phrase in evidence.diagnosis
 
 
 def test_no_check_is_without_such_a_layer():
-    assert {i for i, *_ in CASES} == set(BY_ID)
+    assert {i.partition(":")[0] for i, *_ in CASES} == set(BY_ID)
+
+
+def test_every_further_problem_has_such_a_layer():
+    further = {f"{check.id}:{p.name}" for check in CHECKS for _, p in check.more}
+    assert further <= {i for i, *_ in CASES}
+
+
+def test_the_taylor_remainder_fails_a_gradient_that_is_too_large():
+    evidence = measure("gradient-class", LayerUnderTest(pulling_back(half_more), SMOKE))
+    assert "rate of the Taylor remainder" in violated(evidence)
+
+
+def test_the_taylor_remainder_is_judged_of_claimed_discrete_adjoints_only():
+    names = [m.name for m in measure("gradient-class", RIGHT["rk4 without claims"]).measurements]
+    assert "rate of the Taylor remainder" not in names
+
+
+def test_a_zero_cotangent_fails_a_gradient_that_is_not_zero_then():
+    evidence = measure("cotangent-linearity", LayerUnderTest(pulling_back(lambda w: w + 1.0), SMOKE))
+    assert "largest entry of the gradient for a zero cotangent" in violated(evidence)
+
+
+def test_drawn_constant_fields_fail_what_the_fixed_one_does_not_show():
+    wrong = after(lambda y0, y1: y1 + (len(y0) == 1))
+    evidence = measure("constant-field", LayerUnderTest(wrong, SMOKE))
+    assert violated(evidence) == ["error of a drawn field in units of its bound"]
 
 
 RIGHT = {
@@ -302,33 +371,32 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.id)
+def asked():
+    """Return the right layers with the checks that are asked of them, and the names of further problems."""
+    for name, under_test in RIGHT.items():
+        kind = "adaptive" if under_test.adaptive else "fixed-step"
+        for check in CHECKS:
+            if not check.why_not({kind}):
+                yield from ((name, f"{check.id}:{p}") for p in ("", *(p.name for _, p in check.more)))
+
+
+@pytest.mark.parametrize(("name", "check"), [*asked()])
 def test_a_check_passes_a_right_layer_without_a_word(check, name):
-    under_test = RIGHT[name]
-    if check.applies_to not in ("all", "adaptive" if under_test.adaptive else "fixed-step"):
-        return
     try:
-        evidence = measure(check, under_test)
-    except Skip:
-        assert check.id == "taylor-remainder"
-        assert under_test.claims.adjoint != "discrete"
-        return
-    except (
-        Inconclusive
-    ):  # rejected steps blur the count of an adaptive layer: no law is claimed, none decided
-        assert check.id == "memory-law"
-        assert under_test.adaptive
+        evidence = measure(check, RIGHT[name])
+    except Inconclusive:  # rejected steps blur the count of an adaptive layer: no law is claimed or decided
+        assert check == "memory-law:"
+        assert RIGHT[name].adaptive
         return
     assert evidence.measurements
-    assert [m.name for m in evidence.measurements if not m.holds] == []
+    assert violated(evidence) == []
     assert evidence.diagnosis == ""
 
 
 def test_a_fixed_number_of_steps_can_still_be_examined_for_everything_else():
     passed = 0
     for name in ("forward-pass", "backward-pass", "determinism", "nothing-mutated", "interleaved-calls"):
-        evidence = measure(BY_ID[name], LayerUnderTest(layer(fixed), SMOKE))
+        evidence = measure(name, LayerUnderTest(layer(fixed), SMOKE))
         passed += all(m.holds for m in evidence.measurements)
     assert passed == 5
 
@@ -336,4 +404,4 @@ def test_a_fixed_number_of_steps_can_still_be_examined_for_everything_else():
 def test_a_step_too_many_is_an_error_of_first_order_that_the_order_of_euler_does_not_show():
     """That is why the constant field is there."""
     wrong = LayerUnderTest(layer(marching(euler_step, extra=1), order=1), SMOKE)
-    assert all(m.holds for m in measure(BY_ID["forward-order"], wrong).measurements)
+    assert all(m.holds for m in measure("forward-order", wrong).measurements)

@@ -29,13 +29,19 @@ from nodecheck.results import Inconclusive, Skip, Unsupported
 BY_ID = {check.id: check for check in CHECKS}
 
 
+IN_REVERSE = "forward-order:neural_reversed"
+GRADIENT_IN_REVERSE = "gradient-order:neural_reversed_quarter"
+
+
 def measure(name, claims, problem=None):
-    check = BY_ID[name]
-    problem = problem or (check.problems[0] if check.problems else None)
-    return check.measure(LayerUnderTest(claims, SMOKE), problem)
+    """Return the evidence of a check on a problem: given, named after a colon, or the first one."""
+    check, _, wanted = name.partition(":")
+    problems = (*BY_ID[check].problems, *(p for _, p in BY_ID[check].more))
+    of_name = [p for p in problems if p.name == wanted] if wanted else problems
+    return BY_ID[check].measure(LayerUnderTest(claims, SMOKE), problem or next(iter(of_name), None))
 
 
-@pytest.mark.parametrize("name", ["forward-order", "solve-ivp-agreement", "gradient-order", "reverse-time"])
+@pytest.mark.parametrize("name", ["forward-order", "solve-ivp-agreement", "gradient-order", IN_REVERSE])
 def test_a_layer_whose_resolution_cannot_be_changed_is_not_judged_by_its_order(name):
     with pytest.raises(Inconclusive, match="the resolution cannot be changed: n_steps=8 and n_steps=16"):
         measure(name, layer(fixed, order=None, adjoint=None))
@@ -109,10 +115,11 @@ def refuses(condition):
 @pytest.mark.parametrize(
     ("name", "condition"),
     [
-        ("reverse-time", lambda t0, t1, y: t1 < t0),
+        (IN_REVERSE, lambda t0, t1, y: t1 < t0),
+        (GRADIENT_IN_REVERSE, lambda t0, t1, y: t1 < t0),
         ("float32-state", lambda t0, t1, y: y.dtype == torch.float32),
     ],
-    ids=["reverse-time", "float32-state"],
+    ids=["reverse time", "gradient in reverse time", "float32"],
 )
 def test_a_clear_refusal_of_what_was_never_promised_is_unsupported(name, condition):
     with pytest.raises(Unsupported, match="ValueError: not with me"):
@@ -140,12 +147,13 @@ def test_a_backward_pass_that_runs_away_where_time_runs_backwards_is_stopped():
         return lambda y: Hurried.apply(solve(y), dynamics, t0, t1)
 
     with pytest.raises(Unsupported, match=r"stopped after \d+ evaluations of the field, 20 times"):
-        measure("reverse-time-gradient", layer(build))
+        measure(GRADIENT_IN_REVERSE, layer(build))
 
 
-def test_the_rate_of_the_taylor_remainder_is_asked_of_discrete_adjoints_only():
-    with pytest.raises(Skip, match="asked only of layers that claim adjoint='discrete'"):
-        measure("taylor-remainder", rk4(adjoint=None))
+def test_a_taylor_rate_of_a_layer_without_a_claim_is_a_fact():
+    evidence = measure("gradient-class", rk4(adjoint=None))
+    assert float(evidence.facts["Taylor rate"]) == pytest.approx(2, abs=0.1)
+    assert not [m for m in evidence.measurements if "Taylor" in m.name]
 
 
 def test_there_is_no_backprop_of_ours_for_a_method_that_is_none_of_ours():
@@ -199,4 +207,4 @@ def test_what_a_backward_pass_raises_is_left_to_the_runner():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        measure("zero-cotangent", pulling_back(raises))
+        measure("cotangent-linearity", pulling_back(raises))

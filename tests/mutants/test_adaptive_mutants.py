@@ -1,4 +1,4 @@
-"""Every adaptive mutant is failed by the checks that it names, and its original by none of them."""
+"""Every adaptive mutant fails the checks that it names, and its original passes them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.mutants import ADAPTIVE, ORIGINALS
 from nodecheck.options.profile import CI
+from nodecheck.runner.plan import problems_of
 
 BY_ID = {check.id: check for check in CHECKS}
 CAUGHT = [(mutant, name) for mutant in ADAPTIVE for name in mutant.caught_by]
 
 
 def fails(layer, name):
-    """Whether a check fails the layer on one of the problems that the ci profile has."""
+    """Return True if a check fails the layer on one of its problems in the ci profile."""
     check, under_test = BY_ID[name], LayerUnderTest(layer, CI)
-    problems = check.problems[: CI.problems] or (None,)
+    problems = problems_of(check, CI)
     return any(not m.holds for p in problems for m in check.measure(under_test, p).measurements)
 
 

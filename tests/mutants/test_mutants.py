@@ -1,16 +1,22 @@
-"""Mutants differ from their originals in what they say, and in nothing else."""
+"""Mutants differ from their originals by the stated fault alone; the originals are right."""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 import pytest
 import torch
 
+from nodecheck.backends.torch.dynamics import Dynamics
+from nodecheck.checks import CHECKS
+from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
+from nodecheck.options.profile import CI
 from nodecheck.problems import neural, spiral
 from nodecheck.reference import sensitivity
 
-# What these do wrong shows neither in y1 nor in the first gradient from t0 to t1 > t0, but on a second use.
+# Their faults show neither in y1 nor in the first gradient from t0 to t1 > t0, but on a second use.
 HIDDEN = {"float64-output", "unsigned-step", "input-mutated", "parameter-mutated", "cotangent-mutated"}
 HIDDEN |= {"frozen-between-passes"}
 HIDDEN |= {"trajectory-saved", "hidden-in-list", "hidden-in-num-py", "reference-cycle", "outputs-remembered"}
@@ -26,10 +32,16 @@ HIDDEN |= {"gives-up-late", "backward-gives-up"}
 HIDDEN |= {mutant.name for mutant in (*USES, *MODULES, *RANGES)}
 
 
+def solved(layer, problem, resolution, cotangents=(), **how):
+    """Return the solution of a layer that is built and used now."""
+    return LayerUnderTest(layer, CI).fresh(Solve(problem, resolution, **how), cotangents)
+
+
 def outcome(layer, problem=neural):
+    """Return y1 and the gradients for a random cotangent, by name."""
     cotangent = np.random.default_rng(0).standard_normal(problem.y0.shape)
-    solution = layer.vjp(problem, 1e-7 if layer.adaptive else 16)
-    return {"y1": solution.y1, **solution.pullback(cotangent)}
+    solution = solved(layer, problem, 1e-7 if layer.adaptive else 16, [cotangent])
+    return {"y1": solution.y1, **solution.gradients}
 
 
 def same(left, right):
@@ -55,6 +67,11 @@ def test_a_mutant_claims_what_its_original_claims(mutant):
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_names_checks_that_there_are(mutant):
+    assert set(mutant.caught_by) <= {check.id for check in CHECKS}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_says_in_a_sentence_what_is_wrong(mutant):
     assert mutant.summary.endswith(".")
 
@@ -75,8 +92,8 @@ def test_the_original_is_right(original):
     resolutions = (1e-3, 1e-6) if original.adaptive else (32, 64)
     errors = []
     for resolution in resolutions:
-        solution = original.vjp(neural, resolution)
-        found = {"y1": solution.y1, **solution.pullback(cotangent)}
+        solution = solved(original, neural, resolution, [cotangent])
+        found = {"y1": solution.y1, **solution.gradients}
         errors.append(max(np.abs(found[k] - expected[k]).max() / np.abs(expected[k]).max() for k in expected))
     expected_ratio = 1e-3 if original.adaptive else 2.0**-original.order
     assert errors[1] <= 1.5 * expected_ratio * errors[0] or errors[1] <= 1e-5
@@ -90,7 +107,7 @@ def test_unsigned_step_shows_backward_in_time():
 
 def test_float64_output_shows_in_float32():
     mutant = next(m for m in MUTANTS if m.name == "float64-output")
-    assert mutant.layer.vjp(neural, 4, dtype=torch.float32).y1.dtype == np.float64
+    assert solved(mutant.layer, neural, 4, dtype="float32").y1.dtype == np.float64
 
 
 @pytest.mark.parametrize("name", ["first-call-remembered", "buffer-not-reset"])
@@ -103,11 +120,16 @@ def test_a_memory_shows_in_the_second_call(name):
 
 def test_state_on_class_shows_when_calls_interleave():
     mutant = next(m for m in MUTANTS if m.name == "state-on-class")
-    cotangent = np.ones_like(neural.y0)
-    first = mutant.layer.vjp(neural, 8)
-    mutant.layer.vjp(neural.replace(y0=neural.y0 + 0.5), 8)
-    undisturbed = mutant.original.vjp(neural, 8)
-    assert not same(first.pullback(cotangent), undisturbed.pullback(cotangent))
+
+    def gradient(layer):
+        """Return dL/dy0 of a pass with another forward pass before its backward pass."""
+        y0 = torch.tensor(neural.y0, requires_grad=True)
+        build = functools.partial(layer.build, t0=neural.t0, t1=neural.t1, n_steps=8)
+        y1 = build(Dynamics(neural))(y0)
+        build(Dynamics(neural))(y0.detach() + 0.5)
+        return torch.autograd.grad(y1.sum(), y0)[0]
+
+    assert not torch.equal(gradient(mutant.layer), gradient(mutant.original))
 
 
 def test_input_mutated_writes_into_y0():

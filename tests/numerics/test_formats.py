@@ -24,7 +24,11 @@ def test_rounding_errs_by_the_unit_roundoff_at_most(name):
 
 @pytest.mark.parametrize("name", UNIT_ROUNDOFF)
 def test_the_coarsest_format_is_recognised(name):
-    assert format_of(rounded(VALUES[:4], name)) == name
+    assert format_of(rounded(VALUES[:3], name)) == name
+
+
+def test_two_numbers_are_too_few_to_recognise_a_format():
+    assert format_of(rounded(VALUES[:2], "float32")) == ""
 
 
 def test_one_number_of_a_higher_precision_suffices():

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from nodecheck.measure.memory.ladder import SHORT_LADDER
-from nodecheck.numerics.growth import FEWEST_LEVELS, cost_exponent, fit_law, states_held
+from nodecheck.numerics.constants import FEWEST_GROWTH_LEVELS, SHORT_MEMORY_LADDER
+from nodecheck.numerics.growth import cost_exponent, fit_law, states_held
 
 LADDER = (4, 9, 16, 25, 36, 64)
 SHAPES = {"constant": lambda _n: 0.0, "log": math.log, "sqrt": math.sqrt, "linear": float}
@@ -27,7 +27,7 @@ def test_a_short_ladder_leaves_the_root_beside_the_logarithm():
 @pytest.mark.parametrize("law", SHAPES)
 @pytest.mark.parametrize("states", [8, 25])
 def test_a_few_states_for_each_rise_are_told_apart_on_the_shortest_ladder(law, states):
-    fit = fit_law(SHORT_LADDER, [7 + states * SHAPES[law](n) for n in SHORT_LADDER])
+    fit = fit_law(SHORT_MEMORY_LADDER, [7 + states * SHAPES[law](n) for n in SHORT_MEMORY_LADDER])
     assert fit.laws == (law,)
 
 
@@ -80,7 +80,7 @@ def test_a_faster_law_is_beyond_a_claim():
 
 
 def test_too_few_levels_are_refused():
-    few = LADDER[: FEWEST_LEVELS - 1]
+    few = LADDER[: FEWEST_GROWTH_LEVELS - 1]
     with pytest.raises(ValueError, match="6 levels"):
         fit_law(few, few)
 

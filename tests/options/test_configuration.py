@@ -13,9 +13,7 @@ import pytest
 
 from nodecheck.options.configuration import Configuration, ConfigurationError, Expectation, Table, json_schema
 from nodecheck.options.configuration_file import load_configuration
-from nodecheck.options.expectations import expectations
 from nodecheck.options.option import OPTIONS
-from nodecheck.results import LayerCard
 
 WHOLE = """
 targets = ["mylib/layers.py:LAYERS", "torchdiffeq", "mylib.layers:MORE"]
@@ -33,7 +31,6 @@ reason = "Euler in the backward pass"
 issue = "https://example.org/12"
 expires = 2026-12-31
 """
-TODAY = date(2026, 6, 1)
 
 
 @pytest.fixture
@@ -196,84 +193,11 @@ def test_a_file_that_may_not_be_read_is_refused(folder):
 
 def test_reading_a_configuration_imports_no_torch():
     code = (
-        "import sys, pathlib\nimport nodecheck.configuration as c, nodecheck.options\n"
-        "c.load_configuration(pathlib.Path.cwd())\nsys.exit('torch' in sys.modules)"
+        "import sys, pathlib\nfrom nodecheck.options.configuration_file import load_configuration\n"
+        "import nodecheck.options.settings\nload_configuration(pathlib.Path.cwd())\n"
+        "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
-
-
-CARDS = [LayerCard(name, "t", "n_steps") for name in ("mine-euler", "mine-rk4", "odd[1]", "theirs")]
-CHECKS = ("gradient-order", "memory-law")
-
-
-def entry(layer="mine-rk4", check="gradient-order", reason="known", **more):
-    return Expectation(layer, check, reason, **more)
-
-
-def found(*entries, today=TODAY, **more):
-    configuration = Configuration(Table(expect=entries), Path("nodecheck.toml"))
-    return expectations(configuration, CARDS, today, checks=CHECKS, **more)
-
-
-def complaint(*entries, **more):
-    with pytest.raises(ConfigurationError) as error:
-        found(*entries, **more)
-    return str(error.value)
-
-
-def test_an_entry_reaches_the_layer_it_names():
-    assert found(entry()) == {"mine-rk4": {"gradient-order": "known"}}
-
-
-def test_a_pattern_reaches_every_layer_it_matches():
-    assert set(found(entry("mine-*"))) == {"mine-euler", "mine-rk4"}
-
-
-def test_a_name_with_brackets_means_itself():
-    assert set(found(entry("odd[1]"))) == {"odd[1]"}
-
-
-def test_where_it_is_discussed_stands_behind_the_reason():
-    assert found(entry(issue="#12"))["mine-rk4"] == {"gradient-order": "known (#12)"}
-
-
-def test_two_checks_of_one_layer_are_two_entries():
-    assert found(entry(), entry(check="memory-law")) == {
-        "mine-rk4": {"gradient-order": "known", "memory-law": "known"}
-    }
-
-
-@pytest.mark.parametrize("expires", [TODAY, date(2027, 1, 1), None])
-def test_an_entry_holds_until_the_day_it_expires(expires):
-    assert found(entry(expires=expires))
-
-
-def test_an_entry_that_has_expired_is_refused():
-    message = complaint(entry(expires=date(2026, 5, 31)))
-    assert message.startswith("nodecheck.toml: expected an entry that still holds, got layer = 'mine-rk4'")
-    assert "expired on 2026-05-31; correct the layer" in message
-
-
-def test_a_layer_that_is_not_there_is_refused_with_the_nearest():
-    assert "got 'mine-rk5', which matches none; did you mean mine-rk4?" in complaint(entry("mine-rk5"))
-
-
-def test_a_layer_may_be_missing_where_not_all_are_run():
-    assert found(entry("of another target"), every_layer=False) == {}
-
-
-def test_a_check_that_does_not_exist_is_refused_with_the_nearest():
-    assert "got 'gradient-ordr'; did you mean gradient-order?" in complaint(entry(check="gradient-ordr"))
-
-
-def test_two_entries_for_the_same_are_refused():
-    assert "got two" in complaint(entry(), entry("mine-*"))
-
-
-def test_everything_that_is_wrong_is_said_at_once():
-    assert (
-        len(complaint(entry("x"), entry(check="y"), entry("mine-*", expires=date(1, 1, 1))).splitlines()) == 3
-    )
 
 
 SCHEMA = json_schema()

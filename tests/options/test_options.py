@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from nodecheck.options.option import OPTIONS, in_pytest, on_command_line, option, settle
+from nodecheck.options.option import OPTIONS, in_pytest, on_command_line, option, resolve
 
 NAMES = [o.name for o in OPTIONS]
 
@@ -82,15 +82,15 @@ def test_a_flag_is_a_flag_on_both_sides():
 def test_what_nobody_gave_is_the_default_of_the_option(name):
     chosen = option(name)
     assert on_the_command_line()[chosen.key] == chosen.default
-    assert settle(name, under_pytest()[f"nodecheck_{chosen.key}"], {}) == chosen.default
+    assert resolve(name, under_pytest()[f"nodecheck_{chosen.key}"], {}) == chosen.default
 
 
 def test_what_is_given_goes_before_what_is_configured():
-    assert settle("seed", 3, {"seed": 5}) == 3
+    assert resolve("seed", 3, {"seed": 5}) == 3
 
 
 def test_what_is_configured_goes_before_the_default():
-    assert settle("seed", None, {"seed": 5}) == 5
+    assert resolve("seed", None, {"seed": 5}) == 5
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=NAMES)

@@ -1,142 +1,83 @@
-"""What the command line, the configuration and the service it runs on make of one run."""
+"""The settings of a run: what was given, then what is configured, then the defaults."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
+from pathlib import Path
 
+import psutil
 import pytest
-from click.testing import CliRunner
 
-from nodecheck.frontends.cli.main import main
-from nodecheck.results import load_run
+from nodecheck.options.configuration import Configuration, Table
+from nodecheck.options.output_folder import default_folder, make_folder
+from nodecheck.options.settings import in_bytes, resolve_settings
 
-SOURCE = """
-from nodecheck import ODELayer, TorchLayer
-
-def right(dynamics, t0, t1, n_steps):
-    return ODELayer(dynamics, t0, t1, n_steps)
-
-def wrong(dynamics, t0, t1, n_steps):
-    h = (t1 - t0) / n_steps
-    return ODELayer(dynamics, t0, t1 + h, n_steps + 1)
-
-RIGHT = TorchLayer("right", right)
-WRONG = TorchLayer("wrong", wrong)
-"""
-TABLE = """
-targets = ["mine.py:RIGHT", "mine.py:WRONG"]
-profile = "smoke"
-select = "constant-field"
-output = "found"
-seed = 3
-"""
-EXPECTED = '[[expect]]\nlayer = "wrong"\ncheck = "constant-field"\nreason = "one step too far"\n'
+CONFIGURED = Configuration(Table(profile="full", seed=3, jobs=2, output="configured"))
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(SOURCE)
-
-    def check(*arguments, table=TABLE, github="false"):
-        monkeypatch.setenv("GITHUB_ACTIONS", github)
-        (tmp_path / "nodecheck.toml").write_text(table)
-        outcome = CliRunner().invoke(main, ["check", *arguments])
-        record = tmp_path / "found" / "run.json"
-        return outcome, load_run(record) if record.exists() else None
-
-    return check
+def settings(configuration=CONFIGURED, *, targets=("a.py:X",), jobs=None, **given):
+    return resolve_settings(targets, given, configuration, every_layer=False, jobs=jobs)
 
 
-def test_without_targets_those_of_the_configuration_are_checked(run):
-    outcome, stored = run()
-    assert outcome.exit_code == 1
-    assert [card.name for card in stored.layers] == ["right", "wrong"]
+def test_a_given_value_goes_before_a_configured_one():
+    assert (settings(seed=5).seed, settings(seed=0).seed) == (5, 0)
 
 
-def test_what_is_configured_holds(run):
-    _, stored = run()
-    assert (stored.profile, stored.seed) == ("smoke", 3)
+def test_a_configured_value_goes_before_the_default():
+    assert (settings().profile, settings().seed, settings().output) == ("full", 3, Path("configured"))
 
 
-def test_the_command_line_goes_before_the_configuration(run):
-    _, stored = run("mine.py:RIGHT", "--seed", "0")
-    assert (stored.seed, len(stored.layers)) == (0, 1)
+def test_without_any_value_the_defaults_hold():
+    found = settings(Configuration())
+    assert (found.profile, found.select, found.seed, found.time_limit) == ("ci", "*", 0, None)
+    assert found.output is None
 
 
-def test_without_any_target_the_command_says_what_to_name(run):
-    outcome, _ = run(table="")
-    assert outcome.exit_code == 2
-    assert "expected a TARGET" in outcome.output
+def test_without_an_output_the_folder_is_named_after_the_targets():
+    assert settings(Configuration()).folder == Path("reports/a-py-X")
 
 
-def test_a_failure_that_the_configuration_expects_is_xfailed(run):
-    outcome, stored = run(table=TABLE + EXPECTED)
-    assert outcome.exit_code == 0, outcome.output
-    assert {
-        (r.status.value, r.expected) for r in stored.of_layer("wrong") if r.check == "constant-field"
-    } == {("xfailed", "one step too far")}
+def test_a_target_that_is_given_twice_counts_once():
+    assert settings(targets=("a", "b", "a")).targets == ("a", "b")
 
 
-def test_an_expectation_of_a_right_layer_is_reported_as_stale(run):
-    outcome, stored = run(table=TABLE + EXPECTED.replace('"wrong"', '"right"'))
-    assert outcome.exit_code == 1
-    assert "xpassed" in {r.status.value for r in stored.of_layer("right")}
+def test_layers_that_run_at_a_time_share_half_of_the_memory():
+    total = psutil.virtual_memory().total
+    assert settings().memory_limit == in_bytes(None, 2) == total // 4
+    assert settings(jobs=1).memory_limit == total // 2
 
 
-BAD = {
-    "expired": (TABLE + EXPECTED + "expires = 2020-01-01\n", "expired on 2020-01-01"),
-    "no such layer": (TABLE + EXPECTED.replace('"wrong"', '"wrnog"'), "did you mean wrong?"),
-    "no such check": (
-        TABLE + EXPECTED.replace("constant-field", "constant-feld"),
-        "did you mean constant-field?",
-    ),
-    "no such key": (TABLE + "profil = 'ci'\n", "did you mean profile?"),
-    "no TOML": ("targets = [", "expected TOML"),
-}
+def test_a_memory_limit_that_is_given_is_that_of_each_layer():
+    assert settings(memory_limit=1.5).memory_limit == int(1.5 * 2**30)
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_a_configuration_that_makes_no_sense_exits_with_2_before_anything_runs(run, name):
-    table, words = BAD[name]
-    outcome, stored = run(table=table)
-    assert outcome.exit_code == 2
-    assert words in outcome.output
-    assert stored is None
+def test_at_most_four_layers_run_at_a_time_unless_more_are_asked_for():
+    assert 1 <= settings(Configuration()).jobs <= 4
+    given = resolve_settings((), {"jobs": 9}, Configuration(), every_layer=False)
+    assert given.jobs == 9
 
 
-def test_an_entry_about_a_layer_that_is_not_in_this_run_is_no_error(run):
-    outcome, _ = run("mine.py:RIGHT", table=TABLE + EXPECTED)
-    assert outcome.exit_code == 0
+def test_the_identity_names_what_a_resumed_run_must_share():
+    assert settings().identity.keys() == {"targets", "profile", "select", "seed", "version"}
 
 
-def test_an_entry_about_a_layer_whose_target_cannot_be_loaded_hides_nothing(run):
-    table = TABLE.replace("mine.py:WRONG", "gone.py:WRONG") + EXPECTED
-    outcome, stored = run(table=table)
-    assert outcome.exit_code == 3, outcome.output
-    assert list(stored.load_errors) == ["gone.py:WRONG"]
+@pytest.mark.parametrize(
+    ("targets", "name"),
+    [
+        (("mylib/layers.py:LAYERS",), "layers-py-LAYERS"),
+        (("odelayer", "torchode"), "odelayer+torchode"),
+        (("::",), "run"),
+        (("x" * 200,), "x" * 80),
+    ],
+)
+def test_a_folder_is_named_after_letters_and_digits(targets, name):
+    assert default_folder(targets) == Path("reports") / name
 
 
-def test_two_layers_at_a_time_give_the_same_results_as_one(run):
-    _, one = run()
-    _, two = run("--jobs", "2")
-    assert [(r.id, r.status, r.measurements) for r in two.results] == [
-        (r.id, r.status, r.measurements) for r in one.results
-    ]
+def test_a_suffix_stands_behind_the_name():
+    assert default_folder(("odelayer",), "-memory").name == "odelayer-memory"
 
 
-def test_a_junit_file_and_a_summary_are_written(run, tmp_path):
-    run()
-    suites = ET.parse(tmp_path / "found" / "junit.xml").getroot()
-    assert any(case.find("failure") is not None for case in suites.iter("testcase"))
-    assert "wrong" in (tmp_path / "found" / "summary.md").read_text(encoding="utf-8")
-
-
-def test_github_is_told_where_it_asks_for_it(run, tmp_path, monkeypatch):
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
-    quiet, _ = run()
-    assert "::error" not in quiet.output
-    assert not (tmp_path / "step.md").exists()
-    loud, _ = run(github="true")
-    assert "::error" in loud.output
-    assert "wrong" in (tmp_path / "step.md").read_text(encoding="utf-8")
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"--output must be a folder .*, got .*; name another"):
+        make_folder(tmp_path / "file" / "out")

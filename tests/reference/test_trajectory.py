@@ -44,7 +44,7 @@ def test_times_outside_the_interval_are_refused():
 
 
 def test_solve_ivp_states_agree_with_the_trajectory():
-    times = np.linspace(lotka_volterra.t0, lotka_volterra.t1, 5)
+    times = tuple(np.linspace(lotka_volterra.t0, lotka_volterra.t1, 5))
     expected = trajectory(lotka_volterra, times)
     np.testing.assert_allclose(solve_ivp_states(lotka_volterra, times), expected, rtol=1e-11)
 

@@ -14,7 +14,7 @@ from sample_runs import CHECKS, card, realistic_run, result, right_results, run_
 
 from nodecheck.report.changes import Change, compare
 from nodecheck.report.changes_text import markdown, print_changes, verdict
-from nodecheck.report.moves import worse
+from nodecheck.report.metric_changes import is_worse
 from nodecheck.results import Metric, Outcome, at_most, from_json, to_json
 
 BAD = (at_most("error of y1", 0.0667, 5.7e-14),)
@@ -87,7 +87,7 @@ def test_other_verdicts_make_none(pair):
 
 
 @pytest.mark.parametrize(
-    ("quantity", "before", "after", "is_worse"),
+    ("quantity", "before", "after", "worse"),
     [
         ("order", 4.0, 3.71, False),
         ("order", 4.0, 3.69, True),
@@ -110,11 +110,11 @@ def test_other_verdicts_make_none(pair):
         ("error", math.inf, math.inf, False),
     ],
 )
-def test_a_number_is_worse_beyond_its_limit(quantity, before, after, is_worse):
-    assert worse(quantity, before, after) is is_worse
+def test_a_number_is_worse_beyond_its_limit(quantity, before, after, worse):
+    assert is_worse(quantity, before, after) is worse
     changes = compare(metric(quantity, before), metric(quantity, after))
-    assert (Change.WORSE in {d.change for d in changes.differences}) is is_worse
-    assert changes.regressed is is_worse
+    assert (Change.WORSE in {d.change for d in changes.differences}) is worse
+    assert changes.regressed is worse
 
 
 def test_a_number_that_got_better_is_told_and_no_regression():

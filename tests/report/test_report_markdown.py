@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from sample_runs import card, large_run, realistic_run, result, right_results, run_of
 
 from nodecheck.report.markdown import render
-from nodecheck.report.markup import STEP_SUMMARY_BYTES, code, fenced, prose
+from nodecheck.report.markdown_text import STEP_SUMMARY_BYTES, code, fenced, prose
 from nodecheck.results import Outcome, at_most
 
 NASTY = [

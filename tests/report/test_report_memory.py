@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nodecheck.report.html import render
-from nodecheck.report.memory import memory_picture
-from nodecheck.report.panels import slope_text
+from nodecheck.report.memory_figure import memory_figures
+from nodecheck.report.slopes import slope_text
 from nodecheck.results import LayerCard, Outcome, Result, Run, Series, at_most
 
 STEPS = (4.0, 16.0, 64.0)
@@ -44,7 +44,7 @@ MANY = run(*(result(f"layer-{k}") for k in range(12)), *TWO.results)
 
 
 def panels(of):
-    return memory_picture(of)[0].panels
+    return memory_figures(of)[0].panels
 
 
 def test_forward_and_backward_stand_side_by_side():
@@ -72,16 +72,16 @@ def test_the_row_tells_law_and_kibibytes_at_the_end_of_the_ladder():
 
 
 def test_a_lone_layer_has_nothing_to_be_compared_with():
-    assert memory_picture(run(result("flat"))) == []
+    assert memory_figures(run(result("flat"))) == []
 
 
 def test_what_was_not_measured_is_said():
     missing = run(result("flat", CUDA="not measured here"), result("also", CUDA="not measured here"))
-    assert memory_picture(missing)[0].note.endswith("CUDA: not measured here.")
+    assert memory_figures(missing)[0].note.endswith("CUDA: not measured here.")
 
 
 def test_nothing_is_said_about_cuda_where_the_run_says_nothing():
-    assert "CUDA" not in memory_picture(TWO)[0].note
+    assert "CUDA" not in memory_figures(TWO)[0].note
 
 
 def test_cuda_stands_beside_the_cpu_where_it_was_measured():

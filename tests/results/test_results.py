@@ -284,8 +284,8 @@ def test_a_result_repeated_in_the_file_is_refused():
         (b"{}", "field required at results"),
         (b'{"results": 3}', "array at results"),
         (b'{"results": [{"layer": "l"}]}', "at results.0.check"),
-        (to_json(SAMPLE).replace(b'"value": 3.0', b'"value": "much"'), "at results.3.measurements.0.value"),
-        (to_json(SAMPLE).replace(b'"value": 3.0', b'"value": null'), "at results.3.measurements.0.value"),
+        (to_json(SAMPLE).replace(b'"value":3.0', b'"value":"much"'), "at results.3.measurements.0.value"),
+        (to_json(SAMPLE).replace(b'"value":3.0', b'"value":null'), "at results.3.measurements.0.value"),
         (to_json(SAMPLE).replace(b'"skipped"', b'"perfect"'), "at results.4.outcome"),
     ],
     ids=[

@@ -1,4 +1,4 @@
-"""An adapter for each of the public shapes, as its user would write it.
+"""An adapter for each public shape of layers, as a user would write it.
 
 A target: tests/samples/adapters.py:LAYERS.
 """

@@ -1,4 +1,4 @@
-"""Layers that do what no layer should: each is right but for one thing that it does in its forward pass."""
+"""Layers with one forbidden or harmful action in the forward pass; otherwise they are right."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sleeps_for_ever(y):
 
 
 def hangs_outside_python(y):
-    """Loop inside a C function: no handler of a signal runs until it returns."""
+    """Loop for ever inside a C function, so that no signal handler of Python runs."""
     collections.deque(itertools.repeat(0), maxlen=0)
 
 
@@ -48,7 +48,7 @@ def recurses(y):
 
 
 def overflows_the_stack(y):
-    """Recurse through a C function: beyond Python's own limit the stack itself ends."""
+    """Recurse through a C function beyond Python's own limit, until the stack of the process ends."""
     sys.setrecursionlimit(10**9)
     return next(map(overflows_the_stack, [y]))
 

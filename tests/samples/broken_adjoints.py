@@ -16,7 +16,7 @@ from nodecheck.problems import Problem
 
 
 class Moment(NamedTuple):
-    """Where a backward pass is, from which a wrong clock computes a wrong time."""
+    """Time, interval and step of a backward pass, from which a wrong clock computes a wrong time."""
 
     t: float
     t0: float
@@ -24,12 +24,12 @@ class Moment(NamedTuple):
     h: float
 
 
-class Got(NamedTuple):
-    """One cotangent's gradients ``g``, the observation ``o`` they belong to, and the cotangent's number."""
+class Pulled(NamedTuple):
+    """Gradients for one cotangent, the observation they belong to, and the index of the cotangent in it."""
 
-    g: dict
-    o: Observation
-    k: int
+    gradients: dict
+    observation: Observation
+    index: int
 
 
 CLOCKS: dict[str, Callable[[Moment], float]] = {
@@ -54,7 +54,7 @@ COTANGENTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Bug:
-    """What is wrong with a backward pass; the defaults are right."""
+    """Mistakes of a backward pass; the defaults are right."""
 
     clock: str = "right"
     clock_of_state: bool = True  # the state is reconstructed with the same wrong time
@@ -165,9 +165,9 @@ def _riemann_step(slope, t, state, h, method, end):
     return (*new[:2], *(p - h * k for p, k in zip(state[2:], rate[2:], strict=True)))
 
 
-def altered(observation: Observation, change: Callable[[Got], dict]) -> Observation:
+def altered(observation: Observation, change: Callable[[Pulled], dict]) -> Observation:
     """Return the observation with some groups replaced, for each cotangent, by those ``change`` returns."""
     changed = tuple(
-        {**g, **change(Got(dict(g), observation, k))} for k, g in enumerate(observation.gradients)
+        {**g, **change(Pulled(dict(g), observation, k))} for k, g in enumerate(observation.gradients)
     )
     return dataclasses.replace(observation, gradients=changed)

@@ -1,4 +1,4 @@
-"""Right layers in the shapes in which public code offers them; all take midpoint steps."""
+"""Right layers with the interfaces of public code; all of them take midpoint steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def equal_steps(t0, t1, n):
     return [t0 + (t1 - t0) * i / n for i in range(n)] + [t1]
 
 
-# Modules that are built with the dynamics and something that says how fine.
+# Modules that are built with the dynamics and a resolution: steps, a grid, a step size.
 
 
 class WithSteps(nn.Module):
@@ -68,7 +68,7 @@ class OnUnitInterval(WithSteps):
         super().__init__(dynamics, 0.0, 1.0, steps)
 
 
-# Functions odeint(f, y0, t, ...) and what they return.
+# Functions odeint(f, y0, t, ...) with different return values.
 
 
 def odeint_time_first(f, y0, t):
@@ -121,7 +121,7 @@ class Solver:
 
 
 class Solve(torch.autograd.Function):
-    """Keeps y0 and theta, and takes the steps again in the backward pass."""
+    """An autograd function that saves y0 and theta, and repeats the steps in the backward pass."""
 
     @staticmethod
     def forward(ctx, f, y0, t0, t1, n, theta):
@@ -138,7 +138,7 @@ class Solve(torch.autograd.Function):
         return None, dy0, None, None, None, dtheta
 
 
-# How the dynamics is called.
+# Layers that call the dynamics under different signatures.
 
 
 class StateFirst(WithSteps):
@@ -172,7 +172,7 @@ def odeint_with_flat_params(f, y0, t0, t1, n, theta):
 
 
 class ODEFunc(nn.Module):
-    """The base class that its solver insists on."""
+    """The base class that `NeuralODE` requires of its dynamics."""
 
     def __init__(self, name="f"):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Right layers whose resolution is a tolerance, written as people write them."""
+"""Right layers whose resolution is a tolerance, in the styles of public code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nodecheck.layers import TorchLayer
 
 
 def bogacki_shampine(f, t0, t1, tol, y, norm):
-    """Integrate to t1 with the pair of orders three and two, first same as last."""
+    """Return y(t1) by the pair of orders three and two, whose last stage is the first of the next step."""
     t, h, k1 = t0, (t1 - t0) / 20, f(t0, y)
     while t != t1:
         last = abs(t + 1.01 * h - t0) >= abs(t1 - t0)
@@ -60,7 +60,7 @@ def adaptive_adjoint(dynamics, t0, t1, tol):
 
 
 def rk4_doubled(dynamics, t0, t1, tol):
-    """RK4 by step doubling: one step against two halves, with local extrapolation."""
+    """Return RK4 with step doubling: one step against two half steps, with local extrapolation."""
 
     def solve(y):
         t, h = t0, (t1 - t0) / 10

@@ -1,4 +1,4 @@
-"""Right layers that bring their own backward pass."""
+"""Right layers with a backward pass of their own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def march(field, t0, t1, n_steps, y):
 
 
 def pulled_back(dynamics, t, y, a):
-    """Return f, and a times its derivatives with respect to y and the parameters."""
+    """Return f, and the products of a with its derivatives with respect to y and the parameters."""
     with torch.enable_grad():
         inputs = (y.detach().requires_grad_(), *trained(dynamics).values())
         f = dynamics(t, inputs[0])
@@ -48,7 +48,7 @@ def pulled_back(dynamics, t, y, a):
 
 
 def flat_augmented_adjoint(dynamics, t0, t1, n_steps):
-    """State, adjoint and parameter integrals in one long vector."""
+    """Return a layer with state, adjoint and parameter integrals in one long vector."""
 
     def flat(tensors):
         return torch.cat([x.reshape(-1) for x in tensors])
@@ -73,7 +73,7 @@ def flat_augmented_adjoint(dynamics, t0, t1, n_steps):
 
 
 def functorch_adjoint(dynamics, t0, t1, n_steps):
-    """The same equations with torch.func.vjp, and RK4 over lists."""
+    """Return a layer that solves the same equations with torch.func.vjp, by RK4 over lists."""
     names = list(trained(dynamics))
 
     def forward(y0):
@@ -107,7 +107,7 @@ def functorch_adjoint(dynamics, t0, t1, n_steps):
 
 
 def interpolating_adjoint(dynamics, t0, t1, n_steps):
-    """The trajectory is kept, and read between its points by Hermite interpolation of order four."""
+    """Return a layer that keeps the trajectory; its backward pass reads it by Hermite interpolation."""
     h = (t1 - t0) / n_steps
 
     def forward(y0):
@@ -142,7 +142,7 @@ def interpolating_adjoint(dynamics, t0, t1, n_steps):
 
 
 def list_of_closures(dynamics, t0, t1, n_steps):
-    """Forward collects one pullback per step; backward calls them in reverse."""
+    """Return a layer that stores one pullback for each step and calls them in reverse order."""
     h = (t1 - t0) / n_steps
 
     def forward(y):

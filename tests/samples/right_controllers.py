@@ -27,7 +27,11 @@ def _step(f, t, h, y, tableau):
 
 
 def pair(tableau, *, lower=False, per_unit=False):
-    """Return the build of an embedded pair: which solution is kept, and per what the error is controlled."""
+    """Return the build of an embedded pair under an error control.
+
+    With `lower`, the solution of lower order is kept.  With `per_unit`, the error is controlled per unit of
+    time, otherwise per step.
+    """
     order = tableau[-1] - per_unit
 
     def build(dynamics, t0, t1, tol):
@@ -50,7 +54,7 @@ def pair(tableau, *, lower=False, per_unit=False):
 
 
 def by_scipy(method):
-    """Return the build of a layer that computes in SciPy; no gradient flows through it."""
+    """Return the build of a layer that computes in SciPy and has no gradient."""
 
     def build(dynamics, t0, t1, tol):
         def solve(y0):

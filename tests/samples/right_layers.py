@@ -1,4 +1,4 @@
-"""Right layers in odd styles: no check may fail one of them.
+"""Right layers in unusual styles: no check may fail one of them.
 
 A target: tests/samples/right_layers.py:LAYERS.
 """

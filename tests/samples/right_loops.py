@@ -1,4 +1,4 @@
-"""Right layers, differentiated by autograd itself, in the styles that people write."""
+"""Right layers that autograd differentiates, in the styles of public code."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def rk4_over(f, t0, t1, n_steps, y):
 
 
 def rk4_checkpointed(dynamics, t0, t1, n_steps):
-    """One checkpoint for each of about √n segments."""
+    """Return RK4 with one checkpoint for each of about √n segments."""
 
     def solve(y):
         h, size = (t1 - t0) / n_steps, math.isqrt(n_steps)
@@ -103,7 +103,7 @@ def rk4_in_halves(dynamics, t0, t1, n_steps):
 
 
 def ssprk3_of_convex_combinations(dynamics, t0, t1, n_steps):
-    """Shu & Osher (1988): nothing but Euler steps and averages."""
+    """Return the method of Shu & Osher (1988), which consists of Euler steps and averages."""
 
     def solve(y):
         h = (t1 - t0) / n_steps
@@ -118,7 +118,7 @@ def ssprk3_of_convex_combinations(dynamics, t0, t1, n_steps):
 
 
 def euler_extrapolated(dynamics, t0, t1, n_steps):
-    """Richardson: twice the result of two half steps, less that of one whole step."""
+    """Return Richardson extrapolation: twice the result of two half steps, less that of one whole step."""
 
     def solve(y):
         h = (t1 - t0) / n_steps
@@ -133,7 +133,7 @@ def euler_extrapolated(dynamics, t0, t1, n_steps):
 
 
 def euler_four_times(dynamics, t0, t1, n_steps):
-    """Extrapolate one to four Euler steps by Neville's scheme: the weights cancel, and amplify rounding."""
+    """Return one to four Euler steps, extrapolated by Neville's scheme; its weights amplify rounding."""
     orders = (1, 2, 3, 4)
     weights = [math.prod(n / (n - m) for m in orders if m != n) for n in orders]
 
@@ -153,7 +153,7 @@ def euler_four_times(dynamics, t0, t1, n_steps):
 
 
 class Chunks(nn.Module):
-    """A scan: modules of three steps each, and one for the rest."""
+    """A sequence of modules with three steps each, and one module for the rest."""
 
     class Chunk(nn.Module):
         def __init__(self, dynamics, times, h):

@@ -1,4 +1,4 @@
-"""Right layers that are no explicit one-step Runge-Kutta methods."""
+"""Right layers that are not explicit one-step Runge-Kutta methods."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def heun_start(f, t, h, y, slope):
 
 
 def asynchronous_leapfrog(dynamics, t0, t1, n_steps):
-    """Zhuang et al. (2021), MALI: state and velocity, half a step apart."""
+    """Return MALI, Zhuang et al. (2021): state and velocity, half a step apart."""
 
     def solve(y):
         h, v = (t1 - t0) / n_steps, dynamics(t0, y)
@@ -48,7 +48,7 @@ def asynchronous_leapfrog(dynamics, t0, t1, n_steps):
 
 
 def implicit_midpoint(dynamics, t0, t1, n_steps):
-    """Solve each step by fixed-point iteration to round-off, and differentiate the iteration."""
+    """Return a layer that solves each step by fixed-point iteration to rounding, and differentiates it."""
 
     def solve(y):
         h = (t1 - t0) / n_steps
@@ -65,7 +65,7 @@ def implicit_midpoint(dynamics, t0, t1, n_steps):
 
 
 def reversible_heun(dynamics, t0, t1, n_steps):
-    """Kidger et al. (2021), Algorithm 1; the backward pass undoes each step and keeps nothing."""
+    """Return Algorithm 1 of Kidger et al. (2021), whose backward pass undoes each step."""
     h = (t1 - t0) / n_steps
     params = tuple(p for p in dynamics.parameters() if p.requires_grad)
 

@@ -1,4 +1,4 @@
-"""Right layers that treat some uses in a way of their own, or refuse them with an error."""
+"""Right layers that handle some uses in a special way, or refuse them with an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from nodecheck.layers import TorchLayer
 
 
 def reentrant_checkpoints(dynamics, t0, t1, n_steps):
-    """One checkpoint a step; torch warns if y0 needs no gradient, and refuses `torch.autograd.grad`."""
+    """Return RK4 with one checkpoint for each step.
+
+    torch warns if y0 requires no gradient, and refuses `torch.autograd.grad`.
+    """
     h = (t1 - t0) / n_steps
 
     def solve(y):
@@ -26,7 +29,7 @@ def reentrant_checkpoints(dynamics, t0, t1, n_steps):
 
 
 def adjoint_used_once(dynamics, t0, t1, n_steps):
-    """Frees what it kept after the backward pass, and says so if it is asked again."""
+    """Return a layer that frees its graph after the backward pass and raises an error in a second one."""
 
     class Solve(torch.autograd.Function):
         @staticmethod
@@ -46,7 +49,7 @@ def adjoint_used_once(dynamics, t0, t1, n_steps):
 
 
 def backward_march(dynamics, t0, t1, n_steps, y1, cotangent):
-    """Integrate (y, a, g...) from t1 to t0 as one vector, and return (a, g...)."""
+    """Return (a, g...) at t0 by integrating (y, a, g...) from t1 to t0 as one vector."""
     like = (y1, cotangent, *trained(dynamics).values())
     sizes = [x.numel() for x in like]
 
@@ -61,7 +64,7 @@ def backward_march(dynamics, t0, t1, n_steps, y1, cotangent):
 
 
 def contiguous_only(dynamics, t0, t1, n_steps):
-    """Works on one long vector, and refuses what cannot be viewed as one."""
+    """Return a layer that works on one long vector, and refuses a y0 that is not contiguous."""
 
     def solve(y0):
         if not y0.is_contiguous():
@@ -76,7 +79,7 @@ def contiguous_only(dynamics, t0, t1, n_steps):
 
 
 def in_place_without_graph(dynamics, t0, t1, n_steps):
-    """Updates a copy of the state in place where nothing is recorded."""
+    """Return a layer that updates a copy of the state in place where nothing is recorded."""
 
     def solve(y0):
         if torch.is_grad_enabled():
@@ -90,17 +93,17 @@ def in_place_without_graph(dynamics, t0, t1, n_steps):
 
 
 def in_chunks_of_the_batch(dynamics, t0, t1, n_steps):
-    """At most five members at a time."""
+    """Return a layer that integrates at most five members of the batch at a time."""
     return lambda y0: torch.cat([rk4_over(dynamics, t0, t1, n_steps, y) for y in y0.split(5)])
 
 
 def over_unit_interval(dynamics, t0, t1, n_steps):
-    """Knows no interval but [0, 1]."""
+    """Return a layer that always integrates over [0, 1]."""
     return lambda y0: rk4_over(adapt.over_unit_interval(dynamics, t0, t1), 0.0, 1.0, n_steps, y0)
 
 
 def on_a_grid_of_float64(dynamics, t0, t1, n_steps):
-    """Adds up the steps of a grid, from the first time on."""
+    """Return a layer that accumulates time from the steps of a grid."""
 
     def solve(y):
         times, t = torch.linspace(t0, t1, n_steps + 1, dtype=torch.float64).tolist(), t0

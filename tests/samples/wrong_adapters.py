@@ -1,6 +1,6 @@
-"""Wrong adapters of right layers: one mistake each, and the words that mend it."""
+"""Wrong adapters of right layers, each with one mistake and a part of the advice that corrects it."""
 
-# ruff: noqa: ARG005  (some forget what they are given; that is what is wrong with them)
+# ruff: noqa: ARG005  (some ignore an argument, which is their mistake)
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from nodecheck.layers import TorchLayer
 
 
 def returning(odeint):
-    """Return an adapter that hands back whatever `odeint(f, y0, times)` returns."""
+    """Return an adapter that returns the output of `odeint(f, y0, times)` unchanged."""
     return lambda dynamics, t0, t1, n_steps: lambda y0: odeint(dynamics, y0, adapt.grid(t0, t1, n_steps))
 
 
@@ -51,7 +51,7 @@ def without_moving_axes(dynamics, t0, t1, n_steps):
 
 
 def wrapped_error(dynamics, t0, t1, n_steps):
-    """A library that catches what the dynamics raises, and says it in its own words."""
+    """Return a layer whose library catches errors of the dynamics and raises one of its own."""
     layer = StateFirst(dynamics, t0, t1, n_steps)
 
     def solve(y0):
@@ -79,7 +79,7 @@ class CalledWithTimes(nn.Module):
 
 
 def with_tol(read):
-    """Return an adaptive adapter, of a layer that takes a step size or a number of steps."""
+    """Return an adaptive adapter of a layer that expects a step size or a number of steps."""
 
     def build(dynamics, t0, t1, tol):
         return read(dynamics, t0, t1, tol)

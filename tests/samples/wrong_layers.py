@@ -1,6 +1,6 @@
-"""Small layers with one thing wrong each, and right ones beside them."""
+"""Small layers with one fault each, and right ones beside them."""
 
-# ruff: noqa: ARG004, ARG005  (some ignore what they are given; that is what is wrong with them)
+# ruff: noqa: ARG004, ARG005  (some ignore an argument, which is their fault)
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def adaptive(wrap=lambda solve: solve):
 
 
 class Backward(torch.autograd.Function):
-    """The identity, with a backward pass of one's own."""
+    """The identity with a given function as its backward pass."""
 
     @staticmethod
     def forward(ctx, y, change):
@@ -120,7 +120,7 @@ def with_field(change, step=rk4_step, order=4):
 
 
 class Remembers(torch.autograd.Function):
-    """Keeps what belongs to one call on the class."""
+    """An autograd function that stores a value of one call on its class."""
 
     @staticmethod
     def forward(ctx, y):
@@ -142,7 +142,7 @@ def float32_grid(dynamics, t0, t1, n_steps):
 
 
 def from_zero(dynamics, t0, t1, n_steps):
-    """Takes t1 for the duration."""
+    """Return RK4 from 0 to t1: t1 is used as the duration."""
     return marching(rk4_step)(dynamics, 0.0, t1, n_steps)
 
 
@@ -162,18 +162,18 @@ def detached_parameters(dynamics, t0, t1, n_steps):
 
 
 def copied_parameters(dynamics, t0, t1, n_steps):
-    """Copies the parameters once, when it is built."""
+    """Return RK4 with a copy of the parameters that is made once, by `build`."""
     params = {name: p.detach().clone() for name, p in dynamics.named_parameters()}
     return marching(rk4_step)(lambda t, y: functional_call(dynamics, params, (t, y)), t0, t1, n_steps)
 
 
 def stage_at_the_start(f, t, h, y):
-    """The midpoint rule, with the time of its first stage in both."""
+    """Return a step of the midpoint rule with the time of its first stage in both stages."""
     return y + h * f(t, y + h / 2 * f(t, y))
 
 
 def fixed(dynamics, t0, t1, n_steps):
-    """Takes ten steps, whatever is asked for."""
+    """Return RK4 with ten steps for every n_steps."""
     return marching(rk4_step)(dynamics, t0, t1, 10)
 
 
@@ -182,7 +182,7 @@ def ignores_tolerance(dynamics, t0, t1, tol):
 
 
 def adams_bashforth(dynamics, t0, t1, n_steps):
-    """The two-step method, started by Euler."""
+    """Return the two-step Adams-Bashforth method, started by Euler's method."""
 
     def solve(y):
         h, before = (t1 - t0) / n_steps, None

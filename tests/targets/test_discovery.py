@@ -1,7 +1,8 @@
-"""A target is found, or the error says what was expected, what was received and what to do."""
+"""A target is found, or the error states the expected form, the received one and the remedy."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import textwrap
 
@@ -241,6 +242,18 @@ def test_a_layer_built_wrongly_is_a_usage_error(write, call):
 def test_a_value_error_of_the_file_itself_is_a_target_error(write):
     with pytest.raises(TargetError, match="ValueError: mine"):
         load_target(write("raise ValueError('mine')") + ":IT")
+
+
+LIGHT = ("registry", "entry_points", "known_failures", "imports", "discovery", "loading")
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_a_target_can_be_looked_up_without_torch(module):
+    code = f"import sys, nodecheck.targets.{module}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "False"
 
 
 def test_what_is_loaded_are_layers(write):

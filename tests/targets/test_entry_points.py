@@ -1,4 +1,4 @@
-"""Other packages register targets by an entry point; ours win, and nothing is imported early."""
+"""Other packages register targets by an entry point; nodecheck's own names come first, imports come late."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOTHING = 3
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Return a function that puts a package with entry points on the path, as an installer would."""
+    """Return a function that puts a package with entry points on the path, like an installer."""
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
     def install(points, *, package="otherpackage", code=LAYERS):
@@ -73,7 +73,7 @@ def test_it_is_listed_with_the_package_that_registers_it(install):
     assert ("theirs", "otherpackage:LAYERS, registered by otherpackage 1.2") in list(listing("layers"))
 
 
-def test_ours_win_and_say_so(install):
+def test_a_name_of_nodecheck_comes_first_with_a_warning(install):
     install({"odelayer": "otherpackage:LAYERS"})
     with pytest.warns(
         UserWarning, match=r"odelayer is a target of nodecheck itself; .*`otherpackage:LAYERS`"
@@ -116,7 +116,7 @@ def test_a_target_that_cannot_be_imported_is_an_error_that_names_its_package(ins
 def test_a_broken_target_does_not_keep_the_others_from_running(install):
     install({"broken": "brokenpackage:LAYERS"}, package="brokenpackage", code="1 / 0")
     loaded = load_targets(["broken", "odelayer"])
-    assert (list(loaded.load_errors), list(loaded.layers)) == (["broken"], ["odelayer"])
+    assert (list(loaded.load_errors), list(loaded.by_target)) == (["broken"], ["odelayer"])
 
 
 def test_what_is_no_layer_is_a_usage_error(install):

@@ -1,4 +1,4 @@
-"""Registered names stand for layers, and say what is missing."""
+"""Registered names stand for layers; the error for a missing library names the library and the remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import importlib.util
 import numpy as np
 import pytest
 
-from nodecheck.backends.torch.dynamics import Call
+from nodecheck.layers import LayerUnderTest
+from nodecheck.options.profile import CI
 from nodecheck.problems import neural
 from nodecheck.targets import registry
 from nodecheck.targets.imports import TargetError, why_not_importable
@@ -23,7 +24,7 @@ def importable(name):
         return ()
 
 
-# Implicit methods evaluate the field as often as their iteration needs.
+# Of fixed-step layers whose number of evaluations follows from that of the steps: no implicit methods.
 FIXED = [
     layer
     for name in registered_names()
@@ -61,7 +62,7 @@ def test_an_installed_library_that_cannot_be_imported_is_missing_for_that_reason
     )
 
 
-def test_the_reason_says_how_to_mend_torchdyn_where_torchvision_is_in_its_way(monkeypatch):
+def test_the_reason_advises_to_remove_a_torchvision_that_torchdyn_trips_over(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
     monkeypatch.setattr(registry, "why_not_importable", lambda _: "RuntimeError: torchvision::nms")
     with pytest.raises(MissingLibrary, match="remove it with `python -m pip uninstall torchvision`"):
@@ -100,17 +101,13 @@ def test_a_missing_library_is_named_with_its_extra(name, monkeypatch):
 @pytest.mark.parametrize("layer", FIXED, ids=lambda layer: layer.name)
 def test_a_fixed_step_layer_takes_as_many_steps_as_it_is_told(layer, interval):
     problem = neural.with_interval(*interval)
-    calls = {n: forward_calls(layer.vjp(problem, n)) for n in (7, 49, 50)}
-    assert len(calls[50]) - len(calls[49]) == len(calls[7]) // 7
-
-
-def forward_calls(solution) -> list[Call]:
-    return [call for call in solution.trace.calls if call.phase == "forward"]
+    under_test = LayerUnderTest(layer, CI)
+    counts = {n: under_test.solve(problem, n).evaluations for n in (7, 49, 50)}
+    assert counts[50] - counts[49] == counts[7] // 7
 
 
 @pytest.mark.parametrize("name", ["torchdiffeq-odeint-rk4", "torchdiffeq-odeint_adjoint-rk4"])
 def test_the_backward_pass_of_torchdiffeq_takes_the_same_number_of_steps(name):
     layer = next(layer for layer in FIXED if layer.name == name)
-    solution = layer.vjp(neural, 50)
-    solution.pullback(np.ones_like(solution.y1))
-    assert len(solution.trace.times("backward")) in (0, 200)
+    pullback = LayerUnderTest(layer, CI).pullback(neural, 50, np.ones_like(neural.y0))
+    assert len(pullback.calls) in (0, 200)

@@ -31,7 +31,7 @@ def try_layer(layer: TorchLayer, solve: Solve) -> Trial:
 def _trial(y0: Tensor, found: Any, dynamics: Dynamics, *, built: bool, accepts_state: bool) -> Trial:
     calls = tuple(dynamics.trace.calls)
     if isinstance(found, Refusal):
-        return Trial(found.error, built, accepts_state, calls=calls)
+        return Trial(found.error, built, accepts_state, type(dynamics).__qualname__, calls=calls)
     return Trial(
         None,
         built,

@@ -157,12 +157,12 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     show.  An error beyond that is no discretisation: the layer converges, but to something else.
     """
     require_refinable(layer, problem)
-    ends = [problem.t0 + part * problem.duration for part in TRAJECTORY_PARTS]
+    ends = trajectory_times(problem)
     states = solve_ivp_states(problem, ends)
     measurements, diagnosis = [], ""
-    for end, exact in zip(ends, states, strict=True):
-        part = problem if end == problem.t1 else problem.with_interval(problem.t0, end)
-        found = unexplained(layer, part, exact)
+    for part, end, exact in zip(TRAJECTORY_PARTS, ends, states, strict=True):
+        until = problem if end == problem.t1 else problem.with_interval(problem.t0, end)
+        found = unexplained(layer, until, exact, part)
         measurements.append(at_most(f"difference to solve_ivp at t = {end:g}", found.error, found.bound))
         if not measurements[-1].holds:
             diagnosis = (
@@ -171,3 +171,8 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
             )
     series = phase_portrait(layer, problem) if problem.in_pictures else ()
     return Evidence(tuple(measurements), diagnosis, series)
+
+
+def trajectory_times(problem: Problem) -> tuple[float, ...]:
+    """Return the times at which a trajectory is compared with that of `solve_ivp`."""
+    return tuple(problem.t0 + part * problem.duration for part in TRAJECTORY_PARTS)

@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from traceback import walk_tb
 from types import FrameType, TracebackType
 
+from nodecheck.adapt.errors import ViewCallError
 from nodecheck.diagnosis.adapter.outputs import explain_output
 from nodecheck.layers import CallError, LayerUnderTest, Solve, Trial
 from nodecheck.numerics.constants import ADAPTER_STEPS, FEWER_ADAPTER_STEPS
 from nodecheck.problems import Problem
 
-_OTHER_ARGUMENTS = re.compile(
-    r"(Dynamics|_Swapped|_Autonomous|_WithParams|_WithFlatParams|_OverUnitInterval)\.forward\(\) "
-    r"(?P<how>missing|takes|got) (?P<rest>.*)"
-)
+# The words of Python for a call with arguments that a method does not take.
+_OTHER_ARGUMENTS = re.compile(r"\.forward\(\) (?P<how>missing|takes|got) (?P<rest>.*)")
 _HELPERS = "nodecheck.adapt."
 # What is raised where a line of `build` itself is wrong; a layer that refuses raises something else.
 _WRONG_LINE = (TypeError, AttributeError, NameError)
@@ -42,8 +41,10 @@ def _explain_error(layer: LayerUnderTest, error: Exception, trial: Trial, proble
     for cause in _chain(error):
         if isinstance(cause, CallError):
             return f"The layer calls the dynamics in another way: {cause}."
+        if isinstance(cause, ViewCallError):
+            return f"The layer calls a view of the dynamics in another way: {cause}."
         other = _OTHER_ARGUMENTS.search(str(cause)) if isinstance(cause, TypeError) else None
-        if other:
+        if other and str(cause).startswith(f"{trial.dynamics}."):
             return _explain_arguments(other)
     where = _innermost(error.__traceback__)
     if where is not None and where.f_globals.get("__name__", "").startswith(_HELPERS):
@@ -95,9 +96,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _explain_arguments(other: re.Match[str]) -> str:
     found = f"{other['how']} {other['rest']}".splitlines()[0]
     advice = "see `nodecheck.adapt` for the ways of calling it"
-    if other[1] == "Dynamics" and other["how"] == "missing":
+    if other["how"] == "missing":
         advice = "for f(y) give it adapt.autonomous(dynamics), with adapt.append_time and adapt.drop_time"
-    elif other[1] == "Dynamics" and other["how"] == "takes":
+    elif other["how"] == "takes":
         advice = (
             "for f(t, y, *params) give it adapt.with_params(dynamics), for f(t, y, theta) "
             "adapt.with_flat_params(dynamics)"

@@ -139,5 +139,6 @@ def split(problem: Problem, y0: Float64, params: Float64) -> Jacobians:
     """Return one array per group from that of y0 (B, d, d) and that of all parameters (B, d, n)."""
     if not problem.params:
         return {"y0": y0}
+    names = [name for name in problem.groups if name != "y0"]  # in the order of the parameters
     ends = np.cumsum([value.size for value in problem.params.values()])
-    return {"y0": y0, **dict(zip(problem.params, np.split(params, ends[:-1], axis=-1), strict=True))}
+    return {"y0": y0, **dict(zip(names, np.split(params, ends[:-1], axis=-1), strict=True))}

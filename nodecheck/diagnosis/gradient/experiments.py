@@ -21,7 +21,7 @@ _Again = Callable[[Array], _Pulled]
 
 
 def run_experiments(observation: Observation) -> list[str]:
-    """Return what is found by changing the first cotangent, as sentences."""
+    """Return the findings for changes of the first cotangent, as sentences."""
     if observation.again is None or observation.missing():
         return []
     again: _Again = observation.again

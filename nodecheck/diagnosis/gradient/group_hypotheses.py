@@ -13,9 +13,10 @@ from nodecheck.problems import Float64, Problem
 def single_group_mistakes(problem: Problem, exact: Levels) -> dict[str, dict[str, Levels]]:
     """Return the mistakes that a group can have by itself: group -> name -> predictions of that group."""
     found: dict[str, dict[str, Levels]] = {"y0": _same_rows(problem, exact)}
-    for name, value in problem.params.items():
+    params = {name: value for name, value in problem.groups.items() if name != "y0"}
+    for name, value in params.items():
         found[name] = _transposed(name, value.shape, exact)
-        for other, candidate in problem.params.items():
+        for other, candidate in params.items():
             if other != name and candidate.shape == value.shape:
                 found[name][f"∂L/∂{other}"] = _exchanged(name, other, exact)
     return found

@@ -74,7 +74,7 @@ class Matcher:
         return self.compare(self.exact, groups)
 
     def residual(self, comparison: Comparison) -> float:
-        """Return what a prediction leaves: its limit, unless the layer converges to the exact gradient."""
+        """Return the error of a prediction: the limit, unless the layer converges to the exact gradient."""
         return comparison.limit if self._extrapolates else comparison.size
 
     @functools.cached_property
@@ -103,12 +103,14 @@ class Matcher:
             for null in (self.null([name]) for name in self.groups)
         )
 
-    @property
+    @functools.cached_property
     def _extrapolates(self) -> bool:
+        """True if the layer does not converge to the exact gradient."""
         return self.null(self.groups).order < INCONSISTENT_BELOW
 
-    @property
+    @functools.cached_property
     def _floor(self) -> float:
+        """Largest error that is rounding, of the layer or of the reference."""
         if self.exact_to is not None:
             return self.exact_to
         return max(GRADIENT_FLOOR, REFERENCE_ERROR_FACTOR * sensitivity(self.fine.problem).rtol)

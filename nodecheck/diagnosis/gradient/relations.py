@@ -112,7 +112,7 @@ def _flat(matcher: Matcher, gradients: Gradients) -> Float64:
 def weight_decay(matcher: Matcher) -> list[Candidate]:
     """Return the candidate that a multiple of the parameters themselves is added to their gradients."""
     names = [name for name in matcher.groups if name != "y0"]
-    values = {name: matcher.fine.problem.params[name].ravel() for name in names}
+    values = {name: matcher.fine.problem.groups[name].ravel() for name in names}
     excess = {name: (matcher.observed[0][name] - matcher.exact[0][name]).mean(axis=0) for name in names}
     below = sum(float(v @ v) for v in values.values())
     if sum(v.size for v in values.values()) < FEWEST_CHANGED_ENTRIES or below == 0.0:

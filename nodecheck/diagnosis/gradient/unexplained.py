@@ -68,7 +68,7 @@ def _roundoff(name: str) -> float:
 
 
 def describe_unexplained(matcher: Matcher, groups: Sequence[str]) -> str:
-    """Return what is seen of groups that nothing explains."""
+    """Return the evidence on groups that nothing explains."""
     null = matcher.null(groups)
     if _looks_like_a_scheme(matcher, groups):  # only if a higher order is claimed
         if not matcher.fine.evaluates:

@@ -116,9 +116,9 @@ class Recorder:
 
     def _plan_of_tests(self) -> Plan:
         """Return a plan without layers, for results that all come from tests of `nodecheck.parametrize`."""
-        settings = self._settings
-        first = {"profile": settings.profile, "seed": settings.seed, **next(iter(self._packed), {})}
-        return make_plan((), profile=first["profile"], select=settings.select, seed=first["seed"])
+        default = {"profile": self._settings.profile, "seed": self._settings.seed}
+        first = self._packed[0] if self._packed else default
+        return make_plan((), profile=first["profile"], select="*", seed=first["seed"])
 
     def _arrived(self) -> Iterator[tuple[LayerCard, list[Result]]]:
         """Yield each layer with its results; an item that crashed its worker of xdist gives an error."""

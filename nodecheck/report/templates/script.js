@@ -1,5 +1,5 @@
 "use strict";
-// The page is complete without this script: it adds copying, finding, sorting, and opens what a link points into.
+// The page is complete without this script: it adds copying, saving, finding and sorting, and opens what a link points into.
 (() => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
@@ -17,6 +17,18 @@
       setTimeout(() => { button.textContent = "Copy"; }, 1600);
     });
   }
+
+  const save = document.getElementById("save");
+  save.hidden = !window.DecompressionStream;
+  save.addEventListener("click", async () => {
+    const packed = Uint8Array.from(atob(document.getElementById("nodecheck-data").textContent), (c) => c.charCodeAt(0));
+    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const link = document.createElement("a");
+    link.download = "run.json";
+    link.href = URL.createObjectURL(await new Response(unpacked).blob());
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
 
   const open = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -1,1 +1,1 @@
-"""Adapters for libraries, one module each."""
+"""Adapters for libraries, one module for each library."""

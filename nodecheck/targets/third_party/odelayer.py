@@ -1,4 +1,4 @@
-"""nodecheck's own reference implementation as layers under test: it has to pass its own checks."""
+"""The reference implementation `ODELayer` as layers under test, which have to pass every check."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CLAIMS: Mapping[_Mode, tuple[Adjoint, Memory]] = MappingProxyType(
 
 
 def _layer(solver: str, mode: _Mode) -> TorchLayer:
-    """Return the ODELayer with one solver and one way to the gradient."""
+    """Return the ODELayer with one solver and one adjoint."""
 
     def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
         from nodecheck.neural_ode import ODELayer

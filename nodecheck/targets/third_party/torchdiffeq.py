@@ -1,7 +1,7 @@
 """Layers made of torchdiffeq's odeint (backpropagation) and odeint_adjoint (continuous adjoint).
 
-Every solver of torchdiffeq 0.2.5 is here but two: `fixed_adams` is another name of `implicit_adams`, and
-`scipy_solver` computes in NumPy, so that only the adjoint can send a gradient through it.
+All solvers of torchdiffeq 0.2.5 are included, with two exceptions.  `fixed_adams` is another name of
+`implicit_adams`.  `scipy_solver` computes in NumPy, so that only the adjoint has a gradient.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _SOLVERS: dict[str, tuple[Callable[..., Tensor], Adjoint, Memory]] = {
     "odeint": (torchdiffeq.odeint, "discrete", "linear"),
     "odeint_adjoint": (torchdiffeq.odeint_adjoint, "continuous", "constant"),
 }
-# The orders are those of the classes in torchdiffeq/_impl, but for the Adams methods, which say 4: they start
-# with three steps of "rk4", whose local error h^5 is what remains when the order has risen.  "rk4" is Kutta's
-# 3/8 rule (rk_common.py, rk4_alt_step_func).
+# The orders are those of the classes in torchdiffeq/_impl, except for the Adams methods: their classes say 4.
+# They start with three steps of "rk4", whose local error h^5 remains when the order has risen.  "rk4" is
+# Kutta's 3/8 rule (rk_common.py, rk4_alt_step_func).
 _FIXED_GRID: dict[str, tuple[int, ButcherTableau | str | None]] = {
     "euler": (1, "euler"),
     "midpoint": (2, "midpoint"),
@@ -47,14 +47,15 @@ _ADAPTIVE = {"adaptive_heun": 2, "fehlberg2": 2, "bosh3": 3, "dopri5": 5, "dopri
 
 
 def _endpoints(t0: float, t1: float, y0: Tensor) -> Tensor:
+    """Return t0 and t1 in the dtype of the state, shape (2,)."""
     return torch.tensor([t0, t1], dtype=y0.dtype, device=y0.device)
 
 
 def _grid(n_steps: int) -> Callable[..., Tensor]:
-    """Return a grid constructor for exactly `n_steps` equal steps, whichever way time runs.
+    """Return a grid constructor for exactly `n_steps` equal steps, in either direction of time.
 
-    The option step_size would be shorter, but the number of steps then is a rounded quotient: for
-    (t1 - t0) / step_size a hair above n_steps it makes a step more, as short as the rounding error.
+    The option step_size would need less code, but then the number of steps is a rounded quotient.  Where
+    (t1 - t0) / step_size is just above n_steps, it takes one more step, as short as the rounding error.
     """
 
     def grid(_func: object, _y0: Tensor, t: Tensor) -> Tensor:
@@ -64,6 +65,7 @@ def _grid(n_steps: int) -> Callable[..., Tensor]:
 
 
 def _fixed(function: str, method: str) -> TorchLayer:
+    """Return the layer of a fixed-step solver."""
     solve, adjoint, memory = _SOLVERS[function]
     order, tableau = _FIXED_GRID[method]
 
@@ -84,6 +86,7 @@ def _fixed(function: str, method: str) -> TorchLayer:
 
 
 def _adaptive(function: str, method: str, order: int, **solver: str) -> TorchLayer:
+    """Return the layer of an adaptive solver."""
     solve, adjoint, memory = _SOLVERS[function]
 
     def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:

@@ -1,8 +1,8 @@
 """Layers made of torchdyn 1.0.6: its functional odeint, and NeuralODE with its three sensitivities.
 
-NeuralODE with autograd calls the functional odeint, and makes the solver for it: the function is here with
-the solvers for which that makes a difference.  Not here are `alf`, which integrates pairs (x, v), and the
-multiple shooting methods, which ignore the time.
+NeuralODE with autograd makes the solver and calls the functional odeint with it.  The functional odeint
+itself is included for the solvers whose results differ.  Left out are `alf`, which integrates pairs (x, v),
+and the multiple shooting methods, which ignore the time.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from nodecheck.layers.layer import Memory
 from nodecheck.targets.known_failures import expected_failures
 
 # Order and tableau; torchdyn's documentation calls "rk4" the classical method.
-# Implicit Euler comes first because it takes longest: layers are examined side by side, in this order, and
-# the adjoint with which it takes longest comes first below.
+# Layers are examined in parallel, in this order.  Implicit Euler comes first because it takes longest, and so
+# does, below, the adjoint with which it takes longest.
 _FIXED: dict[str, tuple[int, str | None]] = {
     "ieuler": (1, None),
     "euler": (1, "euler"),
@@ -30,7 +30,7 @@ _FIXED: dict[str, tuple[int, str | None]] = {
 }
 _ADAPTIVE = {"dopri5": 5, "tsit5": 5}
 _Sensitivity = Literal["autograd", "adjoint", "interpolated_adjoint"]
-# With a fixed step the adjoints keep the state at every point of the grid, by design; with a controlled one
+# With a fixed step the adjoints keep the state at every point of the grid, by design.  With a controlled step
 # the interpolated adjoint keeps every step.
 _CLAIMS: dict[_Sensitivity, tuple[Adjoint, Memory, Memory]] = {
     "interpolated_adjoint": ("continuous", "linear", "linear"),
@@ -40,19 +40,20 @@ _CLAIMS: dict[_Sensitivity, tuple[Adjoint, Memory, Memory]] = {
 
 
 class _Field(nn.Module):
-    """A vector field with the signature that torchdyn asks for."""
+    """A vector field with the signature that torchdyn calls."""
 
     def __init__(self, dynamics: nn.Module) -> None:
         super().__init__()
         self.dynamics = dynamics
 
     def forward(self, t: Tensor, x: Tensor, args: Any = None) -> Tensor:  # noqa: ARG002
-        """Return f(t, x); torchdyn passes `args` always."""
+        """Return f(t, x); torchdyn always passes `args`."""
         derivative: Tensor = self.dynamics(t, x)
         return derivative
 
 
 def _grid(t0: float, t1: float, n_steps: int, y0: Tensor) -> Tensor:
+    """Return the times of `n_steps` equal steps in the dtype of the state, shape (n_steps + 1,)."""
     return torch.linspace(t0, t1, n_steps + 1, dtype=y0.dtype, device=y0.device)
 
 
@@ -81,6 +82,7 @@ def _fixed(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
 
 
 def _adaptive(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
+    """Return the layer of an adaptive solver; without a sensitivity, that of the functional odeint."""
     order = _ADAPTIVE[solver]
     adjoint, _, memory = _CLAIMS[sensitivity or "autograd"]
 

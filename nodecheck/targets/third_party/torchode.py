@@ -1,7 +1,7 @@
-"""Layers made of torchode 1.0.1: one step size per batch member, and three ways to the gradient.
+"""Layers made of torchode 1.0.1: one step size for each batch member, and three adjoints.
 
-Each adjoint is combined with every stepping method, with the step size controlled where the method estimates
-its error, and fixed.  Euler has no estimate: with a controller torchode keeps its first step size.
+Each adjoint is combined with every stepping method.  The step size is fixed, or controlled where the method
+estimates its error.  Euler has no estimate: with a controller, torchode keeps its first step size.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import Memory
+from nodecheck.numerics.constants import EPS
 from nodecheck.targets.known_failures import expected_failures
 
-# Class, order, name of its tableau, whether it estimates its error.
+# Class, order, name of its tableau, and True if it estimates its error.
 _METHODS: dict[str, tuple[Any, int, str | None, bool]] = {
     "euler": (torchode.Euler, 1, "euler", False),
     "heun": (torchode.Heun, 2, "heun", True),
@@ -27,10 +28,11 @@ _METHODS: dict[str, tuple[Any, int, str | None, bool]] = {
 
 
 def _autodiff(_term: Any, method: Any, controller: Any) -> Any:
+    """Return the solver differentiated by autograd; unlike the others, it is made without the term."""
     return torchode.AutoDiffAdjoint(method, controller)
 
 
-# How to build the solver, and what torchode's documentation says it is.
+# Constructor of the solver, and the claims of torchode's documentation.
 _ADJOINTS: dict[str, tuple[Callable[..., Any], Adjoint, Memory]] = {
     "autodiff": (_autodiff, "discrete", "linear"),
     "backsolve": (torchode.BacksolveAdjoint, "continuous", "constant"),
@@ -41,7 +43,7 @@ _ADJOINTS: dict[str, tuple[Callable[..., Any], Adjoint, Memory]] = {
 def _solve(solver: Any, term: Any, y0: Tensor, t0: float, t1: float, dt0: float | None) -> Tensor:
     """Return the final state; all members share the interval.
 
-    A step size is asked for per problem that is solved, and the joint adjoint solves one for the whole batch.
+    torchode takes one step size for each problem, and the joint adjoint solves the batch as one problem.
     """
     times = torch.tensor([t0, t1], dtype=y0.dtype, device=y0.device).expand(len(y0), 2)
     problem = torchode.InitialValueProblem(y0, times[:, 0], times[:, 1], times)
@@ -52,6 +54,7 @@ def _solve(solver: Any, term: Any, y0: Tensor, t0: float, t1: float, dt0: float 
 
 
 def _adaptive(adjoint: str, method: str) -> TorchLayer:
+    """Return the layer of a stepping method with a controller."""
     make, kind, memory = _ADJOINTS[adjoint]
     stepper, order, _, _ = _METHODS[method]
 
@@ -73,15 +76,16 @@ def _adaptive(adjoint: str, method: str) -> TorchLayer:
 
 
 def _fixed(adjoint: str, method: str) -> TorchLayer:
+    """Return the layer of a stepping method with fixed steps."""
     make, kind, memory = _ADJOINTS[adjoint]
     stepper, order, tableau, _ = _METHODS[method]
 
     def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
         term = torchode.ODETerm(dynamics)
         solver = make(term, stepper(term=term), torchode.FixedStepController())
-        # A hair more than the quotient: added up, n steps then never end just short of t1, which would cost
-        # a step more; the last one is cut at t1.
-        step = (t1 - t0) / n_steps * (1 + n_steps * torch.finfo(torch.float64).eps)
+        # Longer than the quotient by the rounding of n additions.  The sum of n steps then never ends just
+        # before t1, which would take one more step; torchode shortens the last step to end at t1.
+        step = (t1 - t0) / n_steps * (1 + n_steps * EPS)
         return lambda y0: _solve(solver, term, y0, t0, t1, step)
 
     name = f"torchode-{adjoint}-{method}-fixed"

@@ -8,12 +8,12 @@ import torch
 from wrong_layers import adaptive, continuous, rk4, rk4_step
 
 from nodecheck.checks import CHECKS
-from nodecheck.checks.invariance.sizes import _OTHERS, _USUAL
-from nodecheck.checks.invariance.units import iterates
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.options.profile import CI
 from nodecheck.problems import neural
 from nodecheck.results import Inconclusive
+from nodecheck.variations.shapes import OTHER_SHAPES, USUAL_SHAPE
+from nodecheck.variations.units import iterates
 
 BY_ID = {check.id: check for check in CHECKS}
 
@@ -125,8 +125,9 @@ def test_an_iteration_to_rounding_is_judged_at_all_sizes():
 
 
 def test_the_same_numbers_in_all_shapes_are_those_of_the_network():
-    assert all(np.array_equal(np.unique(problem.y0), np.unique(neural.y0)) for _, problem in _OTHERS)
-    values = [np.concatenate([np.ravel(v) for v in p.params.values()]) for _, p in (("", _USUAL), *_OTHERS)]
+    problems = [USUAL_SHAPE, *(problem for _, problem in OTHER_SHAPES)]
+    assert all(np.array_equal(np.unique(problem.y0), np.unique(neural.y0)) for problem in problems)
+    values = [np.concatenate([np.ravel(v) for v in problem.params.values()]) for problem in problems]
     assert all(np.array_equal(v, values[0]) for v in values)
 
 

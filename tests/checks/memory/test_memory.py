@@ -10,7 +10,7 @@ from nodecheck.checks.memory.cost import falls_throughout
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.measure.memory.footprints import footprints, measured_levels
 from nodecheck.measure.memory.ladder import at_level
-from nodecheck.measure.memory.pass_memory import measure
+from nodecheck.measure.memory.pass_memory import measure_pass
 from nodecheck.mutants import MUTANTS
 from nodecheck.options.profile import CI, SMOKE
 from nodecheck.results import Inconclusive, Skip
@@ -114,10 +114,10 @@ def test_smoke_counts_what_is_saved_and_no_more():
 
 
 def test_the_counts_of_a_repeated_run_are_equal():
-    layer = OWN["odelayer-heun-continuous"]
+    layer = LayerUnderTest(OWN["odelayer-heun-continuous"], CI)
 
     def at(level, width):
-        return measure(layer, *at_level(layer, level, width), live=True)
+        return measure_pass(layer, at_level(layer, level, width), live=True)
 
     first, second = (list(measured_levels(layer, at, 20, ladder=(4, 9))) for _ in range(2))
     assert first == second

@@ -1,4 +1,4 @@
-"""From the time a layer integrates over to what its time grid does wrong."""
+"""The mistake of a time grid is named from the time that a layer integrates over."""
 
 from __future__ import annotations
 
@@ -35,8 +35,11 @@ def test_several_steps_too_many_are_counted():
     assert explain_elapsed(1.54, 1.4, 20).endswith("not 1.4: about +2.0 steps of h = 1.4/20.")
 
 
-def test_a_part_of_a_step_is_said_to_be_no_whole_number():
-    assert "about +1.1 steps of h = 1/16, not a whole number" in explain_elapsed(1.0667, 1.0, 16)
+@pytest.mark.parametrize(("steps", "whole"), [(1.019, True), (1.021, False), (1.07, False)])
+def test_a_part_of_a_step_is_said_to_be_no_whole_number(steps, whole):
+    text = explain_elapsed(1.0 + steps / 16, 1.0, 16)
+    assert f"about {steps:+.1f} steps of h = 1/16" in text
+    assert ("not a whole number" in text) != whole
 
 
 def test_a_float32_grid_is_told_from_a_wrong_number_of_steps():
@@ -101,6 +104,10 @@ def test_a_step_that_is_rounded_to_decimals_is_named(decimals):
     step = round(1.4 / 17, decimals)
     text = explain_elapsed(17 * step, 1.4, 17, t0=0.3)
     assert f"each step is {step:g}, h rounded to {decimals} decimals" in text
+
+
+def test_a_step_of_eleven_decimals_is_not_called_rounded():
+    assert "decimals" not in explain_elapsed(17 * round(1.4 / 17, 11), 1.4, 17, t0=0.3)
 
 
 def test_what_the_run_consists_of_is_told():

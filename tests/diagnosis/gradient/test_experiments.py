@@ -1,4 +1,4 @@
-"""What a layer does with other cotangents is a fact: clipped, mixed, rounded or random is told apart."""
+"""Experiments with other cotangents tell apart gradients that are clipped, mixed, rounded or random."""
 
 from __future__ import annotations
 
@@ -74,6 +74,16 @@ class Moody:
 def test_an_experiment_finds_what_is_wrong(pullback, finding):
     (sentence,) = run_experiments(observed(pullback))
     assert finding in sentence
+
+
+@pytest.mark.parametrize(("change", "found"), [(0.9e-9, False), (1.1e-9, True)])
+def test_a_gradient_is_proportional_to_its_cotangent_to_nine_digits(change, found):
+    def slightly_squared(cotangent):
+        return scaled(exact(cotangent), 1.0 + change * (np.linalg.norm(cotangent) > 100))
+
+    assert (
+        "The gradient is not proportional to the cotangent." in run_experiments(observed(slightly_squared))
+    ) == found
 
 
 def test_a_right_layer_gives_nothing_to_find():

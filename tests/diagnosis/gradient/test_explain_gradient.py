@@ -18,6 +18,7 @@ from nodecheck.reference import sensitivity
 NEURAL, LINEAR = problems.neural, problems.linear
 PARAMS = tuple(NEURAL.params)
 LAST_ZERO = np.array([[1], [1], [1], [0]])
+ONE_DOUBLED = 1 + (np.arange(15) == 7).reshape(5, 3)
 
 
 @functools.lru_cache
@@ -153,7 +154,7 @@ def test_a_gradient_of_too_low_an_order_is_unexplained_if_an_order_is_claimed():
 
 
 def scaled(factor, groups=PARAMS):
-    return lambda x: {name: factor(x.o) * x.g[name] for name in groups}
+    return lambda x: {name: factor(x.observation) * x.gradients[name] for name in groups}
 
 
 @pytest.mark.parametrize("method", ["euler", "rk4"])
@@ -167,26 +168,26 @@ def scaled(factor, groups=PARAMS):
         (scaled(lambda o: o.step), "it shrinks like h"),
         (scaled(lambda o: 1 / o.step), "it grows like 1/h"),
         (scaled(lambda o: o.n_steps, ("y0",)), "n_steps = 64"),
-        (scaled(lambda _: 1 / 4), "1/B = 1/4" ),
+        (scaled(lambda _: 1 / 4), "1/B = 1/4"),
         (scaled(lambda _: 1.4), "t1 - t0 = 1.4"),
         (scaled(lambda _: 1 / 3, ("b2",)), "1/d = 1/3"),
         (scaled(lambda _: 0.0, ("u",)), "It is zero ("),
-        (lambda x: {"u": x.g["b1"], "b1": x.g["u"]}, "∂L/∂u matches ∂L/∂b1 ("),
-        (lambda x: {"u": x.g["b1"], "b1": x.g["u"]}, "∂L/∂b1 matches ∂L/∂u ("),
-        (lambda x: {"W1": x.g["W1"].T.reshape(5, 3)}, "its own transpose in the wrong shape"),
-        (lambda x: {"y0": x.o.cotangents[x.k]}, "It matches the cotangent itself"),
-        (lambda x: {"W2": x.o.gradients[0]["W2"]}, "It ignores the cotangent"),
-        (lambda x: {"y0": LAST_ZERO * x.g["y0"]}, "3 of 12 entries, (3, 0), (3, 1), (3, 2), zero"),
-        (lambda x: {"b2": x.g["b2"] * [1, 2, 1], "W1": x.g["W1"]}, "∂L/∂b2"),
-        (lambda x: {"W1": x.g["W1"] * (1 + (np.arange(15) == 7).reshape(5, 3))}, "1 of 15 entries, (2, 1)"),
+        (lambda x: {"u": x.gradients["b1"], "b1": x.gradients["u"]}, "∂L/∂u matches ∂L/∂b1 ("),
+        (lambda x: {"u": x.gradients["b1"], "b1": x.gradients["u"]}, "∂L/∂b1 matches ∂L/∂u ("),
+        (lambda x: {"W1": x.gradients["W1"].T.reshape(5, 3)}, "its own transpose in the wrong shape"),
+        (lambda x: {"y0": x.observation.cotangents[x.index]}, "It matches the cotangent itself"),
+        (lambda x: {"W2": x.observation.gradients[0]["W2"]}, "It ignores the cotangent"),
+        (lambda x: {"y0": LAST_ZERO * x.gradients["y0"]}, "3 of 12 entries, (3, 0), (3, 1), (3, 2), zero"),
+        (lambda x: {"b2": x.gradients["b2"] * [1, 2, 1], "W1": x.gradients["W1"]}, "∂L/∂b2"),
+        (lambda x: {"W1": x.gradients["W1"] * ONE_DOUBLED}, "1 of 15 entries, (2, 1)"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_handing_over_a_right_gradient_is_named(change, cause, method):
+def test_a_right_gradient_that_is_changed_afterwards_is_named(change, cause, method):
     assert cause in explain_altered(change, method=method)
 
 
 def test_a_transposed_square_matrix_is_named():
-    pair = [altered(observe(LINEAR, n), lambda x: {"A": x.g["A"].T}) for n in (64, 32)]
+    pair = [altered(observe(LINEAR, n), lambda x: {"A": x.gradients["A"].T}) for n in (64, 32)]
     assert "∂L/∂A is off" in explain_gradient(*pair)
     assert "It matches its own transpose (" in explain_gradient(*pair)
 
@@ -194,7 +195,7 @@ def test_a_transposed_square_matrix_is_named():
 @pytest.mark.parametrize(("member", "name"), [(0, "first"), (3, "last")])
 def test_parameter_gradients_of_one_batch_member_are_named(member, name):
     def share(x):
-        tables, v = sensitivity(NEURAL).jacobians, x.o.cotangents[x.k][member]
+        tables, v = sensitivity(NEURAL).jacobians, x.observation.cotangents[x.index][member]
         return {name: np.tensordot(v, tables[name][member], 1) for name in PARAMS}
 
     text = explain_altered(share)
@@ -209,18 +210,21 @@ def test_a_cotangent_of_ones_is_named_and_not_only_that_the_cotangent_is_ignored
 
 
 def test_a_missing_gradient_is_named_and_the_others_still_explained():
-    text = explain_altered(lambda x: {"u": None, "W1": -x.g["W1"]})
+    text = explain_altered(lambda x: {"u": None, "W1": -x.gradients["W1"]})
     assert text.startswith("No gradient arrives for ∂L/∂u.")
     assert "sign flipped" in text
 
 
 def test_a_gradient_that_is_no_number_is_named():
-    assert explain_altered(lambda x: {"u": np.nan * x.g["u"]}) == "∂L/∂u is not finite."
+    assert explain_altered(lambda x: {"u": np.nan * x.gradients["u"]}) == "∂L/∂u is not finite."
 
 
 def test_a_wrong_equation_with_a_wrong_factor_is_taken_apart():
     bug = Bug(clock="frozen at t1")
-    pair = [altered(observe(NEURAL, n, bug), lambda x: {**{p: x.g[p] / 4 for p in PARAMS}}) for n in (64, 32)]
+    pair = [
+        altered(observe(NEURAL, n, bug), lambda x: {**{p: x.gradients[p] / 4 for p in PARAMS}})
+        for n in (64, 32)
+    ]
     text = explain_gradient(*pair)
     assert "time is frozen at t1, and those of the parameters are 0.25 times that (1/B = 1/4)" in text
 
@@ -230,11 +234,21 @@ def test_a_wrong_equation_with_a_wrong_factor_is_taken_apart():
 def test_a_random_gradient_is_unexplained(seed, method):
     rng = np.random.default_rng(seed)
     text = explain_altered(
-        lambda x: {name: rng.standard_normal(np.shape(rows)) for name, rows in x.g.items()}, method=method
+        lambda x: {name: rng.standard_normal(np.shape(rows)) for name, rows in x.gradients.items()},
+        method=method,
     )
     assert "Unexplained" in text
     assert "residual" not in text
     assert "Nearest" not in text
+
+
+def test_an_initial_gradient_that_arrives_alone_may_be_unexplained():
+    rng = np.random.default_rng(1)  # the cotangents are those of seed 0
+    text = explain_altered(
+        lambda x: {**dict.fromkeys(PARAMS), "y0": rng.standard_normal(x.gradients["y0"].shape)}
+    )
+    assert text.startswith("No gradient arrives for")
+    assert "Unexplained: ∂L/∂y0 has" in text
 
 
 @pytest.mark.parametrize("seed", range(8))

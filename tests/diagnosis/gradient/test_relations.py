@@ -9,11 +9,15 @@ import pytest
 from broken_adjoints import Bug, altered, observe
 
 from nodecheck import problems
+from nodecheck.diagnosis.gradient.adjoint_solver import make_adjoint_solver
+from nodecheck.diagnosis.gradient.adjoints import with_scaled_jacobian
 from nodecheck.diagnosis.gradient.explain import explain_gradient
-from nodecheck.diagnosis.gradient.observation import Observation
+from nodecheck.diagnosis.gradient.matcher import make_matcher
+from nodecheck.diagnosis.gradient.observation import Observation, pull_back
+from nodecheck.diagnosis.gradient.relations import scaled_jacobians
 from nodecheck.reference import sensitivity
 
-NEURAL, CONSTANT = problems.neural, problems.constant
+NEURAL, CONSTANT, LINEAR = problems.neural, problems.constant, problems.linear
 PARAMS = tuple(NEURAL.params)
 
 
@@ -33,28 +37,28 @@ def explain(bug: Bug, problem=NEURAL, **options) -> str:
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
-        (lambda x: {p: np.clip(x.g[p], -1, 1) for p in PARAMS}, "They are clipped to [-1, 1] ("),
+        (lambda x: {p: np.clip(x.gradients[p], -1, 1) for p in PARAMS}, "They are clipped to [-1, 1] ("),
         (
-            lambda x: {p: x.g[p] + 1e-4 * NEURAL.params[p] for p in PARAMS},
+            lambda x: {p: x.gradients[p] + 1e-4 * NEURAL.params[p] for p in PARAMS},
             "0.0001 times the parameters too large, whatever the cotangent (weight decay) (",
         ),
         (
-            lambda x: {"u": x.g["u"] + [0.5, 1, 0.25, 2, 0.75]},
+            lambda x: {"u": x.gradients["u"] + [0.5, 1, 0.25, 2, 0.75]},
             "right but for a part that does not depend on the",
         ),
         (
-            lambda x: {"W1": np.where(np.abs(x.g["W1"]) < 0.1, 0.0, x.g["W1"])},
+            lambda x: {"W1": np.where(np.abs(x.gradients["W1"]) < 0.1, 0.0, x.gradients["W1"])},
             "It is zero where it is smaller than a limit between",
         ),
         (
-            lambda x: {"y0": np.roll(x.g["y0"], 1, axis=0)},
+            lambda x: {"y0": np.roll(x.gradients["y0"], 1, axis=0)},
             "It is right but with its batch members in another order: 3, 0, 1, 2 (",
         ),
         (
-            lambda x: {"b1": x.g["b1"][[1, 0, 2, 4, 3]]},
+            lambda x: {"b1": x.gradients["b1"][[1, 0, 2, 4, 3]]},
             "It is right but with its entries in another order: 1, 0, 2, 4, 3 (",
         ),
-        (lambda x: {"b2": (1 + 1e-5) * x.g["b2"]}, "It is (1 + 1e-05) times the exact gradient ("),
+        (lambda x: {"b2": (1 + 1e-5) * x.gradients["b2"]}, "It is (1 + 1e-05) times the exact gradient ("),
     ],
 )
 def test_what_is_done_to_a_right_gradient_is_named(change, cause):
@@ -64,9 +68,9 @@ def test_what_is_done_to_a_right_gradient_is_named(change, cause):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda x: {p: 0.3 * x.g[p] for p in PARAMS},
-        lambda x: {p: np.clip(x.g[p], -1, 1) for p in PARAMS},
-        lambda x: {p: x.g[p] + 0.1 * NEURAL.params[p] for p in PARAMS},
+        lambda x: {p: 0.3 * x.gradients[p] for p in PARAMS},
+        lambda x: {p: np.clip(x.gradients[p], -1, 1) for p in PARAMS},
+        lambda x: {p: x.gradients[p] + 0.1 * NEURAL.params[p] for p in PARAMS},
     ],
 )
 def test_a_factor_a_limit_and_a_decay_are_not_called_another_order(change):
@@ -102,7 +106,7 @@ def test_an_adjoint_in_float32_is_named_where_discretisation_leaves_it_visible()
 
 def test_rounding_is_no_explanation_of_an_error_that_is_larger():
     def change(x):
-        return {"y0": np.float32(1.5 * x.g["y0"]).astype(np.float64)}
+        return {"y0": np.float32(1.5 * x.gradients["y0"]).astype(np.float64)}
 
     text = explain_altered(change)
     assert "rounded" not in text
@@ -113,7 +117,10 @@ def test_noise_of_the_size_of_float32_is_not_called_float32():
     noise = np.random.default_rng(0).standard_normal((64, 2))
 
     def change(x):
-        return {"y0": x.g["y0"] * (1 + 1e-7 * noise[: x.g["y0"].size, 0].reshape(x.g["y0"].shape))}
+        return {
+            "y0": x.gradients["y0"]
+            * (1 + 1e-7 * noise[: x.gradients["y0"].size, 0].reshape(x.gradients["y0"].shape))
+        }
 
     pair = [altered(observe(problems.lotka_volterra, n), change) for n in (128, 64)]
     text = explain_gradient(*pair, order=4)
@@ -124,7 +131,9 @@ def test_noise_of_the_size_of_float32_is_not_called_float32():
 
 def test_a_small_error_is_not_called_a_backward_scheme():
     def change(x):
-        return {"y0": x.g["y0"] + 1e-8 * np.cos(np.arange(6)).reshape(3, 2) * 64 / x.o.n_steps}
+        return {
+            "y0": x.gradients["y0"] + 1e-8 * np.cos(np.arange(6)).reshape(3, 2) * 64 / x.observation.n_steps
+        }
 
     pair = [altered(observe(problems.lotka_volterra, n), change) for n in (128, 64)]
     text = explain_gradient(*pair, order=4)
@@ -165,5 +174,29 @@ def test_on_a_field_without_discretisation_error_a_right_gradient_needs_no_expla
 
 def test_a_group_that_shares_the_factor_of_the_others_is_among_the_wrong_ones():
     # The same words come from a fit to all groups and from one to the parameters alone.
-    text = explain_altered(lambda x: {name: 2 * rows for name, rows in x.g.items()})
+    text = explain_altered(lambda x: {name: 2 * rows for name, rows in x.gradients.items()})
     assert text.startswith("All gradients are off by 1 of their size")
+
+
+def driven_by(factor: float, problem) -> Observation:
+    """Return the gradients of an adjoint that is driven by a factor times Jᵀ."""
+    v = np.random.default_rng(0).standard_normal((3, *problem.y0.shape))
+    wrong = pull_back(with_scaled_jacobian(make_adjoint_solver(problem), factor), v)
+    shapes = {name: value.shape for name, value in problem.groups.items()}
+    rows = [{name: wrong[name][k].reshape(shapes[name]) for name in shapes} for k in range(3)]
+    return Observation(problem, tuple(v), tuple(rows), 64)
+
+
+@pytest.mark.parametrize("problem", [LINEAR, problems.spiral], ids=lambda p: p.name)
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.5])
+def test_newton_finds_a_factor_of_the_jacobian_to_six_digits(factor, problem):
+    matcher = make_matcher(driven_by(factor, problem), None, None)
+    assert matcher.compare(scaled_jacobians(matcher)[0].levels, matcher.groups).size <= 1e-6
+
+
+@pytest.mark.parametrize(("factor", "found"), [(3.9, True), (4.1, False)])
+def test_no_factor_above_four_is_believed(factor, found):
+    weak = LINEAR.replace(params={**LINEAR.params, "A": 0.01 * LINEAR.params["A"]})
+    phrases = [each.phrase for each in scaled_jacobians(make_matcher(driven_by(factor, weak), None, None))]
+    assert ("match an adjoint driven by 3.9 times Jᵀ" in phrases) == found
+    assert any("driven by" in phrase for phrase in phrases) == found

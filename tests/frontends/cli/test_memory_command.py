@@ -7,11 +7,12 @@ import torch
 from click.testing import CliRunner
 
 from nodecheck.frontends.cli.main import main
+from nodecheck.measure.memory.ladder import at_level
 from nodecheck.results import load_run
-from nodecheck.runner import memory_child
+from nodecheck.runner import remote
+from nodecheck.runner.children import describe
 from nodecheck.runner.isolation import Child
-from nodecheck.runner.journal import decode
-from nodecheck.runner.memory_ladder import ladder_of
+from nodecheck.runner.memory_ladder import MemoryLadder, ladder_of, memory_plan
 
 SHORT = ("--steps", "4:40", "--state", "256", "--output", "out")
 LAYERS = """
@@ -57,13 +58,16 @@ def interrupted(monkeypatch):
     """Press Ctrl-C when the level behind so many is being measured."""
 
     def press(after):
-        real, seen = Child.call, []
+        real, seen = Child.call, set()
 
         def call(self, function, *arguments, seconds):
-            if function is memory_child.passes:
-                seen.append(arguments)
-                if len(seen) > after:
-                    raise KeyboardInterrupt
+            if function is remote.solve_here:
+                _target, name, solve, _cotangents, instruments, _seconds = arguments
+                level = (name, solve.resolution)
+                if "live" in instruments and level not in seen:
+                    seen.add(level)
+                    if len(seen) > after:
+                        raise KeyboardInterrupt
             return real(self, function, *arguments, seconds=seconds)
 
         monkeypatch.setattr(Child, "call", call)
@@ -102,17 +106,29 @@ def test_nothing_is_said_about_a_device_that_was_not_asked_for(run, tmp_path):
     assert "CUDA" not in result.facts
 
 
-def test_two_devices_are_measured_into_one_result():
-    """As if there were a device: the levels of the other one stand for it."""
-    name, ladder, widths = "odelayer-euler-discrete", ladder_of("4:40"), (64, 128)
-    asked = ("odelayer", name)
-    levels = [(n, memory_child.passes(*asked, n, "cpu", widths, False, 60)[1]) for n in ladder]
-    line, prints = memory_child.judge(*asked, {"cpu": levels, "cuda": levels}, widths, None, 60)
-    result = decode(line)
-    assert set(prints) == {"cpu", "cuda"}
+@pytest.fixture(scope="module")
+def on_two_devices():
+    """Measure a layer on two devices, as if there were another one: the CPU stands for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        on_cpu = "nodecheck.runner.memory_ladder.at_level"
+        patch.setattr(on_cpu, lambda layer, level, width, _device: at_level(layer, level, width))
+        ladder = MemoryLadder(ladder_of("4:40"), (64, 128), 2**32, 60, ("cpu", "cuda"))
+        cards = describe(["odelayer"], 2**32).everyone
+        plan = memory_plan([card for card in cards if card.name == "odelayer-euler-discrete"])
+        (result,) = ladder.examine(plan)
+    return result, ladder
+
+
+def test_two_devices_are_measured_into_one_result(on_two_devices):
+    result, ladder = on_two_devices
+    assert [device for _, device in ladder.footprints] == ["cpu", "cuda"]
     assert {s.plot for s in result.series} == {"Memory", "Memory on CUDA"}
-    assert result.facts["memory law on cuda"] == result.facts["memory law"]
     assert result.facts["device"] == "cpu and cuda"
+
+
+def test_the_law_on_the_second_device_is_a_fact_of_its_own(on_two_devices):
+    facts = on_two_devices[0].facts
+    assert facts["memory law on cuda"] == facts["memory law"]
 
 
 def test_the_page_is_written(done):

@@ -7,18 +7,23 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from nodecheck.report import words
 from nodecheck.report.console import STYLES, fit, say
+from nodecheck.report.limits import NAME, THEME
 from nodecheck.report.numbers import shorten
+from nodecheck.report.statuses import SYMBOLS, status_word
 from nodecheck.report.summary import Cell, scorecard, themes
 from nodecheck.results import Run
 
-_LONG, _SHORT = 60, 28  # names of layers, where there is room and where there is not
+_LONG, _SHORT = NAME, 28  # lengths of names of layers, in characters: with enough room and without
+# Widths in characters.
+_GAP = 3  # blanks between two columns
+_MARK = 5  # beside the count: the symbol, or the word in its place, and a blank
+_NARROWEST = 8  # a column of marks
 
 
 def print_scorecard(run: Run, layers: Sequence[str], console: Console) -> None:
-    """Print the matrix of layers and themes; on its side, and in parts, where the window is too narrow."""
-    columns = [shorten(t or "other", 20) for t in themes(run)]
+    """Print a row for each layer; where the window is too narrow, a row for each theme, in several parts."""
+    columns = [shorten(t or "other", THEME) for t in themes(run)]
     whole = scorecard(run, layers)
     if not columns or not whole:
         return
@@ -27,8 +32,8 @@ def print_scorecard(run: Run, layers: Sequence[str], console: Console) -> None:
         fits = _width([name for name, _ in rows], columns, [cells for _, cells in rows]) <= console.width
         if fits:
             break
-    if len({name for name, _ in rows}) < len(rows):  # on its side, the window alone limits a name
-        fits, length = False, max(_SHORT, min(_LONG, _room(columns, console.width) - 3))
+    if len({name for name, _ in rows}) < len(rows):  # in rows of themes, the window alone limits a name
+        fits, length = False, max(_SHORT, min(_LONG, _room(columns, console.width) - _GAP))
         rows = [(shorten(name, length), cells) for name, cells in whole]
     if fits and len(rows) > 1:
         _table(console, "layer", columns, rows)
@@ -36,34 +41,32 @@ def print_scorecard(run: Run, layers: Sequence[str], console: Console) -> None:
         for part in _parts(rows, columns, console.width):
             turned = [(theme, [cells[k] for _, cells in part]) for k, theme in enumerate(columns)]
             _table(console, "", [name for name, _ in part], turned)
-    used = [s for s in words.SYMBOLS if run.count(s)]
-    legend = Text("   ").join(
-        [Text(f"{words.SYMBOLS[s]} {words.status_word(s)}", style=STYLES[s]) for s in used]
-    )
-    say(console, legend, indent=1)
+    used = [s for s in SYMBOLS if run.count(s)]
+    words = [Text(f"{SYMBOLS[s]} {status_word(s)}", style=STYLES[s]) for s in used]
+    say(console, Text(" " * _GAP).join(words), indent=1)
 
 
 def _width(names: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]]) -> int:
-    first = max(map(len, names)) + 3
+    first = max(map(len, names)) + _GAP
     return first + sum(
-        3 + max([len(column), *(len(row[k].figures) + 5 for row in cells)])
+        _GAP + max([len(column), *(len(row[k].figures) + _MARK for row in cells)])
         for k, column in enumerate(columns)
     )
 
 
 def _room(columns: Sequence[str], width: int) -> int:
-    """Return how wide the layers may be together where each theme has a row."""
-    return width - max(map(len, columns)) - 4
+    """Return the width that is left for the layers where each theme has a row."""
+    return width - max(map(len, columns)) - _GAP - 1
 
 
 def _parts(
     rows: list[tuple[str, list[Cell]]], columns: Sequence[str], width: int
 ) -> list[list[tuple[str, list[Cell]]]]:
-    """Return the layers in as many parts as it takes for each to fit beside the themes."""
+    """Return the layers in parts, each of which fits beside the names of the themes."""
     parts: list[list[tuple[str, list[Cell]]]] = [[]]
     left = room = _room(columns, width)
     for row in rows:
-        needed = 3 + max(len(row[0]), 8)
+        needed = _GAP + max(len(row[0]), _NARROWEST)
         if needed > left and parts[-1]:
             parts.append([])
             left = room
@@ -84,15 +87,13 @@ def _table(
         joined = Text(" ")
         for text, width in zip(line, widths, strict=True):
             joined.append_text(text)
-            joined.append(" " * (width - text.cell_len + 3))
+            joined.append(" " * (width - text.cell_len + _GAP))
         joined.rstrip()
         console.print(joined, highlight=False, soft_wrap=True)
     console.print()
 
 
 def _cell(cell: Cell) -> Text:
-    return (
-        Text(f"{cell.symbol} {cell.figures}", style=STYLES[cell.status])
-        if cell.status
-        else Text("–", style="dim")
-    )
+    if cell.status is None:
+        return Text("–", style="dim")
+    return Text(f"{cell.symbol} {cell.figures}", style=STYLES[cell.status])

@@ -1,4 +1,4 @@
-"""The memory of all layers in one picture: bytes against steps, by growth law, and the table beneath."""
+"""The memory of all layers in one figure: bytes against steps, coloured by growth law, with a table."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from nodecheck.report.limits import NAME
 from nodecheck.report.numbers import number, plural, shorten
 from nodecheck.report.panels import Figure, Panel
+from nodecheck.report.svg import COLOURS
 from nodecheck.report.words import facts_of, layer_names
 from nodecheck.results import Run, Series
 
-# Plots as the checks name them, where they were measured, and how a fact about them ends.
+# Plots as the checks name them, the device of each, and the end of the names of its facts.
 _DEVICES = (("Memory", "CPU", ""), ("Memory on CUDA", "CUDA", " on cuda"))
 _PHASES = ("peak of forward", "peak of backward")
 _COLUMNS = ("saved by autograd", "between the passes", *_PHASES)
-_MOST_NAMED = 8  # colours; more curves are told apart by their law, and by name in the table
+_MOST_NAMED = COLOURS  # curves; of more, a curve has the colour of its law, and the table has its name
+_LONGEST_LAYER = 28  # characters, beside its law in a legend
+_KIB = 1024  # bytes
 _LAW = re.compile(r"O\([^)]*\)(?: or O\([^)]*\))*")
 _UNDECIDED = "undecided"
 
 
-def memory_picture(run: Run) -> list[Figure]:
-    """Return the peaks of all layers on common axes, CPU and CUDA side by side; nothing for a lone layer."""
+def memory_figures(run: Run) -> list[Figure]:
+    """Return the peaks of all layers on common axes, for CPU and CUDA; nothing for a single layer."""
     panels = []
     for plot, device, suffix in _DEVICES:
         laws = {name: _law(facts_of(run.of_layer(name)), suffix) for name in layer_names(run)}
@@ -51,7 +55,7 @@ def _panel(
     *,
     with_table: bool,
 ) -> Panel:
-    """Return one phase on one device; the table of all phases goes with the last."""
+    """Return one phase on one device; the last one has the table of all phases."""
     curves = found[phase]
     units = sorted({s.x_label for s in curves.values()})
     x_label = units[0] if len(units) == 1 else "steps; evaluations where adaptive"
@@ -59,7 +63,7 @@ def _panel(
 
     def label(name: str) -> str:
         if len(curves) <= _MOST_NAMED:
-            return f"{shorten(name, 28)}, {laws[name]}"
+            return f"{shorten(name, _LONGEST_LAYER)}, {laws[name]}"
         return f"{laws[name]}: {plural(count[laws[name]], 'layer')}"
 
     order = sorted(curves, key=lambda name: (laws[name] == _UNDECIDED, len(laws[name]), laws[name]))
@@ -74,12 +78,12 @@ def _panel(
 def _row(name: str, found: Mapping[str, dict[str, Series]], law: str) -> tuple[str, ...]:
     first = found[_PHASES[0]][name]
     values = (found[column].get(name) for column in _COLUMNS)
-    ends = (f"{s.y[-1] / 1024:.0f}" if s else "not measured" for s in values)
-    return (shorten(name, 48), law, f"{number(first.x[-1])} {first.x_label}", *ends)
+    ends = (f"{s.y[-1] / _KIB:.0f}" if s else "not measured" for s in values)
+    return (shorten(name, NAME), law, f"{number(first.x[-1])} {first.x_label}", *ends)
 
 
 def _note(run: Run) -> str:
-    """Return how the figure is read, and what is missing from it."""
+    """Return the explanation of the figure, and the reason why CUDA is missing from it."""
     missing = facts_of(run.results).get("CUDA", "")
     note = (
         "Most bytes alive at once, against steps (evaluations of the field, where a layer chooses its steps "
