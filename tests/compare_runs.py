@@ -4,9 +4,10 @@
     nodecheck check nodecheck.mutants:LAYERS --output after/mutants      # with the version after
     python tests/compare_runs.py before after
 
-Every folder with a run.json is compared with the one of the same name.  Statuses must be equal for each (layer,
-check, problem), up to checks that were merged (`nodecheck.checks.ALIASES`); a merged check may not lose a
-detection.  Differences are printed, and counted by kind; diagnoses that differ are printed with --diagnoses.
+Every folder with a run.json is compared with the one of the same name.  Statuses must be equal for each
+(layer, check, problem), up to checks that were merged (`nodecheck.checks.ALIASES`); a merged check may not
+lose a detection.  Differences are printed, and counted by kind; diagnoses that differ are printed with
+--diagnoses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Several layers at a time: each in its own thread here and its own process there."""
+"""Several processes at a time: layers beside each other, and then the checks of one layer."""
 
 from __future__ import annotations
 
@@ -6,135 +6,71 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Protocol
 
-from nodecheck.checks import Check
-from nodecheck.problems import Problem
 from nodecheck.results import LayerCard, Result
-from nodecheck.runner.examine import Examination, Measure
+from nodecheck.runner.layer_in_work import LayerInWork, Measuring
 from nodecheck.runner.plan import Plan
+from nodecheck.runner.turns import Turns
 
-# Checks that need the machine for themselves wait until as many layers are through with all others: the wait
-# for what still runs beside is paid once for all of them.  Each layer keeps a process until then.
+# Layers whose last checks need the machine for themselves wait for each other, up to so many: the wait for
+# what still runs is then paid once for all of them.  Each keeps a process until then.
 _MOST_WAITING = 8
 
 
-class Measuring(Protocol):
-    """A context that runs checks, and can be told from another thread to stop."""
+def examine_in_parallel(
+    plan: Plan,
+    jobs: int,
+    measuring: Callable[[], Measuring],
+    done: Iterable[Result] = (),
+) -> Iterator[Result]:
+    """Yield the results of a plan as they come, with up to `jobs` checks running at a time.
 
-    def __enter__(self) -> Measure: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def abort(self) -> None:
-        """Let the check that is running end now, with an exception."""
-
-
-class _Turns:
-    """Lets `jobs` checks run at a time, or those that need the machine for themselves."""
-
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-        self._free = threading.Semaphore(jobs)
-        # Who wants all turns stands here until they are free, and lets nobody pass in between.
-        self._turnstile = threading.Lock()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn."""
-        with self._turnstile:
-            self._free.acquire()
-        try:
-            yield
-        finally:
-            self._free.release()
-
-    @contextmanager
-    def alone(self) -> Iterator[Callable[[], None]]:
-        """Yield what waits, the first time it is called, until nobody else has a turn until the end."""
-        taken = 0
-
-        def wait() -> None:
-            nonlocal taken
-            if taken:  # somebody else may stand at the turnstile, and wait for these very turns
-                return
-            with self._turnstile:
-                while taken < self._jobs:
-                    self._free.acquire()
-                    taken += 1
-
-        try:
-            yield wait
-        finally:
-            for _ in range(taken):
-                self._free.release()
+    Parameters
+    ----------
+    plan
+        The layers and checks.
+    jobs
+        Number of processes that measure at a time.
+    measuring
+        Returns a context that runs checks in a process of its own.
+    done
+        Results that exist already.
+    """
+    workers = _Workers(plan, jobs, measuring, tuple(done))
+    threads = [threading.Thread(target=workers.work) for _ in range(jobs if plan.cards else 0)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield from _until_all_ended(workers.results, len(threads))
+    finally:
+        workers.stop()
+        for thread in threads:
+            thread.join()
+        workers.close()
 
 
-class _Layer:
-    """A layer in work; its process is kept until its last check."""
-
-    def __init__(self, card: LayerCard, crew: _Crew) -> None:
-        self.context = crew.measuring()
-        self._crew = crew
-        self._measure = self.context.__enter__()
-        self._examination = Examination(card, crew.plan, self._in_turn, crew.done)
-        self._wait_to_be_alone: Callable[[], None] = lambda: None
-
-    def results(self) -> Iterator[Result]:
-        """Yield the results of the checks that others may run beside."""
-        for check in self._crew.plan.checks:
-            if not check.alone:
-                yield from self._examination.results_of(check)
-
-    def results_alone(self, wait: Callable[[], None]) -> Iterator[Result]:
-        """Yield the results of those that need the machine for themselves, after `wait()`."""
-        self._wait_to_be_alone = wait
-        for check in self._crew.plan.checks:
-            if check.alone:
-                yield from self._examination.results_of(check)
-
-    def _in_turn(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
-        if check.alone:
-            self._wait_to_be_alone()
-            return self._unless_stopped(card, check, problem)
-        with self._crew.turns.turn():
-            return self._unless_stopped(card, check, problem)
-
-    def _unless_stopped(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
-        if self._crew.stopped.is_set():  # while it waited: what begins now would not be aborted
-            raise CancelledError
-        return self._measure(card, check, problem)
-
-    def close(self) -> None:
-        """End its process."""
-        self.context.__exit__(None, None, None)
-
-
-class _Crew:
-    """The threads that go through the layers of a plan together."""
+class _Workers:
+    """The threads that take the layers of a plan, one after the other, and then help each other."""
 
     def __init__(
         self, plan: Plan, jobs: int, measuring: Callable[[], Measuring], done: tuple[Result, ...]
     ) -> None:
-        self.plan, self.measuring, self.done = plan, measuring, done
-        self.turns, self.stopped = _Turns(jobs), threading.Event()
+        self._plan, self._measuring, self._done = plan, measuring, done
+        self._turns, self._stopped = Turns(jobs), threading.Event()
         self.results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
         self._cards: queue.SimpleQueue[LayerCard] = queue.SimpleQueue()
         for card in plan.cards:
             self._cards.put(card)
         self._lock = threading.Lock()
-        self._in_work: list[_Layer] = []
-        self._nearly_done: list[_Layer] = []
+        self._in_work: list[LayerInWork] = []
+        self._nearly_done: list[LayerInWork] = []
 
     def work(self) -> None:
-        """Take layers until there are none; what happens goes to `results`, and None at the end."""
+        """Take layers until there are none, then help; put what happens into `results`, and None at the end."""
         try:
             while (card := self._next()) is not None:
                 self._examine(card)
+            self._help()
             self._finish()
         except BaseException as error:
             self.results.put(error)
@@ -156,75 +92,58 @@ class _Crew:
         if enough:
             self._finish()
 
-    def _begin(self, card: LayerCard) -> _Layer:
+    def _begin(self, card: LayerCard) -> LayerInWork:
+        layer = LayerInWork(
+            card,
+            self._plan,
+            self._done,
+            measuring=self._measuring,
+            turns=self._turns,
+            stopped=self._stopped,
+        )
         with self._lock:
-            layer = _Layer(card, self)
             self._in_work.append(layer)
         return layer
+
+    def _help(self) -> None:
+        """Take checks of layers that other threads work on."""
+        while (layer := self._one_to_help()) is not None:
+            layer.shared.wait()
+            self._put(layer.results_of_a_helper())
+
+    def _one_to_help(self) -> LayerInWork | None:
+        with self._lock:
+            return next((layer for layer in self._in_work if layer.can_share), None)
 
     def _finish(self) -> None:
         """Run the checks that need the machine for themselves, of all layers that wait for that."""
         with self._lock:
             layers, self._nearly_done = self._nearly_done, []
-        with self.turns.alone() as wait:
+        with self._turns.alone() as wait:
             for layer in layers:
                 self._put(layer.results_alone(wait))
-                self._end(layer)
+                with self._lock:
+                    self._in_work.remove(layer)
+                layer.close()
 
     def _put(self, found: Iterator[Result]) -> None:
         for result in found:
             self.results.put(result)
-            if self.stopped.is_set():
+            if self._stopped.is_set():
                 raise CancelledError
 
-    def _end(self, layer: _Layer) -> None:
-        with self._lock:
-            self._in_work.remove(layer)
-        layer.close()
-
     def stop(self) -> None:
-        """Let the checks that run end now, and begin no other."""
-        self.stopped.set()
+        """End the checks that run, and begin no other."""
+        self._stopped.set()
         with self._lock:
             for layer in self._in_work:
-                layer.context.abort()
+                layer.shared.set()
+                layer.abort()
 
     def close(self) -> None:
         """End all processes, when no thread works any more."""
         for layer in self._in_work:
             layer.close()
-
-
-def examine_in_parallel(
-    plan: Plan,
-    jobs: int,
-    measuring: Callable[[], Measuring],
-    done: Iterable[Result] = (),
-) -> Iterator[Result]:
-    """Yield the results of a plan as they come, of up to `jobs` layers at a time.
-
-    Parameters
-    ----------
-    plan
-        What to do.
-    jobs
-        How many layers at most.
-    measuring
-        Returns what runs checks; each layer has one of its own.
-    done
-        Results that are there already.
-    """
-    crew = _Crew(plan, jobs, measuring, tuple(done))
-    threads = [threading.Thread(target=crew.work) for _ in range(min(jobs, len(plan.cards)))]
-    for thread in threads:
-        thread.start()
-    try:
-        yield from _until_all_ended(crew.results, len(threads))
-    finally:
-        crew.stop()
-        for thread in threads:
-            thread.join()
-        crew.close()
 
 
 def _until_all_ended(

@@ -4,8 +4,8 @@ A script, which pytest does not collect::
 
     python tests/benchmarks/bench_startup.py [--other PATH] [--rounds 3]
 
-The commands take turns, so that a slow moment of the machine meets all of them; the best of all rounds counts.
-`--other` names a second source tree, which is measured beside this one.
+The commands take turns, so that a slow moment of the machine meets all of them; the best of all rounds
+counts. `--other` names a second source tree, which is measured beside this one.
 """
 
 from __future__ import annotations

@@ -38,10 +38,12 @@ def compare(before: Run, after: Run, markdown: Path | None) -> None:
     """
     from rich.console import Console
 
+    from nodecheck.checks import ALIASES
     from nodecheck.report import changes_text
     from nodecheck.report.changes import compare as compare_runs
+    from nodecheck.report.former_ids import with_current_ids
 
-    changes = compare_runs(before, after)
+    changes = compare_runs(with_current_ids(before, after, ALIASES), after)
     if markdown is not None:
         try:
             markdown.write_text(changes_text.markdown(changes), encoding="utf-8")

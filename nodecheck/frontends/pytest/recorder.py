@@ -116,7 +116,7 @@ class Recorder:
 
     def _plan_of_tests(self) -> Plan:
         """Return a plan without layers, for results that all come from tests of `nodecheck.parametrize`."""
-        default = {"profile": self._settings.profile, "seed": self._settings.seed}
+        default: dict[str, Any] = {"profile": self._settings.profile, "seed": self._settings.seed}
         first = self._packed[0] if self._packed else default
         return make_plan((), profile=first["profile"], select="*", seed=first["seed"])
 

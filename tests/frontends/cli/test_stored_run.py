@@ -12,7 +12,7 @@ GOOD = to_json(Run(()))
 BAD = {
     "nothing": b"",
     "cut off": GOOD[:-9],
-    "another schema": GOOD.replace(b'"schema_version": 1', b'"schema_version": 2'),
+    "another schema": GOOD.replace(b'"schema_version":1', b'"schema_version": 2'),
     "not UTF-8": GOOD.decode().encode("utf-16"),
     "deep": b'{"results":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
     "a huge number": b'{"results": [], "seed": ' + b"9" * 100_000 + b"}",

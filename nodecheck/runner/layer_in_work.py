@@ -1,0 +1,169 @@
+"""A layer whose checks are running: its processes, and the checks that nobody has taken yet."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from types import TracebackType
+from typing import Protocol
+
+from nodecheck.checks import Check
+from nodecheck.problems import Problem
+from nodecheck.results import LayerCard, Result
+from nodecheck.runner.examine import Examination, Measure
+from nodecheck.runner.plan import Plan
+from nodecheck.runner.turns import Turns
+
+# A second process has to import the target, and to repeat solves that the first one knows.  It pays from so
+# many checks on.
+_FEWEST_TO_SHARE = 4
+
+
+class Measuring(Protocol):
+    """A context that runs checks in a process, and that another thread can stop."""
+
+    def __enter__(self) -> Measure: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def abort(self) -> None:
+        """End the check that is running, which raises."""
+
+
+class LayerInWork:
+    """A layer whose checks are running.
+
+    The first thread runs the checks that others need, and then takes one check after the other.  Further
+    threads, each with a process of its own, take checks from the end.  Checks that need the machine for
+    themselves come last, in the first process.
+
+    Parameters
+    ----------
+    card
+        The layer.
+    plan, done
+        The plan, and the results that exist already.
+    measuring
+        Returns a context with a process of its own.
+    turns
+        The turns of all layers.
+    stopped
+        Set when the run ends early.
+    """
+
+    def __init__(
+        self,
+        card: LayerCard,
+        plan: Plan,
+        done: Iterable[Result],
+        *,
+        measuring: Callable[[], Measuring],
+        turns: Turns,
+        stopped: threading.Event,
+    ) -> None:
+        self._measuring, self._turns, self._stopped = measuring, turns, stopped
+        self._examination = Examination(card, plan, self._measure, done)
+        needed = {check.needs for check in plan.checks}
+        self._first = [check for check in plan.checks if check.id in needed and not check.alone]
+        self._left = deque(c for c in plan.checks if c.id not in needed and not c.alone)
+        self._alone = [check for check in plan.checks if check.alone]
+        self._wait_to_be_alone: Callable[[], None] = lambda: None
+        self._main = _Process(measuring)
+        self._open = [self._main]
+        self._of_this_thread = threading.local()
+        self._lock = threading.Lock()
+        self.shared = threading.Event()  # set when the checks that others need are through
+
+    def results(self) -> Iterator[Result]:
+        """Yield the results of the first thread, without those of checks that need the machine."""
+        for check in self._first:
+            yield from self._run(check, self._main)
+        self.shared.set()
+        while (check_ := self._take(at_least=1)) is not None:
+            yield from self._run(check_, self._main)
+
+    def results_of_a_helper(self) -> Iterator[Result]:
+        """Yield the results of another thread, as long as there are checks enough to share."""
+        process = _Process(self._measuring)
+        with self._lock:
+            self._open.append(process)
+        while (check := self._take(at_least=_FEWEST_TO_SHARE, from_end=True)) is not None:
+            yield from self._run(check, process)
+        with self._lock:
+            self._open.remove(process)
+        process.close()
+
+    def results_alone(self, wait: Callable[[], None]) -> Iterator[Result]:
+        """Yield the results of the checks that need the machine for themselves, after `wait()`."""
+        self._wait_to_be_alone = wait
+        for check in self._alone:
+            yield from self._run(check, self._main)
+
+    @property
+    def can_share(self) -> bool:
+        """True if there are checks enough for another thread."""
+        return len(self._left) >= _FEWEST_TO_SHARE
+
+    def _take(self, *, at_least: int, from_end: bool = False) -> Check | None:
+        with self._lock:
+            if len(self._left) < at_least:
+                return None
+            return self._left.pop() if from_end else self._left.popleft()
+
+    def _run(self, check: Check, process: _Process) -> Iterator[Result]:
+        self._of_this_thread.process = process
+        yield from self._examination.results_of(check)
+
+    def _measure(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
+        process: _Process = self._of_this_thread.process
+        if check.alone:
+            self._wait_to_be_alone()
+            return self._unless_stopped(process)(card, check, problem)
+        with self._turns.turn():
+            return self._unless_stopped(process)(card, check, problem)
+
+    def _unless_stopped(self, process: _Process) -> Measure:
+        with self._lock:
+            if self._stopped.is_set():  # while it waited: a check that begins now would not be aborted
+                raise CancelledError
+            return process.open()
+
+    def abort(self) -> None:
+        """End the checks that are running."""
+        with self._lock:
+            for process in self._open:
+                process.abort()
+
+    def close(self) -> None:
+        """End all processes."""
+        while self._open:
+            self._open.pop().close()
+
+
+class _Process:
+    """A process that starts with its first check."""
+
+    def __init__(self, measuring: Callable[[], Measuring]) -> None:
+        self._measuring = measuring
+        self._context: Measuring | None = None
+        self._measure: Measure | None = None
+
+    def open(self) -> Measure:
+        """Return the function that runs checks in the process."""
+        if self._measure is None:
+            self._context = self._measuring()
+            self._measure = self._context.__enter__()
+        return self._measure
+
+    def abort(self) -> None:
+        if self._context is not None:
+            self._context.abort()
+
+    def close(self) -> None:
+        if self._context is not None:
+            self._context.__exit__(None, None, None)
+            self._context = None
