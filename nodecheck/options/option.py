@@ -84,7 +84,12 @@ OPTIONS = (
         default="both",
         choices=("cpu", "cuda", "both"),
     ),
-    Option("jobs", "Number of layers at a time; default: one per core, at most four.", int, minimum=1),
+    Option(
+        "jobs",
+        "Number of processes that measure at a time; default: one per core, at most four.",
+        int,
+        minimum=1,
+    ),
     Option(
         "memory-limit",
         "Memory of one layer; default: half of the machine's.",

@@ -28,7 +28,7 @@ class Settings:
     output
         Folder of all files; None: not given.
     jobs
-        Number of layers at a time.
+        Number of processes that measure at a time.
     memory_limit
         Bytes that the process of one layer may allocate.
     time_limit
@@ -90,7 +90,7 @@ def resolve_settings(
     every_layer
         True if the targets include all those of the configuration.
     jobs
-        Number of layers at a time where something else decides it; None: the option `jobs`.
+        Number of processes at a time where something else decides it; None: the option `jobs`.
     """
 
     def value(name: str) -> Any:
@@ -123,14 +123,3 @@ def in_bytes(gibibytes: float | None, jobs: int = 1) -> int:
 def _cores() -> int:
     """Return the number of cores that this process may use, where the system tells it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def fill_in(context: Any, options: dict[str, Any]) -> Configuration:
-    """BRIDGE for memory.py: `apply_configuration` of frontends/cli/arguments.py."""
-    from nodecheck.options.configuration_file import load_configuration
-
-    configuration = load_configuration(Path.cwd())
-    for name in options.keys() & configuration.options.keys():
-        if context.get_parameter_source(name).name == "DEFAULT":
-            options[name] = configuration.options[name]
-    return configuration

@@ -13,7 +13,8 @@ from nodecheck.checks import Check
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard, Result
-from nodecheck.runner import child_calls, isolation
+from nodecheck.runner import child_calls
+from nodecheck.runner import isolation as child_process
 from nodecheck.runner.examine import examine
 from nodecheck.runner.isolation import Child, Lost
 from nodecheck.runner.journal import decode
@@ -77,7 +78,7 @@ class Children(AbstractContextManager["Children"]):
 
 def _describe(child: Child, target: str) -> LoadedTargets[LayerCard]:
     try:
-        return child.call(child_calls.describe, target, seconds=isolation.SECONDS_TO_IMPORT)
+        return child.call(child_calls.describe, target, seconds=child_process.SECONDS_TO_IMPORT)
     except Lost as error:
         name = target.rpartition(":")[0] or target
         message = (
@@ -150,16 +151,16 @@ class Isolation(AbstractContextManager["Isolation"]):
 def examine_in_children(
     plan: Plan, children: Children, *, jobs: int = 1, done: Iterable[Result] = ()
 ) -> Iterator[Result]:
-    """Yield the results of a plan as they come, measured in child processes, `jobs` layers at a time.
+    """Yield the results of a plan as they come, measured in up to `jobs` child processes at a time.
 
     Results in `done` are not measured again.
     """
 
-    def isolation_of_a_layer() -> Isolation:
+    def isolation() -> Isolation:
         return Isolation(plan.profile, plan.seed, children)
 
-    if jobs > 1 and len(plan.cards) > 1:
-        yield from examine_in_parallel(plan, jobs, isolation_of_a_layer, done)
+    if jobs > 1:
+        yield from examine_in_parallel(plan, jobs, isolation, done)
         return
-    with isolation_of_a_layer() as measure:
+    with isolation() as measure:
         yield from examine(plan, measure, done)

@@ -118,10 +118,3 @@ def how_it_ended(exitcode: int | None) -> str:
     except ValueError:
         name = "an unknown signal"
     return f"crashed its process with {name} (signal {-exitcode})"
-
-
-def describe(targets: Any, memory_limit: int) -> Any:
-    """BRIDGE for memory.py: `describe` of runner/children.py."""
-    from nodecheck.runner import children
-
-    return children.describe(targets, memory_limit)

@@ -73,29 +73,49 @@ class LayerInWork:
         self._alone = [check for check in plan.checks if check.alone]
         self._wait_to_be_alone: Callable[[], None] = lambda: None
         self._main = _Process(measuring)
-        self._open = [self._main]
+        self._helpers: list[_Process] = []
         self._of_this_thread = threading.local()
-        self._lock = threading.Lock()
-        self.shared = threading.Event()  # set when the checks that others need are through
+        self._changed = threading.Condition()
+        # Set when the checks that others need are through: only then do the others mean anything.
+        self.shared = threading.Event()
 
     def results(self) -> Iterator[Result]:
         """Yield the results of the first thread, without those of checks that need the machine."""
         for check in self._first:
             yield from self._run(check, self._main)
         self.shared.set()
-        while (check_ := self._take(at_least=1)) is not None:
+        while (check_ := self._take()) is not None:
             yield from self._run(check_, self._main)
+
+    def _take(self) -> Check | None:
+        with self._changed:
+            return self._left.popleft() if self._left else None
 
     def results_of_a_helper(self) -> Iterator[Result]:
         """Yield the results of another thread, as long as there are checks enough to share."""
+        self.shared.wait()
         process = _Process(self._measuring)
-        with self._lock:
-            self._open.append(process)
-        while (check := self._take(at_least=_FEWEST_TO_SHARE, from_end=True)) is not None:
-            yield from self._run(check, process)
-        with self._lock:
-            self._open.remove(process)
-        process.close()
+        try:
+            while (check := self._take_for(process)) is not None:
+                yield from self._run(check, process)
+        finally:
+            with self._changed:
+                self._helpers = [other for other in self._helpers if other is not process]
+                self._changed.notify_all()
+            process.close()
+
+    def _take_for(self, helper: _Process) -> Check | None:
+        with self._changed:
+            if len(self._left) < _FEWEST_TO_SHARE:
+                return None
+            if helper not in self._helpers:
+                self._helpers.append(helper)
+            return self._left.pop()
+
+    def wait_for_helpers(self) -> None:
+        """Wait until no other thread runs a check of this layer; to be called when none is left to take."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._helpers)
 
     def results_alone(self, wait: Callable[[], None]) -> Iterator[Result]:
         """Yield the results of the checks that need the machine for themselves, after `wait()`."""
@@ -107,12 +127,6 @@ class LayerInWork:
     def can_share(self) -> bool:
         """True if there are checks enough for another thread."""
         return len(self._left) >= _FEWEST_TO_SHARE
-
-    def _take(self, *, at_least: int, from_end: bool = False) -> Check | None:
-        with self._lock:
-            if len(self._left) < at_least:
-                return None
-            return self._left.pop() if from_end else self._left.popleft()
 
     def _run(self, check: Check, process: _Process) -> Iterator[Result]:
         self._of_this_thread.process = process
@@ -127,21 +141,22 @@ class LayerInWork:
             return self._unless_stopped(process)(card, check, problem)
 
     def _unless_stopped(self, process: _Process) -> Measure:
-        with self._lock:
+        with self._changed:
             if self._stopped.is_set():  # while it waited: a check that begins now would not be aborted
                 raise CancelledError
             return process.open()
 
     def abort(self) -> None:
         """End the checks that are running."""
-        with self._lock:
-            for process in self._open:
+        self.shared.set()
+        with self._changed:
+            for process in (self._main, *self._helpers):
                 process.abort()
 
     def close(self) -> None:
         """End all processes."""
-        while self._open:
-            self._open.pop().close()
+        for process in (self._main, *self._helpers):
+            process.close()
 
 
 class _Process:

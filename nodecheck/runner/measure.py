@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-import nodecheck
 from nodecheck.checks import Check
 from nodecheck.layers import LayerError, LayerUnderTest, TorchLayer
 from nodecheck.options.profile import Profile
@@ -19,7 +18,7 @@ from nodecheck.results import Evidence, Inconclusive, LayerCard, Outcome, Result
 from nodecheck.runner.time_limit import time_limit
 
 _T = TypeVar("_T")
-_PACKAGE = Path(nodecheck.__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 # Folders of the package that hold layers, or code that runs inside them.
 _LAYER_FOLDERS = {"adapt", "mutants", "neural_ode", "targets"}
 

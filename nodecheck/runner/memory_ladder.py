@@ -74,10 +74,11 @@ class MemoryLadder:
         return examine(plan, self._measure)
 
     def unfinished(self, plan: Plan, done: Sequence[Result]) -> Iterator[Result]:
-        """Yield a result for each layer that was begun and has none yet, from the levels there are."""
+        """Yield the results of an interrupted run, with one for each layer that was begun, by its levels."""
+        yield from done
         begun = {name for name, _ in self.levels} - {result.layer for result in done}
         cards = tuple(card for card in plan.cards if card.name in begun)
-        return examine(replace(plan, cards=cards), self._measure_no_more)
+        yield from examine(replace(plan, cards=cards), self._measure_no_more)
 
     def _measure(self, card: LayerCard, check: Check, _problem: Problem | None) -> Result:
         """Return the result of the whole ladder; where it breaks off, with the levels until then."""

@@ -64,14 +64,16 @@ class _Workers:
         self._lock = threading.Lock()
         self._in_work: list[LayerInWork] = []
         self._nearly_done: list[LayerInWork] = []
+        self._at_work = jobs
 
     def work(self) -> None:
-        """Take layers until there are none, then help; put what happens into `results`, and None at the end."""
+        """Take layers until there are none, then help; put results and errors into `results`, then None."""
         try:
             while (card := self._next()) is not None:
                 self._examine(card)
             self._help()
-            self._finish()
+            if self._is_last():
+                self._finish()
         except BaseException as error:
             self.results.put(error)
         finally:
@@ -108,17 +110,24 @@ class _Workers:
     def _help(self) -> None:
         """Take checks of layers that other threads work on."""
         while (layer := self._one_to_help()) is not None:
-            layer.shared.wait()
             self._put(layer.results_of_a_helper())
 
     def _one_to_help(self) -> LayerInWork | None:
         with self._lock:
             return next((layer for layer in self._in_work if layer.can_share), None)
 
+    def _is_last(self) -> bool:
+        """Return True for the last thread that has nothing else to do."""
+        with self._lock:
+            self._at_work -= 1
+            return self._at_work == 0
+
     def _finish(self) -> None:
         """Run the checks that need the machine for themselves, of all layers that wait for that."""
         with self._lock:
             layers, self._nearly_done = self._nearly_done, []
+        for layer in layers:
+            layer.wait_for_helpers()
         with self._turns.alone() as wait:
             for layer in layers:
                 self._put(layer.results_alone(wait))
@@ -137,7 +146,6 @@ class _Workers:
         self._stopped.set()
         with self._lock:
             for layer in self._in_work:
-                layer.shared.set()
                 layer.abort()
 
     def close(self) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from nodecheck._version import __version__
 from nodecheck.checks import CHECKS
@@ -91,13 +90,14 @@ class Session:
     ) -> Run:
         """Return the run that consists of these results, and a skipped one for each missing library.
 
-        Layers come in the order of the plan, in whatever order they were measured.
+        Layers and checks come in their order, in whatever order they were measured.
         """
         plan, loaded = self.plan, self.loaded
         missing = [skipped_target(name, reason) for name, reason in loaded.missing.items()]
-        place = {card.name: k for k, card in enumerate(plan.cards)}
+        layers = {card.name: k for k, card in enumerate(plan.cards)}
+        checks = {check.id: k for k, check in enumerate(CHECKS)}
         return Run(
-            results=(*missing, *sorted(results, key=lambda result: place[result.layer])),
+            results=(*missing, *sorted(results, key=lambda r: (layers[r.layer], checks[r.check]))),
             layers=plan.cards,
             targets=tuple(targets),
             profile=plan.profile.name,
@@ -181,10 +181,3 @@ def skipped_target(target: str, reason: str) -> Result:
         theme="Contract",
         reason=reason,
     )
-
-
-def assemble(plan: Plan, results: Iterable[Result], **details: Any) -> Run:
-    """BRIDGE for memory.py: `Session.record`."""
-    load_errors = details.pop("load_errors", {})
-    found = [result for result in results if result.check != "library"]
-    return Session(plan, LoadedTargets(load_errors=load_errors)).record(found, **details)

@@ -1,4 +1,4 @@
-"""Layers at a time: what runs beside what, what runs alone, and what happens when one of them raises."""
+"""Several processes at a time: checks that run beside each other, checks that run alone, and errors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 
 from nodecheck.checks import CHECKS
 from nodecheck.results import LayerCard, Measurement, Outcome, Result
-from nodecheck.runner.parallel import _Turns, examine_in_parallel
+from nodecheck.runner.examine import examine
+from nodecheck.runner.parallel import examine_in_parallel
 from nodecheck.runner.plan import make_plan
+from nodecheck.runner.turns import Turns
 
 CARDS = [LayerCard(name, "", "n_steps") for name in "abcd"]
 PLAN = make_plan(CARDS, profile="smoke", select="constant-field", seed=0)
@@ -21,15 +23,16 @@ PLAN = make_plan(CARDS, profile="smoke", select="constant-field", seed=0)
 class Watch:
     """Runs no layer: notes which checks are running at the same time."""
 
-    def __init__(self, *, raises="", seconds=0.02):
+    def __init__(self, *, raises="", raises_at="", fails="", seconds=0.02):
         self.running, self.together, self.opened, self.closed = [], [], 0, 0
-        self.raises, self.lock, self.seconds = raises, threading.Lock(), seconds
+        self.raises, self.raises_at, self.fails = raises, raises_at, fails
+        self.lock, self.seconds = threading.Lock(), seconds
 
     def measuring(self):
         return Context(self)
 
     def measure(self, card, check, problem, aborted):
-        if card.name == self.raises:
+        if self.raises == card.name or self.raises_at == check.id:
             msg = "not the layer's fault"
             raise OSError(msg)
         with self.lock:
@@ -40,7 +43,8 @@ class Watch:
         with self.lock:
             self.running.remove(check.id)
         name = problem.name if problem else ""
-        return Result(card.name, check.id, name, Outcome.MEASURED, "", measurements=(Measurement("x", 0, 1),))
+        measurements = (Measurement("x", 2 if check.id == self.fails else 0, 1),)
+        return Result(card.name, check.id, name, Outcome.MEASURED, "", measurements=measurements)
 
 
 class Context:
@@ -58,9 +62,9 @@ class Context:
         self.aborted.set()
 
 
-def plan_with(alone):
-    checks = tuple(dataclasses.replace(c, alone=c.id in alone) for c in PLAN.checks)
-    return dataclasses.replace(PLAN, checks=checks)
+def plan_with(alone, plan=PLAN):
+    checks = tuple(dataclasses.replace(c, alone=c.id in alone) for c in plan.checks)
+    return dataclasses.replace(plan, checks=checks)
 
 
 @pytest.mark.parametrize("jobs", [2, 3, 9])
@@ -92,14 +96,14 @@ def test_layers_that_wait_to_be_alone_do_so_together():
 
 
 def test_nobody_waits_for_a_check_that_is_not_run():
-    turns = _Turns(2)
+    turns = Turns(2)
     with turns.turn(), turns.alone():
         pass  # a wait would never end
 
 
 def test_who_waits_to_be_alone_is_not_overtaken_for_ever():
     """The other layer has many checks to go; they wait while the one that wants to be alone has its turn."""
-    turns, order = _Turns(2), []
+    turns, order = Turns(2), []
 
     def often():
         for k in range(20):
@@ -137,7 +141,7 @@ def test_what_a_thread_raises_reaches_the_one_who_waits():
     watch = Watch(raises="c")
     with pytest.raises(OSError, match="not the layer's fault"):
         list(examine_in_parallel(PLAN, 2, watch.measuring))
-    assert 0 < watch.opened == watch.closed <= len(CARDS)
+    assert 0 < watch.opened == watch.closed
 
 
 def test_who_stops_listening_stops_the_threads_at_once():
@@ -148,4 +152,72 @@ def test_who_stops_listening_stops_the_threads_at_once():
     begun = time.monotonic()
     results.close()
     assert time.monotonic() - begun < 10
-    assert 0 < watch.opened == watch.closed <= len(CARDS)
+    assert 0 < watch.opened == watch.closed
+
+
+ALL = make_plan(CARDS[:1], profile="smoke", select="*", seed=0)
+MEASURED = [r.check for r in examine(ALL, Watch().measuring().__enter__()) if r.outcome is Outcome.MEASURED]
+
+
+@pytest.fixture
+def one_layer():
+    """Examine one layer with three threads; return the watch and the results."""
+    watch = Watch()
+    return watch, list(examine_in_parallel(ALL, 3, watch.measuring))
+
+
+def test_the_checks_of_one_layer_run_beside_each_other(one_layer):
+    watch, _ = one_layer
+    assert max(map(len, watch.together)) == 3
+    assert 1 < watch.opened == watch.closed <= 3
+
+
+def test_the_checks_of_one_layer_give_every_result_once(one_layer):
+    _, found = one_layer
+    assert sorted({r.check for r in found}) == sorted(check.id for check in ALL.checks)
+    assert sorted(r.check for r in found if r.outcome is Outcome.MEASURED) == sorted(MEASURED)
+
+
+def test_what_others_need_runs_before_them(one_layer):
+    watch, _ = one_layer
+    assert watch.together[:3] == [("adapter",), ("forward-pass",), ("backward-pass",)]
+
+
+def test_nothing_that_means_nothing_is_measured_by_a_helper():
+    watch = Watch(fails="forward-pass")
+    found = list(examine_in_parallel(ALL, 3, watch.measuring))
+    assert watch.together == [("adapter",), ("forward-pass",)]
+    assert len(found) == len(ALL.checks)
+
+
+def test_a_check_that_runs_alone_waits_for_the_helpers():
+    first, last = dict.fromkeys(MEASURED[5:]), MEASURED[-1]
+    watch, alone = Watch(), {next(iter(first)), last}
+    list(examine_in_parallel(plan_with(alone, ALL), 3, watch.measuring))
+    running_alone = [names for names in watch.together if set(names) & alone]
+    assert watch.together[-len(running_alone) :] == running_alone
+    assert {len(names) for names in running_alone} == {1}
+    assert watch.opened == watch.closed
+
+
+def test_an_error_in_a_helper_reaches_the_one_who_waits():
+    watch = Watch(raises_at=MEASURED[-1])
+    with pytest.raises(OSError, match="not the layer's fault"):
+        list(examine_in_parallel(ALL, 3, watch.measuring))
+    assert 0 < watch.opened == watch.closed
+
+
+def test_an_error_in_what_others_need_leaves_no_helper_waiting():
+    with pytest.raises(OSError, match="not the layer's fault"):
+        list(examine_in_parallel(ALL, 3, Watch(raises_at="forward-pass").measuring))
+
+
+def test_few_checks_are_not_shared():
+    watch = Watch()
+    plan = dataclasses.replace(PLAN, cards=PLAN.cards[:1])
+    list(examine_in_parallel(plan, 3, watch.measuring))
+    assert watch.opened == 1
+
+
+def test_a_plan_without_layers_has_no_results():
+    assert list(examine_in_parallel(dataclasses.replace(PLAN, cards=()), 2, Watch().measuring)) == []

@@ -80,18 +80,3 @@ def report_load_errors(loaded: LoadedTargets[Any], *, debug: bool) -> None:
 def end_politely() -> None:
     """Let SIGTERM do the same as Ctrl-C: a job that runs out of time keeps what was measured."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-# BRIDGE for memory.py, until it uses Session and Children: remove these three with its rewrite.
-complain = report_load_errors
-
-
-def folder_name(targets: tuple[str, ...]) -> str:
-    """Return the name of the default folder."""
-    from nodecheck.options.output_folder import default_folder
-
-    return default_folder(targets).name
-
-
-def use_one_thread() -> None:
-    """Do nothing: the child processes use one thread."""

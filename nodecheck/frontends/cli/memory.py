@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,22 +12,25 @@ import click
 from nodecheck.frontends.cli.arguments import (
     EXIT_CODES,
     TARGETS,
-    complain,
-    folder_name,
+    apply_configuration,
+    end_politely,
     make_folder,
-    use_one_thread,
+    report_load_errors,
+    usage_errors,
 )
 from nodecheck.options.option import on_command_line
-from nodecheck.options.settings import fill_in, in_bytes
 from nodecheck.runner import forkserver
 
 if TYPE_CHECKING:
-    from nodecheck.results import Result, Run
+    from collections.abc import Mapping
+
+    from nodecheck.results import Run
     from nodecheck.runner.memory_ladder import MemoryLadder
-    from nodecheck.runner.plan import Plan
+    from nodecheck.runner.session import Examined, Session
 
 _INTERRUPTED = "The measurement was interrupted: the results are those that were there until then."
-_STATE_UNIT = 128
+_STATE_UNIT = 128  # numbers: two members of half of it are 512 bytes each, to which CUDA rounds
+_LONGEST_LAYER_NAME = 40  # characters, beside the progress bar
 
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
@@ -49,73 +52,60 @@ def memory(
     steps: str,
     state: int,
     process: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Measure how the memory of layers grows with the number of steps.
 
-    Each layer runs in a child process; the time limit is that of one level of the ladder.
+    Each layer runs in a child process; the time limit is that of one pass.
     """
-    fill_in(context, given)
-    forkserver.start(targets)  # its imports run beside ours
-    # Killed politely, what was measured is kept as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = given["output"] or Path("reports") / f"{folder_name(targets)}-memory"
-    try:
-        ladder = _ladder(steps, state, process=process, **given)
+    from nodecheck.options.output_folder import default_folder
+
+    apply_configuration(context, options)
+    folder = options["output"] or default_folder(targets, "-memory")
+    with usage_errors():
+        ladder = _ladder(steps, state, process=process, options=options)
         make_folder(folder)
-        run, interrupted = _run(targets, ladder, _command(targets, steps, state, process=process, **given))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    forkserver.start(targets)
+    end_politely()
+    command = _command(targets, steps, state, process=process, options=options)
+    run, interrupted = _run(targets, ladder, options["device"], command)
     _write(run, ladder, folder)
     sys.exit(130 if interrupted else run.exit_code())
 
 
-def _ladder(
-    steps: str,
-    state: int,
-    *,
-    process: bool,
-    device: str,
-    memory_limit: float | None,
-    time_limit: float | None,
-    output: Path | None,  # noqa: ARG001
-) -> MemoryLadder:
-    """Return the ladder that the options ask for."""
+def _ladder(steps: str, state: int, *, process: bool, options: Mapping[str, Any]) -> MemoryLadder:
+    """Return the ladder that the options ask for; its devices are known when the targets are loaded."""
     from nodecheck.options.profile import FULL
+    from nodecheck.options.settings import in_bytes
     from nodecheck.runner.memory_ladder import MemoryLadder, ladder_of
 
-    devices, notes = _devices(device, process=process)
+    if process and options["device"] == "cuda":
+        message = "--process expects --device cpu, got cuda; resident memory is that of the host, so drop one"
+        raise ValueError(message)
     return MemoryLadder(
         ladder_of(steps),
         _widths(state),
-        in_bytes(memory_limit),
-        time_limit or FULL.seconds,
-        devices,
-        process,
-        notes,
+        in_bytes(options["memory_limit"]),
+        options["time_limit"] or FULL.seconds,
+        process=process,
     )
 
 
-def _run(targets: tuple[str, ...], ladder: MemoryLadder, command: str) -> tuple[Run, bool]:
-    """Load the targets and measure them; return the run and whether Ctrl-C ended it."""
-    from nodecheck.runner.isolation import describe
+def _run(targets: tuple[str, ...], ladder: MemoryLadder, device: str, command: str) -> tuple[Run, bool]:
+    """Load the targets and measure them; return the run, and True if Ctrl-C ended it."""
+    from nodecheck.runner.children import describe
     from nodecheck.runner.memory_ladder import memory_plan
-    from nodecheck.runner.session import assemble, skipped_target
+    from nodecheck.runner.session import Session
 
     loaded = describe(targets, ladder.memory_limit)
-    complain(loaded, debug=False)
-    plan = memory_plan(loaded.everyone)
-    use_one_thread()
-    found, interrupted = _measure(plan, ladder)
-    run = assemble(
-        plan,
-        [*(skipped_target(name, reason) for name, reason in loaded.missing.items()), *found],
-        targets=targets,
-        command=command,
-        load_errors=loaded.load_errors,
-        warnings=(_INTERRUPTED,) if interrupted else (),
-    )
-    return run, interrupted
+    report_load_errors(loaded, debug=False)
+    with usage_errors():
+        ladder.devices, ladder.notes = _devices(device, loaded.environment.get("CUDA", "not available"))
+        session = Session(memory_plan(loaded.layers), loaded)
+    examined = _measure(session, ladder)
+    warnings = (_INTERRUPTED,) if examined.interrupted else ()
+    run = session.record(examined.results, targets=targets, command=command, warnings=warnings)
+    return run, examined.interrupted
 
 
 def _widths(state: int) -> tuple[int, int]:
@@ -129,50 +119,51 @@ def _widths(state: int) -> tuple[int, int]:
     return state // 4, state // 2
 
 
-def _devices(device: str, *, process: bool) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the devices to measure on, and as a fact what cannot be measured here."""
-    import torch
+def _devices(device: str, cuda: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the devices to measure on, and as a fact those that cannot be measured here.
 
-    there = torch.cuda.is_available()
-    if device == "cuda" and not there:
+    Parameters
+    ----------
+    device
+        "cpu", "cuda" or "both".
+    cuda
+        The name of the CUDA device, or a phrase that begins with "not".
+    """
+    missing = cuda.startswith("not ")
+    if device == "cuda" and missing:
         message = (
             "--device cuda expects a CUDA device, got none that torch can use; measure with --device cpu"
         )
         raise ValueError(message)
-    if device == "cuda" and process:
-        message = "--process expects --device cpu, got cuda; resident memory is that of the host, so drop one"
-        raise ValueError(message)
     if device == "both":
-        missing = {} if there else {"CUDA": "not measured on this machine: torch finds no CUDA device"}
-        return ("cpu", *["cuda"] * there), missing
+        notes = {"CUDA": "not measured on this machine: torch finds no CUDA device"} if missing else {}
+        return ("cpu", *["cuda"] * (not missing)), notes
     return (device,), {}
 
 
-def _measure(plan: Plan, ladder: MemoryLadder) -> tuple[list[Result], bool]:
-    """Measure with a progress bar; return the results and whether Ctrl-C ended it."""
+def _measure(session: Session, ladder: MemoryLadder) -> Examined:
+    """Measure with a progress bar that counts levels."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    results: list[Result] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, transient=True) as progress:
-        task = progress.add_task("", total=plan.size * ladder.size)
-        ladder.advance = lambda name: progress.update(task, advance=1, description=name[:40])
-        try:
-            for result in ladder.examine(plan):
-                results.append(result)
-        except KeyboardInterrupt:
-            return [*results, *ladder.unfinished(plan, results)], True
-    return results, False
+        task = progress.add_task("", total=session.plan.size * ladder.size)
+
+        def advance(layer: str) -> None:
+            progress.update(task, advance=1, description=layer[:_LONGEST_LAYER_NAME])
+
+        ladder.advance = advance
+        return session.examine(ladder.examine(session.plan), unfinished=ladder.unfinished)
 
 
-def _command(targets: tuple[str, ...], steps: str, state: int, *, process: bool, **given: Any) -> str:
+def _command(
+    targets: tuple[str, ...], steps: str, state: int, *, process: bool, options: Mapping[str, Any]
+) -> str:
     """Return the command that repeats this measurement."""
-    import shlex
-
-    chosen = {"device": given["device"], "steps": steps, "state": state}
-    limits = {name: given[name] for name in ("memory_limit", "time_limit") if given[name] is not None}
-    options = [word for k, v in (chosen | limits).items() for word in (f"--{k.replace('_', '-')}", f"{v}")]
-    return shlex.join(["nodecheck", "memory", *targets, *options, *["--process"] * process])
+    chosen = {"device": options["device"], "steps": steps, "state": state}
+    limits = {name: options[name] for name in ("memory_limit", "time_limit") if options[name] is not None}
+    words = [word for k, v in (chosen | limits).items() for word in (f"--{k.replace('_', '-')}", f"{v}")]
+    return shlex.join(["nodecheck", "memory", *targets, *words, *["--process"] * process])
 
 
 def _write(run: Run, ladder: MemoryLadder, folder: Path) -> None:
