@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -174,6 +173,8 @@ def in_pytest(add: Callable[..., Any], *names: str) -> None:
 
 
 def _argument(chosen: Option) -> Callable[[str], Any]:
+    import argparse
+
     def read(text: str) -> Any:
         try:
             return chosen.read(text)

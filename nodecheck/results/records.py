@@ -291,18 +291,16 @@ class Run:
 
 
 def _mark_stale_expectations(results: tuple[Result, ...]) -> tuple[Result, ...]:
-    """Mark an expected failure as stale if its check ran and passed on every problem."""
-    by_check: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    """Mark an expected failure as stale if its check ran and passed on every problem that it is about."""
+    groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in results:
-        by_check[result.layer, result.check].append(result)
+        groups[result.layer, result.check, result.expected].append(result)
     stale = {
         key: all(r.outcome is Outcome.MEASURED and r.measurements and not r.violated for r in group)
-        for key, group in by_check.items()
+        for key, group in groups.items()
     }
-    marks = [bool(r.expected) and stale[r.layer, r.check] for r in results]
-    return tuple(
-        r if r.stale is mark else replace(r, stale=mark) for r, mark in zip(results, marks, strict=True)
-    )
+    marks = [bool(r.expected) and stale[r.layer, r.check, r.expected] for r in results]
+    return tuple(r if r.stale is mark else replace(r, stale=mark) for r, mark in zip(results, marks, strict=True))
 
 
 def finite_or_nan(values: Iterable[float]) -> tuple[float, ...]:

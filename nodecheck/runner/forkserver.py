@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Sequence
-from multiprocessing.context import BaseContext
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
+# `multiprocessing` is imported inside the functions: the help text of the command line does without.
 
 _PRELOAD = "nodecheck.runner.preload"
 # On problems this small, threads only wait for each other.  The libraries read these when they are loaded.
@@ -23,7 +26,10 @@ REQUEST_VARIABLE = "NODECHECK_PRELOAD"
 
 def context() -> BaseContext:
     """Return the start method of child processes: forked from the server, or spawned where there is none."""
-    method = _method()
+    import multiprocessing
+
+    servers = "forkserver" in multiprocessing.get_all_start_methods()
+    method = "forkserver" if servers else "spawn"
     chosen = multiprocessing.get_context(method)
     if method == "forkserver":
         chosen.set_forkserver_preload([_PRELOAD])  # without effect once the server runs
@@ -45,6 +51,7 @@ def start(targets: Sequence[str] = (), *, profile: str = "", select: str = "") -
         os.environ.setdefault(variable, "1")
     if context().get_start_method() != "forkserver":
         return
+    import json
     from multiprocessing import forkserver
 
     os.environ[REQUEST_VARIABLE] = json.dumps([list(targets), profile, select])
@@ -66,7 +73,3 @@ def _stop() -> None:
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-
-
-def _method() -> str:
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"

@@ -6,32 +6,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from types import TracebackType
-from typing import Protocol
 
 from nodecheck.checks import Check
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard, Result
 from nodecheck.runner.examine import Examination, Measure
+from nodecheck.runner.measuring import Measuring, Process
 from nodecheck.runner.plan import Plan
 from nodecheck.runner.turns import Turns
 
 # A second process has to import the target, and to repeat solves that the first one knows.  It pays from so
 # many checks on.
 _FEWEST_TO_SHARE = 4
-
-
-class Measuring(Protocol):
-    """A context that runs checks in a process, and that another thread can stop."""
-
-    def __enter__(self) -> Measure: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def abort(self) -> None:
-        """End the check that is running, which raises."""
 
 
 class LayerInWork:
@@ -72,8 +58,8 @@ class LayerInWork:
         self._left = deque(c for c in plan.checks if c.id not in needed and not c.alone)
         self._alone = [check for check in plan.checks if check.alone]
         self._wait_to_be_alone: Callable[[], None] = lambda: None
-        self._main = _Process(measuring)
-        self._helpers: list[_Process] = []
+        self._main = Process(measuring)
+        self._helpers: list[Process] = []
         self._of_this_thread = threading.local()
         self._changed = threading.Condition()
         # Set when the checks that others need are through: only then do the others mean anything.
@@ -92,9 +78,9 @@ class LayerInWork:
             return self._left.popleft() if self._left else None
 
     def results_of_a_helper(self) -> Iterator[Result]:
-        """Yield the results of another thread, as long as there are checks enough to share."""
+        """Yield the results of another thread; none if there are too few checks to begin with."""
         self.shared.wait()
-        process = _Process(self._measuring)
+        process = Process(self._measuring)
         try:
             while (check := self._take_for(process)) is not None:
                 yield from self._run(check, process)
@@ -104,11 +90,12 @@ class LayerInWork:
                 self._changed.notify_all()
             process.close()
 
-    def _take_for(self, helper: _Process) -> Check | None:
+    def _take_for(self, helper: Process) -> Check | None:
         with self._changed:
-            if len(self._left) < _FEWEST_TO_SHARE:
+            begun = helper in self._helpers
+            if len(self._left) < (1 if begun else _FEWEST_TO_SHARE):
                 return None
-            if helper not in self._helpers:
+            if not begun:
                 self._helpers.append(helper)
             return self._left.pop()
 
@@ -128,19 +115,19 @@ class LayerInWork:
         """True if there are checks enough for another thread."""
         return len(self._left) >= _FEWEST_TO_SHARE
 
-    def _run(self, check: Check, process: _Process) -> Iterator[Result]:
+    def _run(self, check: Check, process: Process) -> Iterator[Result]:
         self._of_this_thread.process = process
         yield from self._examination.results_of(check)
 
     def _measure(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
-        process: _Process = self._of_this_thread.process
+        process: Process = self._of_this_thread.process
         if check.alone:
             self._wait_to_be_alone()
             return self._unless_stopped(process)(card, check, problem)
         with self._turns.turn():
             return self._unless_stopped(process)(card, check, problem)
 
-    def _unless_stopped(self, process: _Process) -> Measure:
+    def _unless_stopped(self, process: Process) -> Measure:
         with self._changed:
             if self._stopped.is_set():  # while it waited: a check that begins now would not be aborted
                 raise CancelledError
@@ -157,28 +144,3 @@ class LayerInWork:
         """End all processes."""
         for process in (self._main, *self._helpers):
             process.close()
-
-
-class _Process:
-    """A process that starts with its first check."""
-
-    def __init__(self, measuring: Callable[[], Measuring]) -> None:
-        self._measuring = measuring
-        self._context: Measuring | None = None
-        self._measure: Measure | None = None
-
-    def open(self) -> Measure:
-        """Return the function that runs checks in the process."""
-        if self._measure is None:
-            self._context = self._measuring()
-            self._measure = self._context.__enter__()
-        return self._measure
-
-    def abort(self) -> None:
-        if self._context is not None:
-            self._context.abort()
-
-    def close(self) -> None:
-        if self._context is not None:
-            self._context.__exit__(None, None, None)
-            self._context = None

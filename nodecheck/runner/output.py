@@ -1,4 +1,4 @@
-"""What a child process prints: read as it comes, so that it never waits, and kept in part."""
+"""The output of a child process: read all the time, so that the process never waits, and kept in part."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import select
 import threading
 from multiprocessing.connection import Connection
 
-# Enough of a traceback, or of a loop that prints, to see what it is.
+# Bytes that are kept of the beginning and of the end: enough to recognise a traceback, or a loop that prints.
 _HEAD, _TAIL = 1500, 1500
-_CHUNK = 65_536
-_SECONDS_BETWEEN_LOOKS = 0.2
+_CHUNK = 65_536  # bytes, the size of a pipe
+_SECONDS_BETWEEN_LOOKS = 0.2  # between two looks whether reading is to stop
 _INSTALLED = re.compile(r"[^\s\"'(]*/(?=site-packages/|lib/python3\.\d+/)")
 
 
 class Output:
     """The beginning and the end of what comes through a pipe.
 
-    A thread reads all the time: a pipe holds 64 kB, and whoever prints more into one that nobody reads
-    waits for ever.
+    A thread reads all the time: a pipe holds 64 kB, and a process that prints more into a pipe that nobody
+    reads waits for ever.
     """
 
     def __init__(self, pipe: Connection) -> None:
@@ -33,7 +33,7 @@ class Output:
         self._thread.start()
 
     def take(self) -> str:
-        """Return what has come since the last call, and forget it."""
+        """Return the text since the last call."""
         with self._lock:
             self._drain()
             text = self._text()
@@ -54,7 +54,7 @@ class Output:
                         return  # all writers are gone
 
     def _drain(self) -> bool:
-        """Read what is there; return whether no more can come.  To be called with the lock."""
+        """Read what is there; return True if no more can come.  The caller holds the lock."""
         while True:
             try:
                 chunk = os.read(self._fd, _CHUNK)
@@ -74,8 +74,8 @@ class Output:
 
 
 def without_folders(text: str) -> str:
-    """Return the text with paths from the current directory, or from where Python is installed.
+    """Return the text with paths relative to the current directory, or to the installation of Python.
 
-    A report is read on other machines, and equal runs on two machines should say the same.
+    A report is read on other machines, and equal runs on two machines should give the same text.
     """
     return _INSTALLED.sub("", text.replace(f"{os.getcwd()}{os.sep}", ""))

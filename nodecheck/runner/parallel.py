@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 
 from nodecheck.results import LayerCard, Result
-from nodecheck.runner.layer_in_work import LayerInWork, Measuring
+from nodecheck.runner.layer_in_work import LayerInWork
+from nodecheck.runner.measuring import Measuring
 from nodecheck.runner.plan import Plan
 from nodecheck.runner.turns import Turns
 

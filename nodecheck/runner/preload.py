@@ -46,9 +46,10 @@ def _import_registered(names: Sequence[str]) -> None:
 
 
 def _compute_references(profile: Profile, select: str, *, several: bool) -> None:
-    """Solve the problems of the selected checks, and let Hypothesis get ready.
+    """Solve the problems of the selected checks, which all layers share.
 
-    The reference of the backward trajectory takes a second: it pays only if several layers share it.
+    With several layers it also pays to solve those of the backward trajectory, and to let Hypothesis get
+    ready: a second that one layer alone may not need.
     """
     chosen = {
         problem: None for check in selected(select) for problem in problems_of(check, profile) if problem
@@ -56,7 +57,8 @@ def _compute_references(profile: Profile, select: str, *, several: bool) -> None
     for problem in (*chosen, *(remaining(spiral) if several else ())):
         with contextlib.suppress(ReferenceFailure):  # the check that needs it reports it
             sensitivity(problem)
-    falsify(constant_fields(), lambda _drawn: True, examples=1, random_seed=0)
+    if several:
+        falsify(constant_fields(), lambda _drawn: True, examples=1, random_seed=0)
 
 
 def _serve(request: str) -> None:

@@ -1,4 +1,4 @@
-"""A time limit for what a layer does: a loop that never ends costs one result, not the run."""
+"""A time limit for a layer: a loop that never ends costs one result, not the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_AT_ONCE = 1e-6  # a timer of zero seconds is no timer
+_AT_ONCE = 1e-6  # seconds; a timer of zero seconds is no timer
 
 
 class TimeLimitExceeded(BaseException):
@@ -21,9 +21,9 @@ class TimeLimitExceeded(BaseException):
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise `TimeLimitExceeded` inside the block once `seconds` are over.
 
-    Works by a signal, hence between two Python instructions, in the main thread, and where there are such
-    signals; elsewhere there is no limit.  There is one alarm in a process: one that was set outside, by
-    pytest-timeout for instance, rings inside the block when it is due, and goes on behind it.
+    It works by a signal: between two Python instructions, in the main thread, on systems that have such
+    signals.  Elsewhere there is no limit.  A process has one alarm.  One that was set before the block, by
+    pytest-timeout for instance, still rings inside the block when it is due, and goes on after it.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield

@@ -44,7 +44,6 @@ class LoadedTargets(Generic[_T]):
         """All layers, in the order of the targets."""
         return tuple(layer for group in self.by_target.values() for layer in group)
 
-
     @property
     def complete(self) -> bool:
         """True if every target gave its layers."""

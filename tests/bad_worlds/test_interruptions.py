@@ -109,6 +109,23 @@ def test_an_interrupted_run_can_be_resumed(stopped, tmp_path):
     assert len({r.layer for r in stored.results}) == 3
 
 
+def test_ctrl_c_during_the_import_of_a_target_exits_with_130(tmp_path):
+    (tmp_path / "slow.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(600)\n")
+    command = [sys.executable, "-m", "nodecheck", "check", "slow.py:LAYERS", "--output", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
 def test_no_process_is_left_of_a_run_that_was_killed(killed_once):
     assert killed_once[2] == []
 

@@ -53,7 +53,7 @@ LOCAL = {layer.name: layer for layer in LAYERS}
 
 @pytest.fixture(scope="module")
 def cards():
-    return {card.name: card for card in describe([f"{Path(__file__)}:LAYERS"], LIMIT).everyone}
+    return {card.name: card for card in describe([f"{Path(__file__)}:LAYERS"], LIMIT).layers}
 
 
 @pytest.fixture(scope="module")

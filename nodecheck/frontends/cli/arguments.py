@@ -77,6 +77,15 @@ def report_load_errors(loaded: LoadedTargets[Any], *, debug: bool) -> None:
         sys.exit(2)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End the command with exit code 130 if Ctrl-C comes where there is nothing to keep."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
 def end_politely() -> None:
     """Let SIGTERM do the same as Ctrl-C: a job that runs out of time keeps what was measured."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -16,6 +16,7 @@ from nodecheck.frontends.cli.arguments import (
     TARGETS,
     apply_configuration,
     end_politely,
+    interruptible,
     make_folder,
     report_load_errors,
     usage_errors,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 _OPTIONS = ("profile", "select", "output", "seed", "jobs", "time-limit", "memory-limit", "strict")
 _INTERRUPTED = "The run was interrupted: what it did not reach is inconclusive; --resume goes on."
 _LONGEST_LAYER_NAME = 40  # characters, beside the progress bar
-_FOR_THE_REPORT = ("nodecheck.report.html", "nodecheck.report.terminal", "nodecheck.results.storage")
 
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
@@ -57,7 +57,7 @@ def check(
     make_folder(settings.folder)
     forkserver.start(settings.targets, profile=settings.profile, select=settings.select)
     end_politely()
-    with _journal(settings, resume=resume) as journal:
+    with interruptible(), _journal(settings, resume=resume) as journal:
         run, interrupted = _run(settings, journal, debug=debug)
         journal.complete = _write(run, settings.folder) and not interrupted
     sys.exit(130 if interrupted else run.exit_code(strict=settings.strict))
@@ -117,14 +117,13 @@ def _run(settings: Settings, journal: Journal, *, debug: bool) -> tuple[Run, boo
 
 
 def _prepare_report() -> None:
-    """Import what the report needs while the child process imports torch."""
-    import importlib
-
+    """Import what the report needs, and compile the page, while the child process imports torch."""
+    from nodecheck.report import html, terminal  # noqa: F401
+    from nodecheck.results import Run
     from nodecheck.runner import journal
 
-    for module in _FOR_THE_REPORT:
-        importlib.import_module(module)
     journal.prepare()
+    html.render(Run(()))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import glob
 import sys
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from nodecheck.frontends.cli.arguments import interruptible
+from nodecheck.frontends.cli.stored_result import find_result, target_of
 from nodecheck.frontends.cli.stored_run import stored_run
 from nodecheck.options.option import on_command_line
 from nodecheck.runner import forkserver
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from nodecheck.results import LayerCard, Result, Run
     from nodecheck.runner.children import Children
 
-_LONGEST_ID, _LONGEST_NAME = 400, 200  # characters in a message
+_LONGEST_ID = 400  # characters in a message
 _EXIT_CODES = """\b
 Exit codes:
   0  FIXED, or it passes as it did       3    ERROR: the layer can no longer be loaded
@@ -42,57 +43,15 @@ def replay(run: Run, result_id: str, memory_limit: float | None, time_limit: flo
     """
     from nodecheck.options.settings import in_bytes
 
-    then = _find(run, result_id)
-    target = _target(run, then)
+    then = find_result(run, result_id)
+    target = target_of(run, then)
     forkserver.start((target,), profile=run.profile, select=glob.escape(then.check))
-    try:
+    with interruptible():
         found = _repeat(run, then, target, memory_limit=in_bytes(memory_limit), seconds=time_limit)
-    except KeyboardInterrupt:
-        sys.exit(130)
     now = _counterpart(then, found)
     word, code = _outcome(then, now)
     _say(word, then, now, found)
     sys.exit(code)
-
-
-def _find(run: Run, result_id: str) -> Result:
-    """Return the result of this id, or of this anchor in the report."""
-    from nodecheck.report.anchors import anchor
-    from nodecheck.report.numbers import shorten
-
-    for result in run.results:
-        if result_id in (result.id, anchor(result.id)):
-            return result
-    known = {name[:_LONGEST_ID]: found.id for name, found in _names(run).items()}
-    near = difflib.get_close_matches(result_id[:_LONGEST_ID], known, n=1)
-    hint = f"did you mean {shorten(known[near[0]], _LONGEST_NAME)}?" if near else "the report shows the ids"
-    message = f"expected the id of a result of the run, got {shorten(result_id, _LONGEST_NAME)!r}; {hint}"
-    raise click.UsageError(message)
-
-
-def _names(run: Run) -> dict[str, Result]:
-    """Return results by id and by layer:check; of several with one layer:check, one that failed."""
-    from nodecheck.report.words import WRONG
-
-    wrong_last = sorted(run.results, key=lambda r: r.status in WRONG)  # a dict keeps the last one of a name
-    by_check = {f"{r.layer}:{r.check}": r for r in wrong_last}
-    return {r.id: r for r in run.results} | by_check
-
-
-def _target(run: Run, then: Result) -> str:
-    """Return the target of the layer of a result; a layer without one is a usage error."""
-    from nodecheck.report.numbers import shorten
-
-    target = next((card.target for card in run.layers if card.name == then.layer), None)
-    if target:
-        return target
-    why = "was given as an object" if target == "" else "was never loaded"
-    name = shorten(then.layer)
-    message = (
-        f"expected a layer that a target names, got {name!r}, which {why}; "
-        f"repeat the check where the layer is defined"
-    )
-    raise click.UsageError(message)
 
 
 def _repeat(

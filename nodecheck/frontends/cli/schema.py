@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,6 +11,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 @click.argument("what", type=click.Choice(["run", "config"]))
 def schema(what: str) -> None:
     """Print the JSON Schema of run.json, or of the configuration ([tool.nodecheck] or nodecheck.toml)."""
+    import json
+
     from nodecheck import results
     from nodecheck.options import configuration
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodecheck.report.files import RECORD
-
 if TYPE_CHECKING:
     from nodecheck.results import Run
 
@@ -18,6 +16,8 @@ _LONGEST_PATH = 200  # characters in a message
 
 def run_file(path: str | Path) -> Path:
     """Return the file of a run that is named by its file or by its folder."""
+    from nodecheck.report.files import RECORD
+
     return Path(path) / RECORD if os.path.isdir(path) else Path(path)
 
 

@@ -125,6 +125,15 @@ def test_two_layers_at_a_time_give_the_same_results_as_one(run):
     ]
 
 
+def test_the_checks_of_one_layer_give_the_same_results_in_several_processes(run):
+    options = ("mine.py:WRONG", "--select", "*")
+    _, one = run(*options, "--jobs", "1")
+    _, three = run(*options, "--jobs", "3")
+    assert [(r.id, r.status, r.measurements, r.diagnosis) for r in three.results] == [
+        (r.id, r.status, r.measurements, r.diagnosis) for r in one.results
+    ]
+
+
 def test_a_junit_file_and_a_summary_are_written(run, tmp_path):
     run()
     suites = ET.parse(tmp_path / "found" / "junit.xml").getroot()

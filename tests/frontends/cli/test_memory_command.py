@@ -113,7 +113,7 @@ def on_two_devices():
         on_cpu = "nodecheck.runner.memory_ladder.at_level"
         patch.setattr(on_cpu, lambda layer, level, width, _device: at_level(layer, level, width))
         ladder = MemoryLadder(ladder_of("4:40"), (64, 128), 2**32, 60, ("cpu", "cuda"))
-        cards = describe(["odelayer"], 2**32).everyone
+        cards = describe(["odelayer"], 2**32).layers
         plan = memory_plan([card for card in cards if card.name == "odelayer-euler-discrete"])
         (result,) = ladder.examine(plan)
     return result, ladder
