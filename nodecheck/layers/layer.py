@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from nodecheck.numerics.tableaus import TABLEAUS
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -76,6 +78,12 @@ class TorchLayer:
             raise ValueError(message)
         if self.memory not in _MEMORIES:
             message = f"memory must be one of {_MEMORIES}, got {self.memory!r}; use None if unclaimed"
+            raise ValueError(message)
+        if isinstance(self.tableau, str) and self.tableau not in TABLEAUS:
+            message = (
+                f"tableau must be one of {', '.join(TABLEAUS)} or a ButcherTableau, got {self.tableau!r}; "
+                "use None if unclaimed"
+            )
             raise ValueError(message)
         object.__setattr__(self, "resolution", resolution_of(self.name, self.build))
 

@@ -119,8 +119,6 @@ class Solution:
         One for each cotangent, in their order.
     changed
         Names of inputs and global settings that the layer has changed.
-    warnings
-        Texts of the warnings that the layer issued.
     stray
         Names of tensors that require a gradient although nobody asked for one.
     mode_changed
@@ -137,7 +135,6 @@ class Solution:
     calls: tuple[Call, ...]
     pullbacks: tuple[Pullback, ...] = ()
     changed: tuple[str, ...] = ()
-    warnings: frozenset[str] = frozenset()
     stray: tuple[str, ...] = ()
     mode_changed: bool = False
     without_graph: Array | None = None

@@ -434,6 +434,8 @@ MOST_STEP_DECIMALS = 10
 # Different magnitudes from which a format is recognised: zeros, signs and the ends of a clipped range are
 # numbers of every format; that many others are no accident.
 FEWEST_FORMAT_VALUES = 3
+
+# Drawn inputs and what is looked for among results (held by the tests of `measure/` and `checks/`).
 # Drawn constant fields: at most so many components and members, starts and durations in eighths, steps.
 DRAWN_COMPONENTS, DRAWN_MEMBERS = 4, 5
 DRAWN_START, DRAWN_DURATION = 16, 24

@@ -45,7 +45,7 @@ def write_views(run: Run, folder: Path) -> Iterator[str]:
             yield f"{folder / name} could not be written ({error.strerror})"
 
 
-def tell_github(run: Run) -> None:
+def annotate_github(run: Run) -> None:
     """Under GitHub Actions, print annotations and append to the summary of the step; else do nothing."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return

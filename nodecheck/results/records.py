@@ -300,7 +300,8 @@ def _mark_stale_expectations(results: tuple[Result, ...]) -> tuple[Result, ...]:
         for key, group in groups.items()
     }
     marks = [bool(r.expected) and stale[r.layer, r.check, r.expected] for r in results]
-    return tuple(r if r.stale is mark else replace(r, stale=mark) for r, mark in zip(results, marks, strict=True))
+    pairs = zip(results, marks, strict=True)
+    return tuple(r if r.stale is mark else replace(r, stale=mark) for r, mark in pairs)
 
 
 def finite_or_nan(values: Iterable[float]) -> tuple[float, ...]:

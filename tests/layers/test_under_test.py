@@ -60,7 +60,7 @@ def test_a_number_of_steps_may_be_written_as_a_float(counted):
         {"problem": spiral},
         {"resolution": 5},
         {"dtype": "float32"},
-        {"variation": Variation("watched")},
+        {"variation": Variation("eval-mode")},
         {"variation": Variation(others=(spiral,))},
         {"wrt": ("y0",)},
         {"limit": 100},

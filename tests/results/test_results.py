@@ -166,8 +166,9 @@ def test_a_stale_mark_without_an_expectation_is_taken_away():
 
 
 def test_a_stale_mark_that_is_wrong_is_taken_away():
-    a, b = (result(problem="a", expected="x", stale=True), result(problem="b", expected="x", measurements=(BAD,)))
-    assert [r.stale for r in Run((a, b)).results] == [False, False]
+    passed = result(problem="a", expected="x", stale=True)
+    failed = result(problem="b", expected="x", measurements=(BAD,))
+    assert [r.stale for r in Run((passed, failed)).results] == [False, False]
 
 
 def test_an_expectation_about_one_problem_is_stale_whatever_the_others_do():

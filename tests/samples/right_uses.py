@@ -7,25 +7,9 @@ import itertools
 import torch
 from right_adjoints import march, pulled_back, trained
 from right_loops import rk4_over, rk4_step
-from torch.utils.checkpoint import checkpoint
 
 from nodecheck import adapt
 from nodecheck.layers import TorchLayer
-
-
-def reentrant_checkpoints(dynamics, t0, t1, n_steps):
-    """Return RK4 with one checkpoint for each step.
-
-    torch warns if y0 requires no gradient, and refuses `torch.autograd.grad`.
-    """
-    h = (t1 - t0) / n_steps
-
-    def solve(y):
-        for i in range(n_steps):
-            y = checkpoint(rk4_step, dynamics, t0 + i * h, h, y, use_reentrant=True)
-        return y
-
-    return solve
 
 
 def adjoint_used_once(dynamics, t0, t1, n_steps):
@@ -115,7 +99,6 @@ def on_a_grid_of_float64(dynamics, t0, t1, n_steps):
 
 
 USES = (
-    TorchLayer("rk4-reentrant-checkpoints", reentrant_checkpoints, order=4, memory="linear"),
     TorchLayer("adjoint-used-once", adjoint_used_once, order=4, adjoint="continuous", memory="constant"),
     TorchLayer("rk4-contiguous-only", contiguous_only, order=4, adjoint="discrete"),
     TorchLayer("rk4-in-place-without-graph", in_place_without_graph, order=4, adjoint="discrete"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,28 +33,46 @@ def _is(tensor: Tensor, value: Any) -> bool:
     return torch.equal(tensor.detach(), torch.tensor(value, dtype=tensor.dtype, device=tensor.device))
 
 
+def _set_deterministic(value: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(value[0], warn_only=value[1])
+
+
+def _deterministic() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+# What holds for the whole process: how it is read, and how it is set.
+_GLOBAL: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "anomaly detection": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    "deterministic algorithms": (_deterministic, _set_deterministic),
+    "number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "garbage collection": (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+    "floating-point errors of NumPy": (np.geterr, lambda how: np.seterr(**how)),
+}
+
+
+def _global() -> dict[str, Any]:
+    return {name: read() for name, (read, _) in _GLOBAL.items()}
+
+
 def _settings(dynamics: nn.Module) -> dict[str, Any]:
-    return {
-        "default dtype": torch.get_default_dtype(),
-        "grad mode": torch.is_grad_enabled(),
+    return _global() | {
         "training mode of the dynamics": dynamics.training,
         "which parameters require a gradient": [p.requires_grad for p in dynamics.parameters()],
-        "anomaly detection": torch.is_anomaly_enabled(),
-        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
-        "number of threads": torch.get_num_threads(),
-        "garbage collection": gc.isenabled(),
-        "floating-point errors of NumPy": np.geterr(),
     }
 
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
     """Seed PyTorch, and undo at the end what a layer may have changed globally."""
-    rng, dtype, grad = torch.get_rng_state(), torch.get_default_dtype(), torch.is_grad_enabled()
+    rng, before = torch.get_rng_state(), _global()
     torch.manual_seed(seed)
     try:
         yield
     finally:
         torch.set_rng_state(rng)
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(grad)
+        for name, value in _global().items():
+            if value != before[name]:
+                _GLOBAL[name][1](before[name])

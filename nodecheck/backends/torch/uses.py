@@ -46,7 +46,7 @@ class Use:
 
 
 def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
-    """Return the solution of a layer that is used in one of these ways, with what it warned of."""
+    """Return the solution of a layer that is used in one of these ways."""
     how = USES[solve.variation.name]
     one = prepare(layer, solve)
     if how.adjust is not None:
@@ -54,8 +54,8 @@ def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solutio
     training = one.dynamics.training
     leaf, one.y0 = how.state(solve.problem.y0)
     leaves = {"y0": leaf} if leaf.requires_grad else {}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a warning excuses nothing
         with how.mode():
             y1 = one.forward()
         calls = tuple(one.dynamics.trace.calls)
@@ -73,7 +73,6 @@ def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solutio
         as_numpy(y1),
         calls,
         pullbacks,
-        warnings=frozenset(str(warning.message) for warning in caught),
         stray=stray,
         mode_changed=one.dynamics.training != training,
     )
@@ -122,7 +121,7 @@ def _by_grad(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
 
 
 def _by_adding(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
-    """Return the increase of gradients that were ones before the forward pass."""
+    """Return the increase of gradients that were ones before the backward pass."""
     leaves["y0"].grad = torch.ones_like(leaves["y0"])
     run_backward(y1, torch.tensor(cotangent))
     return {name: None if leaf.grad is None else as_numpy(leaf.grad) - 1 for name, leaf in leaves.items()}
@@ -165,7 +164,6 @@ def _with_gradients(dynamics: nn.Module, _layer: object) -> None:
 
 
 USES: Mapping[str, Use] = {
-    "watched": Use(_variable, _plainly),
     "y0-is-data": Use(_data, _plainly),
     "y0-is-computed": Use(_computed, _plainly),
     "y0-is-transposed": Use(_transposed, _plainly),

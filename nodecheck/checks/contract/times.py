@@ -23,10 +23,10 @@ from nodecheck.results import Evidence, Inconclusive, Metric, at_most
     cite="Chen et al. (2018), eq. (2)-(3): the solution on [t0, t1] asks for the field on [t0, t1] only",
 )
 def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Look at the times at which the dynamics is called, forward and backward.
+    """Look at the times at which the forward pass calls the dynamics.
 
     A fixed-step method evaluates the field between t0 and t1 only.  An adaptive layer may look beyond t1 and
-    interpolate: that is information.
+    interpolate: that is information, in sixteenths of the interval.
     """
     n_steps = ORDINARY_STEPS
     run = layer.solve(problem, COMPARED_TOLERANCE if layer.adaptive else n_steps)

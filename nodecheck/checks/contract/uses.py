@@ -31,10 +31,10 @@ def other_uses(layer: LayerUnderTest, problem: Problem) -> Evidence:
     mode, or under `torch.no_grad`.  What a layer does wrong there, it does silently.
 
     A layer may refuse, with an error, what can be written otherwise: a y0 that is not contiguous,
-    `torch.autograd.grad`, a second backward pass, `torch.inference_mode`.  So it may if it warns that a
-    gradient will be missing, as checkpoints do.  That is information, and so is another answer in inference
-    mode, where a layer that takes derivatives of the field on its way cannot have them, or where a parameter
-    has a hook, which an adjoint may run in every product.
+    `torch.autograd.grad`, a second backward pass, `torch.inference_mode`.  That is information, and
+    so is another answer in inference mode, where a layer that takes derivatives of the field on its way
+    cannot have them, or where a parameter has a hook, which an adjoint may run in every product.  A warning
+    excuses nothing: a gradient that is lost, as reentrant checkpoints lose it, is lost.
     """
     row = layer.cotangents(problem, 1)[0][:1]
     cotangent = np.tile(row, (len(problem.y0), 1))

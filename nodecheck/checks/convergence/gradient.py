@@ -117,7 +117,7 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     if problem.in_pictures:
         series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
-    diagnosis = explain_layer_gradient(layer, problem) if wrong else _explain_odd(layer, odd)
+    diagnosis = explain_layer_gradient(layer, problem) if wrong else _explain_odd(layer, problem, odd)
     if problem.duration < 0:
         return Evidence(measurements, diagnosis)
     facts = {"gradient order": _range(ladders)} if problem.on_card else {}
@@ -168,14 +168,14 @@ def _at_an_odd_number(
     )
 
 
-def _explain_odd(layer: LayerUnderTest, odd: tuple[Measurement, ...]) -> str:
+def _explain_odd(layer: LayerUnderTest, problem: Problem, odd: tuple[Measurement, ...]) -> str:
     worst = max((m.value for m in odd if not m.holds), default=None)
     if worst is None:
         return ""
     n = _odd(layer)
-    limit = gradient_error(layer, neural, n) / ODD_MARGIN  # as the measurement has it
-    which = explain_which(lambda m: gradient_error(layer, neural, m) > limit, n)
-    return f"At {n} steps the error is {worst:.2g} times that at {layer.ladder()[0]}. {which}".strip()
+    limit = gradient_error(layer, problem, n) / ODD_MARGIN
+    which = explain_which(lambda m: gradient_error(layer, problem, m) > limit, n)
+    return f"At {n} steps the error is {worst:.2g} times that at half as many. {which}".strip()
 
 
 def _require_own_error(
@@ -202,7 +202,7 @@ def _range(ladders: dict[str, Ladder]) -> str:
 
 
 def consistency(ladders: dict[str, Ladder]) -> str:
-    """Return "consistent" with its order, or "inconsistent", for the worst group."""
+    """Return "continuously consistent" with its order, "exact" or "inconsistent", for the worst group."""
     slopes = [ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact]
     worst = min(slopes, default=math.inf)
     if not worst >= INCONSISTENT_BELOW:

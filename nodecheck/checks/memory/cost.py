@@ -109,7 +109,7 @@ def behaviour(prints: Footprints, *, discrete: bool | None) -> str:
     peak, between = prints.fit(prints.peak), prints.fit(prints.between)
     if not prints.passes[-1].evaluations[1]:
         return "backprop"
-    descending = falls_throughout(prints.passes[-1].backward_times)
+    descending = mostly_falls(prints.passes[-1].backward_times)
     if discrete is False or (discrete is None and descending and not between.may_exceed("constant")):
         kept = between.decided and LAWS.index(between.law) > 0
         return "continuous adjoint, over a stored trajectory" if kept else "continuous adjoint"
@@ -118,7 +118,7 @@ def behaviour(prints: Footprints, *, discrete: bool | None) -> str:
     return "checkpointing"
 
 
-def falls_throughout(times: tuple[float, ...]) -> bool:
+def mostly_falls(times: tuple[float, ...]) -> bool:
     """Return True if the times of the backward pass run from t1 to t0, up to the stages within one step.
 
     Checkpointing runs forward within each segment: there about as many times rise as the segment has.

@@ -67,7 +67,7 @@ def hidden_memory(layer: LayerUnderTest) -> Evidence:
         f"{fit.symbol} {where}: {hidden[0]:.3g} to {hidden[-1]:.3g} states from {prints.n[0]:g} to "
         f"{prints.n[-1]:g} {prints.unit}"
     )
-    # Without a claim there is nothing to break: the slowest law that could is beyond all of them.
+    # Without a claim nothing can be exceeded: no law grows faster than linear.
     measurement = against_claim(fit, claim or "linear")
     diagnosis = "" if measurement.holds else f"Hidden from autograd's hooks, {found}; {claim} is claimed."
     return Evidence((measurement,), diagnosis, facts={"hidden memory": found})

@@ -41,7 +41,7 @@ from nodecheck.results import Evidence, Series, at_most
     kind="order",
     requires=frozenset({"adaptive"}),
     problems=(neural, uneven, lotka_volterra, time_linear),
-    more=(("smoke", neural.reversed()),),
+    more=(("smoke", neural.reversed()), ("ci", time_linear.reversed())),
     cite="Hairer, Nørsett & Wanner (1993), sec. II.4: control of the local error",
 )
 def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
@@ -56,7 +56,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     two embedded solutions is kept.  A claimed order that is missed by more says that the method is another:
     a coefficient, a stage time, the interpolation to t1.
 
-    One problem runs from the later to the earlier time.  A layer that refuses t1 < t0 with an error is
+    Some problems run from the later to the earlier time.  A layer that refuses t1 < t0 with an error is
     `unsupported` there.
     """
     if problem.duration < 0:

@@ -168,12 +168,12 @@ def _write(run: Run, folder: Path) -> bool:
     from rich.console import Console
 
     from nodecheck.report import terminal
-    from nodecheck.report.files import PAGE, tell_github, write_record, write_views
+    from nodecheck.report.files import PAGE, annotate_github, write_record, write_views
 
     trouble = list(write_record(run, folder))
     terminal.render(run, Console(), report=str(folder / PAGE))
     trouble += write_views(run, folder)
-    tell_github(run)
+    annotate_github(run)
     for sentence in trouble:
         click.echo(f"Error: {sentence}", err=True)
     return not trouble

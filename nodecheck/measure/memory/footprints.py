@@ -81,7 +81,7 @@ def _sum(left: tuple[float, ...], right: tuple[float, ...]) -> tuple[float, ...]
     return tuple(a + b for a, b in zip(left, right, strict=True))
 
 
-def footprints(layer: LayerUnderTest, *, live: bool, device: str = "cpu") -> Footprints:
+def footprints(layer: LayerUnderTest, *, live: bool) -> Footprints:
     """Return the footprints of a layer over the ladder of its profile, measured once.
 
     Without `live` only the forward pass is run, and only what autograd saves is counted.
@@ -92,20 +92,20 @@ def footprints(layer: LayerUnderTest, *, live: bool, device: str = "cpu") -> Foo
         If asking for more steps does not make the layer take more, or the layer is too slow for a ladder, or
         needs too much memory.
     """
-    key = ("footprints", live, device)
-    outcome = layer.once(key, lambda: attempt(lambda: _footprints(layer, live, device)))
+    key = ("footprints", live)
+    outcome = layer.once(key, lambda: attempt(lambda: _footprints(layer, live)))
     if isinstance(outcome, Refusal):  # the next check gets the same answer without waiting for it
         traceback.clear_frames(outcome.error.__traceback__)  # lines are remembered, the tensors there are not
         raise outcome.error
     return outcome
 
 
-def _footprints(layer: LayerUnderTest, live: bool, device: str) -> Footprints:
+def _footprints(layer: LayerUnderTest, live: bool) -> Footprints:
     profile, claimed = layer.profile, layer.claims.memory
     ladder = SHORT_MEMORY_LADDER if profile.name == "smoke" else MEMORY_LADDER
 
     def at(level: int, width: int) -> PassMemory:
-        return measure_pass(layer, at_level(layer, level, width, device), live=live)
+        return measure_pass(layer, at_level(layer, level, width), live=live)
 
     @functools.cache
     def narrow(level: int) -> PassMemory:

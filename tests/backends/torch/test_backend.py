@@ -24,7 +24,6 @@ from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import neural, wide
 from nodecheck.variations.autograd import USES
 from nodecheck.variations.modules import MODULES
-from nodecheck.variations.same_answer import WATCHED
 
 PACKAGE = Path(nodecheck.__file__).parent
 COTANGENT = np.array([[0.5, -0.25, 1.0], [1.0, 0.5, 0.25], [-1.0, 0.75, 2.0], [0.25, 1.5, -0.5]])
@@ -159,7 +158,7 @@ def test_the_limit_counts_the_backward_pass_too():
         solved(rk4("continuous"), limit=31)
 
 
-@pytest.mark.parametrize("variation", [PLAIN, WATCHED, *USES, *MODULES], ids=lambda v: v.name)
+@pytest.mark.parametrize("variation", [PLAIN, *USES, *MODULES], ids=lambda v: v.name)
 def test_the_backend_knows_every_variation(variation):
     assert variation.name in BACKEND.capabilities
 
@@ -175,7 +174,7 @@ def test_the_backend_knows_every_instrument(name):
 
 
 def test_no_capability_is_left_out_here():
-    variations = {variation.name for variation in (PLAIN, WATCHED, *USES, *MODULES)}
+    variations = {variation.name for variation in (PLAIN, *USES, *MODULES)}
     assert variations | {*REUSES, *INSTRUMENTS} == BACKEND.capabilities
 
 
@@ -184,7 +183,7 @@ def test_the_backend_knows_every_variation_that_is_made_by_name():
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
     made = [call.args[0] for call in calls if ast.unparse(call.func) == "Variation"]
     names = {first.value for first in made if isinstance(first, ast.Constant)}
-    assert {"watched", "eval-mode", "nested", "used-again", "unused-parameters"} < names
+    assert {"eval-mode", "nested", "used-again", "unused-parameters"} < names
     assert names <= BACKEND.capabilities
 
 

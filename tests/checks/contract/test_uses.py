@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 import torch
+from torch.utils.checkpoint import checkpoint
 from wrong_layers import after, marching, rk4_step
 
 from nodecheck.checks import CHECKS
@@ -104,10 +105,26 @@ def test_a_gradient_that_is_lost_in_silence_fails():
     assert violated(measure(unrecorded(lambda: None))) == ["change when y0 needs no gradient"]
 
 
-def test_a_gradient_that_is_lost_with_a_warning_is_a_use_that_is_refused():
+def test_a_warning_does_not_excuse_a_gradient_that_is_lost():
     evidence = measure(unrecorded(lambda: warnings.warn("no gradient", stacklevel=1)))
-    assert violated(evidence) == []
-    assert evidence.facts == {"cannot be used": "when y0 needs no gradient"}
+    assert violated(evidence) == ["change when y0 needs no gradient"]
+    assert evidence.facts == {}
+
+
+def test_reentrant_checkpoints_lose_gradients_although_torch_warns():
+    def build(dynamics, t0, t1, n_steps):
+        h = (t1 - t0) / n_steps
+
+        def solve(y):
+            for i in range(n_steps):
+                y = checkpoint(rk4_step, dynamics, t0 + i * h, h, y, use_reentrant=True)
+            return y
+
+        return solve
+
+    evidence = measure(TorchLayer("reentrant", build))
+    assert violated(evidence) == ["change when y0 needs no gradient"]
+    assert evidence.diagnosis == "All parameter gradients are missing when y0 needs no gradient."
 
 
 def test_a_warning_excuses_no_other_answer():

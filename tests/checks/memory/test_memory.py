@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nodecheck.checks import gradient_cost, hidden_memory, memory_law, memory_leak
-from nodecheck.checks.memory.cost import falls_throughout
+from nodecheck.checks.memory.cost import mostly_falls
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.measure.memory.footprints import footprints, measured_levels
 from nodecheck.measure.memory.ladder import at_level
@@ -261,7 +261,7 @@ def test_a_backward_pass_that_begins_again_for_each_step_costs_too_much():
     ("times", "falls"), [((1.0, 0.5, 0.5, 0.0), True), ((0.5, 0.75, 1.0, 0.0, 0.25), False)]
 )
 def test_times_of_the_backward_pass_fall_or_not(times, falls):
-    assert falls_throughout(times) is falls
+    assert mostly_falls(times) is falls
 
 
 def test_smoke_decides_a_claim_between_constant_and_linear_by_the_peak():
