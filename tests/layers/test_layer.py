@@ -59,6 +59,7 @@ def assert_three_beats(error, received):
         {"adjoint": ""},
         {"memory": "O(1)"},
         {"memory": "quadratic"},
+        {"tableau": "rk5"},
     ],
     ids=str,
 )

@@ -27,6 +27,7 @@ def layers_of(library):
 
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.script)
 class TestFinding:
+    @pytest.mark.slow
     def test_its_script_shows_what_the_reason_says(self, finding, tmp_path):
         layers_of(finding.library)
         script = tmp_path / f"{finding.script}.py"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
 
@@ -13,6 +14,7 @@ from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
 from nodecheck.backends.torch.passes import solve_plainly
 from nodecheck.backends.torch.reuse import REUSES
 from nodecheck.backends.torch.settings import isolated
+from nodecheck.backends.torch.supported import require_compatible, require_supported
 from nodecheck.backends.torch.trial import try_layer
 from nodecheck.backends.torch.uses import USES, use
 from nodecheck.layers import Adjoint, Array, Refusal, Solution, Solve, TorchLayer, Trial
@@ -25,6 +27,15 @@ _VARIATIONS: Mapping[str, _Run] = {
     **dict.fromkeys(MODULES, use_module),
     **REUSES,
 }
+# Fields of a solve that are carried out, beside the problem and the resolution.
+_PLAIN = frozenset({"wrt", "dtype", "device", "limit"})
+_IN_VARIATIONS = frozenset({"variation"})
+_CARRIED: Mapping[str, frozenset[str]] = {
+    "plain": _PLAIN,
+    **dict.fromkeys((*USES, *MODULES), _IN_VARIATIONS | {"limit"}),
+    **dict.fromkeys(REUSES, _IN_VARIATIONS),
+}
+_WITH_INSTRUMENTS = frozenset({"dtype", "device"})
 # The words of torch on a CPU, on Linux and elsewhere; on a GPU the error has a type of its own.
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 
@@ -43,13 +54,16 @@ class TorchBackend:
         instruments: Sequence[str] = (),
     ) -> Solution:
         """Build the layer anew, use it as `solve` says, and return records of NumPy arrays."""
+        require_compatible(instruments)
+        run, carried = _VARIATIONS[solve.variation.name], _CARRIED[solve.variation.name]
         if "changes" in instruments:
-            return solve_plainly(layer, solve, cotangents, watch=True)
-        if instruments:
-            return solve_with_instruments(layer, solve, cotangents, instruments)
-        if isinstance(layer, OwnLayer) and cotangents:
-            return solve_side_by_side(layer, solve, cotangents)
-        return _VARIATIONS[solve.variation.name](layer, solve, cotangents)
+            run, carried = partial(solve_plainly, watch=True), _PLAIN
+        elif instruments:
+            run, carried = partial(solve_with_instruments, instruments=instruments), _WITH_INSTRUMENTS
+        elif isinstance(layer, OwnLayer) and cotangents:
+            run, carried = solve_side_by_side, frozenset()
+        require_supported(solve, carried)
+        return run(layer, solve, cotangents)
 
     def trial(self, layer: TorchLayer, solve: Solve) -> Trial:
         """Return any output for y0, an error too."""

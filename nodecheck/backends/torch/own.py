@@ -32,7 +32,7 @@ def own_layer(tableau: ButcherTableau, adjoint: Adjoint) -> OwnLayer:
     )
 
 
-def solve_side_by_side(layer: OwnLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
+def solve_side_by_side(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
     """Solve copies of the problem, one for each cotangent and each with parameters of its own."""
     problem, count = solve.problem, len(cotangents)
     params = {name: np.broadcast_to(p, (count, 1, *p.shape)) for name, p in problem.params.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from nodecheck.numerics.constants import TRAINED_FACTORS
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, at_most
 from nodecheck.variations.comparison import difference, plain_solution, usual_resolution
+from nodecheck.variations.reuse import OVERLAPPING_LAYERS, OVERLAPPING_PASSES, USED_AGAIN
 
 
 @check(
@@ -49,15 +51,15 @@ def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
     scale = max(largest_entry(value) for gradients in alone for value in gradients.values())
     bound = roundoff(max(1, layer.solve(problem, resolution).evaluations), scale)
 
-    def overlapping(name: str, second: Problem) -> Solution:
-        solve = Solve(problem, resolution, variation=Variation(name, others=(second,)))
+    def overlapping(variation: Variation, second: Problem) -> Solution:
+        solve = Solve(problem, resolution, variation=replace(variation, others=(second,)))
         return layer.solution(solve, (cotangent,))
 
     def two_layers() -> float:
-        return difference(overlapping("overlapping-layers", smaller).gradients, alone[0])
+        return difference(overlapping(OVERLAPPING_LAYERS, smaller).gradients, alone[0])
 
     def one_layer() -> float:
-        found = overlapping("overlapping-passes", other)
+        found = overlapping(OVERLAPPING_PASSES, other)
         pairs = zip((found, *found.others), alone, strict=True)
         return float(np.max([difference(one.gradients, expected) for one, expected in pairs]))
 
@@ -98,7 +100,7 @@ def repeated_use(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """
     (cotangent,) = layer.cotangents(problem, 1)
     problems = _as_in_training(problem)
-    again = Variation("used-again", others=problems[:-1])
+    again = replace(USED_AGAIN, others=problems[:-1])
     solve = Solve(problems[-1], usual_resolution(layer), variation=again)
     outcome = attempt(lambda: layer.solution(solve, (cotangent,)))
     if isinstance(outcome, Refusal):

@@ -19,6 +19,7 @@ from nodecheck.numerics import TOLERANCE_FACTOR, roundoff
 from nodecheck.problems import Problem, group_of, neural
 from nodecheck.results import Evidence, Measurement, at_most
 from nodecheck.variations.comparison import compared_resolution, difference
+from nodecheck.variations.reuse import UNUSED_PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _cases(problem: Problem) -> tuple[_Case, ...]:
         _Case(
             "unused parameters",
             "torch.autograd.grad needs allow_unused=True, and zeros of the parameter's own shape for None.",
-            variation=Variation("unused-parameters", "with unused parameters"),
+            variation=UNUSED_PARAMETERS,
         ),
     )
 
@@ -106,7 +107,7 @@ def _try(
 ) -> tuple[tuple[Measurement, ...], str]:
     """Return the measurements of one case, and a sentence about what is wrong."""
     wrt = tuple(group for group in problem.groups if group not in case.frozen)
-    solve = Solve(problem, resolution, wrt=wrt, variation=case.variation)
+    solve = Solve(problem, resolution, wrt=wrt if case.frozen else None, variation=case.variation)
     outcome = attempt(lambda: layer.fresh(solve, layer.cotangents(problem, 1)))
     if isinstance(outcome, Refusal):
         refused = at_most(f"passes that raise, {case.words}", 1, 0)

@@ -24,10 +24,10 @@ from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import neural, wide
 from nodecheck.variations.autograd import USES
 from nodecheck.variations.modules import MODULES
+from nodecheck.variations.reuse import REUSES
 
 PACKAGE = Path(nodecheck.__file__).parent
 COTANGENT = np.array([[0.5, -0.25, 1.0], [1.0, 0.5, 0.25], [-1.0, 0.75, 2.0], [0.25, 1.5, -0.5]])
-REUSES = ("used-again", "overlapping-passes", "overlapping-layers", "unused-parameters")
 INSTRUMENTS = ("saved", "live", "arrays", "seconds", "leaks", "products", "build", "changes")
 WIDE = wide(64)
 STATE = WIDE.y0.nbytes
@@ -163,7 +163,7 @@ def test_the_backend_knows_every_variation(variation):
     assert variation.name in BACKEND.capabilities
 
 
-@pytest.mark.parametrize("name", REUSES)
+@pytest.mark.parametrize("name", [variation.name for variation in REUSES])
 def test_the_backend_knows_every_way_of_repeated_use(name):
     assert name in BACKEND.capabilities
 
@@ -174,14 +174,20 @@ def test_the_backend_knows_every_instrument(name):
 
 
 def test_no_capability_is_left_out_here():
-    variations = {variation.name for variation in (PLAIN, *USES, *MODULES)}
-    assert variations | {*REUSES, *INSTRUMENTS} == BACKEND.capabilities
+    variations = {variation.name for variation in (PLAIN, *USES, *MODULES, *REUSES)}
+    assert variations | {*INSTRUMENTS} == BACKEND.capabilities
 
 
-def test_the_backend_knows_every_variation_that_is_made_by_name():
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
-    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-    made = [call.args[0] for call in calls if ast.unparse(call.func) == "Variation"]
+def test_variations_are_made_in_one_folder_and_known_to_the_backend():
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    calls = [
+        (path.parent.name, call.args[0])
+        for path, tree in trees.items()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and call.args and ast.unparse(call.func) == "Variation"
+    ]
+    assert {folder for folder, _ in calls} == {"variations"}
+    made = [first for _, first in calls]
     names = {first.value for first in made if isinstance(first, ast.Constant)}
     assert {"eval-mode", "nested", "used-again", "unused-parameters"} < names
     assert names <= BACKEND.capabilities
@@ -425,11 +431,25 @@ def test_a_context_restores_the_state_of_the_random_numbers():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_context_restores_the_default_dtype_and_the_grad_mode():
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        (lambda: torch.set_default_dtype(torch.float64), torch.get_default_dtype),
+        (lambda: torch.set_grad_enabled(False), torch.is_grad_enabled),
+        (lambda: torch.autograd.set_detect_anomaly(True), torch.is_anomaly_enabled),
+        (lambda: torch.use_deterministic_algorithms(True), torch.are_deterministic_algorithms_enabled),
+        (lambda: torch.set_num_threads(torch.get_num_threads() + 1), torch.get_num_threads),
+        (gc.disable, gc.isenabled),
+        (lambda: np.seterr(over="ignore", invalid="raise"), np.geterr),
+    ],
+    ids=["dtype", "grad mode", "anomaly", "deterministic", "threads", "garbage", "numpy"],
+)
+def test_a_context_restores_what_a_layer_may_change_globally(change, read):
+    before = read()
     with BACKEND.isolated(3):
-        torch.set_default_dtype(torch.float64)
-        torch.set_grad_enabled(False)
-    assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float32, True)
+        change()
+        assert read() != before
+    assert read() == before
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_two_mistakes_that_an_autonomous_problem_confuses_are_named_together():
 @pytest.mark.parametrize(
     "problem", [NEURAL, LINEAR, problems.spiral, problems.time_linear], ids=lambda p: p.name
 )
-@pytest.mark.parametrize("n", [32, 64])
+@pytest.mark.parametrize("n", [32, pytest.param(64, marks=pytest.mark.slow)])
 def test_a_right_gradient_needs_no_explanation(problem, method, n):
     pair = [observe(problem, steps, method=method, seed=n) for steps in (2 * n, n)]
     assert explain_gradient(*pair) == ""
