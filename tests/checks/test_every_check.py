@@ -221,6 +221,12 @@ CASES = [
         "Where time runs backwards, at tol = 1e-07, y1 is off by",
     ),
     (
+        "forward-tolerance:time_linear_reversed",
+        "the end of the last step",
+        SPECIMENS["end-overshot"],
+        "Where time runs backwards, at tol =",
+    ),
+    (
         "gradient-order:neural_reversed_quarter",
         "the sign of the parameters",
         SPECIMENS["reverse-time-sign"],

@@ -36,7 +36,7 @@ _OTHERS = tuple(p for p in (*ORDER_PROBLEMS, cubic(1.0)) if p not in (spiral, ne
     kind="order",
     requires=frozenset({"fixed-step"}),
     problems=(neural, lotka_volterra),
-    more=(("smoke", neural.reversed()), ("ci", time_linear.reversed())),
+    more=(("smoke", neural.reversed()),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONLINEAR}),
     cite="Hairer, Nørsett & Wanner (1993), sec. II.3: the global error of a method of order p is O(h^p)",
 )
@@ -47,7 +47,7 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     order runs on the same ladder first; where that does not show its order, the problem decides nothing.
     Without a claim the order is measured and reported.
 
-    Some problems run from the later to the earlier time.  A layer that refuses t1 < t0 with an error is
+    One problem runs from the later to the earlier time.  A layer that refuses t1 < t0 with an error is
     `unsupported` there; one that answers must be right, and of its order: a method for negative steps may be
     another one than for positive steps.
     """
