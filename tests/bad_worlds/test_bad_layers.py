@@ -51,6 +51,7 @@ def folder(tmp_path_factory):
 def run(folder):
     target = f"{LAYERS}:LAYERS"
     outcome = CliRunner().invoke(main, ["check", target, *OPTIONS, "--output", str(folder)])
+    assert isinstance(outcome.exception, SystemExit), outcome.output
     assert outcome.exit_code == 1, outcome.output
     return load_run(folder / "run.json")
 

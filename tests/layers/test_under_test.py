@@ -61,7 +61,7 @@ def test_a_number_of_steps_may_be_written_as_a_float(counted):
         {"resolution": 5},
         {"dtype": "float32"},
         {"variation": Variation("eval-mode")},
-        {"variation": Variation(others=(spiral,))},
+        {"variation": Variation("nested")},
         {"wrt": ("y0",)},
         {"limit": 100},
     ],

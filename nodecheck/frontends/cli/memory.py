@@ -64,11 +64,10 @@ def memory(
     folder = options["output"] or default_folder(targets, "-memory")
     with usage_errors():
         ladder = _ladder(steps, state, process=process, options=options)
-        make_folder(folder)
     forkserver.start(targets)
     end_politely()
     command = _command(targets, steps, state, process=process, options=options)
-    run, interrupted = _run(targets, ladder, options["device"], command)
+    run, interrupted = _run(targets, ladder, options["device"], command, folder)
     _write(run, ladder, folder)
     sys.exit(130 if interrupted else run.exit_code())
 
@@ -91,8 +90,13 @@ def _ladder(steps: str, state: int, *, process: bool, options: Mapping[str, Any]
     )
 
 
-def _run(targets: tuple[str, ...], ladder: MemoryLadder, device: str, command: str) -> tuple[Run, bool]:
-    """Load the targets and measure them; return the run, and True if Ctrl-C ended it."""
+def _run(
+    targets: tuple[str, ...], ladder: MemoryLadder, device: str, command: str, folder: Path
+) -> tuple[Run, bool]:
+    """Load the targets and measure them; return the run, and True if Ctrl-C ended it.
+
+    The folder is made before anything is measured, and only if something can be.
+    """
     from nodecheck.runner.children import describe
     from nodecheck.runner.memory_ladder import memory_plan
     from nodecheck.runner.session import Session
@@ -101,6 +105,7 @@ def _run(targets: tuple[str, ...], ladder: MemoryLadder, device: str, command: s
     report_load_errors(loaded, debug=False)
     with usage_errors():
         ladder.devices, ladder.notes = _devices(device, loaded.environment.get("CUDA", "not available"))
+        make_folder(folder)
         session = Session(memory_plan(loaded.layers), loaded)
     examined = _measure(session, ladder)
     warnings = (_INTERRUPTED,) if examined.interrupted else ()
