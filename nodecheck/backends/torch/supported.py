@@ -1,4 +1,4 @@
-"""What a solve may ask for: a field that would be ignored is refused, so that no result claims it."""
+"""Refuse a solve that asks for something which this use of a layer does not carry out."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 
 def _explain_tightest(layer: LayerUnderTest, problem: Problem) -> str:
-    """Return what is known of an elapsed time that no tolerance mends."""
+    """Return the diagnosis of an elapsed time whose error does not shrink with the tolerance."""
     error = _error_of_elapsed(layer, problem, TIGHTER_TOLERANCES[-1])
     seen = (
         f"The elapsed time is off by {error:.1g} however tight the tolerance, although the times are float64"
