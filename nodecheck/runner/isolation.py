@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -24,6 +25,8 @@ _GRACE = 5.0
 # Seconds between two looks of the pool at its process: it waits so long to notice a time limit, a crash, or
 # that it is to stop.  The default of 0.1 would be a part of every start and stop.
 CONSTS.sleep_unit = 0.01
+# Processes that a call may get, one after the other, where the pool breaks.
+_ATTEMPTS = 4
 
 
 class Lost(Exception):
@@ -61,7 +64,7 @@ class Child(AbstractContextManager["Child"]):
         Raises
         ------
         Lost
-            If the child died, or was killed because it did not end in time.
+            If the child died, was killed because it did not end in time, or could not be started.
         """
         try:
             return self._evaluate(function, arguments, seconds)
@@ -70,15 +73,22 @@ class Child(AbstractContextManager["Child"]):
             raise Lost(message) from error
         except ProcessExpired as error:
             raise Lost(how_it_ended(error.exitcode)) from error
+        except (BrokenProcessPool, RuntimeError) as error:
+            message = f"ended {_ATTEMPTS} processes in a row, or they could not be started ({error})"
+            raise Lost(message) from error
 
     def _evaluate(self, function: Callable[..., _T], arguments: tuple[object, ...], seconds: float) -> _T:
-        """Wait for the child; try again if it died between two calls, which breaks the pool."""
-        try:
-            return self._begin(function, arguments, seconds).result()
-        except (BrokenProcessPool, RuntimeError):
+        """Wait for the child; try again where the pool broke.
+
+        It breaks if its process died between two calls, and if one that dies at once is seen to be gone
+        before it is seen to have begun: on a busy machine more than once in a row.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(BrokenProcessPool, RuntimeError):
+                return self._begin(function, arguments, seconds).result()
             self._stop()
             self._pool = self._new_pool()
-            return self._begin(function, arguments, seconds).result()
+        return self._begin(function, arguments, seconds).result()
 
     def _begin(
         self, function: Callable[..., _T], arguments: tuple[object, ...], seconds: float

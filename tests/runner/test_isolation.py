@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -70,6 +71,29 @@ def test_a_child_that_dies_between_two_calls_is_replaced(child):
     child.call(end_later, seconds=30)
     time.sleep(0.5)
     assert child.call(pid, seconds=30) != before
+
+
+class _Broken:
+    """A pool whose process is seen to be gone before it is seen to have begun."""
+
+    def __init__(self, made):
+        made.append(self)
+
+    def schedule(self, *_, **__):
+        message = "All workers expired"
+        raise BrokenProcessPool(message)
+
+    def stop(self): ...
+
+    def join(self): ...
+
+
+def test_a_call_whose_pool_breaks_each_time_is_lost_and_not_the_run(monkeypatch):
+    made = []
+    monkeypatch.setattr(Child, "_new_pool", lambda _child: _Broken(made))
+    with Child(LIMIT) as child, pytest.raises(Lost, match="4 processes in a row"):
+        child.call(pid, seconds=30)
+    assert len(made) == 4
 
 
 def test_what_a_child_prints_comes_here_once(child):
