@@ -53,8 +53,6 @@ class Check:
         Id of the check without which this one means nothing: "adapter", "forward-pass" or "backward-pass".
     profile
         The cheapest profile that includes it.
-    alone
-        Whether it needs the machine for itself, because seconds are measured.
     cite
         Source.
     """
@@ -72,7 +70,6 @@ class Check:
     features: frozenset[Feature] = frozenset()
     needs: str = "forward-pass"
     profile: Rank = "smoke"
-    alone: bool = False
     cite: str = ""
 
     @property

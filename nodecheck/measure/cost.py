@@ -55,8 +55,8 @@ def seconds_beside_plain_backprop(layer: LayerUnderTest, budget: float = math.in
 
     The loop is the least that backpropagation through a solver can do: as many evaluations as the layer makes
     in its forward pass, each added to the state.  The two take turns, so that a machine that slows down slows
-    both down; seconds are those of this thread on the processor, so what else runs does not count.  None if
-    that would take more than `budget` seconds, which a layer with dense matrices would.
+    both down; seconds are those of this thread on the processor, so what runs beside it does not count.  None
+    if that would take more than `budget` seconds, which a layer with dense matrices would.
     """
     if not _affordable(layer, budget):
         return None

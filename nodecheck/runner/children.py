@@ -109,6 +109,7 @@ class Isolation(AbstractContextManager["Isolation"]):
         self._profile, self._seed, self._children = profile, seed, children
         self._child: Child | None = None
         self._layer = ""
+        self._aborted = False
 
     def __call__(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
         """Return the result of a check; where the child is lost, an error with what is known."""
@@ -129,10 +130,13 @@ class Isolation(AbstractContextManager["Isolation"]):
         if self._child is None or card.name != self._layer:
             self.close()
             self._child, self._layer = self._children.take(card.target), card.name
+            if self._aborted:  # before there was a child
+                self._child.abort()
         return self._child
 
     def abort(self) -> None:
-        """End the check that another thread waits for, which gets `CancelledError`."""
+        """End the check that another thread waits for or is about to begin: it gets `CancelledError`."""
+        self._aborted = True
         if self._child is not None:
             self._child.abort()
 

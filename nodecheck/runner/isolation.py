@@ -53,6 +53,7 @@ class Child(AbstractContextManager["Child"]):
         self.output = Output(reader)
         self._pool = self._new_pool()
         self._call: ProcessFuture[Any] | None = None
+        self._aborted = False
 
     def _new_pool(self) -> ProcessPool:
         arguments = (self._writer, self._memory_limit)
@@ -94,10 +95,13 @@ class Child(AbstractContextManager["Child"]):
         self, function: Callable[..., _T], arguments: tuple[object, ...], seconds: float
     ) -> ProcessFuture[_T]:
         self._call = self._pool.schedule(function, args=arguments, timeout=seconds + _GRACE)
+        if self._aborted:  # before there was a call that could be cancelled
+            self._call.cancel()  # type: ignore[no-untyped-call]
         return self._call
 
     def abort(self) -> None:
-        """End the call that another thread waits for, which gets `CancelledError`."""
+        """End the call that another thread waits for or is about to begin, which gets `CancelledError`."""
+        self._aborted = True
         if self._call is not None:
             self._call.cancel()  # type: ignore[no-untyped-call]
 

@@ -11,11 +11,6 @@ from nodecheck.results import LayerCard, Result
 from nodecheck.runner.layer_in_work import LayerInWork
 from nodecheck.runner.measuring import Measuring
 from nodecheck.runner.plan import Plan
-from nodecheck.runner.turns import Turns
-
-# Layers whose last checks need the machine for themselves wait for each other, up to so many: the wait for
-# what still runs is then paid once for all of them.  Each keeps a process until then.
-_MOST_WAITING = 8
 
 
 def examine_in_parallel(
@@ -37,7 +32,7 @@ def examine_in_parallel(
     done
         Results that exist already.
     """
-    workers = _Workers(plan, jobs, measuring, tuple(done))
+    workers = _Workers(plan, measuring, tuple(done))
     threads = [threading.Thread(target=workers.work) for _ in range(jobs if plan.cards else 0)]
     for thread in threads:
         thread.start()
@@ -53,19 +48,15 @@ def examine_in_parallel(
 class _Workers:
     """The threads that take the layers of a plan, one after the other, and then help each other."""
 
-    def __init__(
-        self, plan: Plan, jobs: int, measuring: Callable[[], Measuring], done: tuple[Result, ...]
-    ) -> None:
+    def __init__(self, plan: Plan, measuring: Callable[[], Measuring], done: tuple[Result, ...]) -> None:
         self._plan, self._measuring, self._done = plan, measuring, done
-        self._turns, self._stopped = Turns(jobs), threading.Event()
+        self._stopped = threading.Event()
         self.results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
         self._cards: queue.SimpleQueue[LayerCard] = queue.SimpleQueue()
         for card in plan.cards:
             self._cards.put(card)
         self._lock = threading.Lock()
         self._in_work: list[LayerInWork] = []
-        self._nearly_done: list[LayerInWork] = []
-        self._at_work = jobs
 
     def work(self) -> None:
         """Take layers until there are none, then help; put results and errors into `results`, then None."""
@@ -73,8 +64,6 @@ class _Workers:
             while (card := self._next()) is not None:
                 self._examine(card)
             self._help()
-            if self._is_last():
-                self._finish()
         except BaseException as error:
             self.results.put(error)
         finally:
@@ -89,21 +78,10 @@ class _Workers:
     def _examine(self, card: LayerCard) -> None:
         layer = self._begin(card)
         self._put(layer.results())
-        with self._lock:
-            self._nearly_done.append(layer)
-            enough = len(self._nearly_done) >= _MOST_WAITING
-        if enough:
-            self._finish()
+        layer.close_own_process()  # helpers have theirs
 
     def _begin(self, card: LayerCard) -> LayerInWork:
-        layer = LayerInWork(
-            card,
-            self._plan,
-            self._done,
-            measuring=self._measuring,
-            turns=self._turns,
-            stopped=self._stopped,
-        )
+        layer = LayerInWork(card, self._plan, self._done, measuring=self._measuring, stopped=self._stopped)
         with self._lock:
             self._in_work.append(layer)
         return layer
@@ -116,25 +94,6 @@ class _Workers:
     def _one_to_help(self) -> LayerInWork | None:
         with self._lock:
             return next((layer for layer in self._in_work if layer.can_share), None)
-
-    def _is_last(self) -> bool:
-        """Return True for the last thread that has nothing else to do."""
-        with self._lock:
-            self._at_work -= 1
-            return self._at_work == 0
-
-    def _finish(self) -> None:
-        """Run the checks that need the machine for themselves, of all layers that wait for that."""
-        with self._lock:
-            layers, self._nearly_done = self._nearly_done, []
-        for layer in layers:
-            layer.wait_for_helpers()
-        with self._turns.alone() as wait:
-            for layer in layers:
-                self._put(layer.results_alone(wait))
-                with self._lock:
-                    self._in_work.remove(layer)
-                layer.close()
 
     def _put(self, found: Iterator[Result]) -> None:
         for result in found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from nodecheck.checks import gradient_cost
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.measure.cost import Seconds, SecondsBeside, seconds_beside_plain_backprop
 from nodecheck.options.profile import CI
@@ -55,7 +54,3 @@ def test_the_number_of_threads_is_as_before():
 def test_the_ratios_are_told_in_words():
     found = SecondsBeside(Seconds(0.2, 0.6), Seconds(0.1, 0.2), 36)
     assert str(found) == "2 × plain backprop forward, 3 × backward (36 evaluations each, one thread)"
-
-
-def test_the_check_that_measures_seconds_has_the_machine_for_itself():
-    assert gradient_cost.alone

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
@@ -71,6 +72,13 @@ def test_a_child_that_dies_between_two_calls_is_replaced(child):
     child.call(end_later, seconds=30)
     time.sleep(0.5)
     assert child.call(pid, seconds=30) != before
+
+
+def test_a_call_that_begins_after_the_end_was_asked_for_is_cancelled():
+    with Child(LIMIT) as child:
+        child.abort()
+        with pytest.raises(CancelledError):
+            child.call(time.sleep, 60, seconds=90)
 
 
 class _Broken:

@@ -1,4 +1,4 @@
-"""Several processes at a time: checks that run beside each other, checks that run alone, and errors."""
+"""Several processes at a time: layers and checks that run beside each other, and errors."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from nodecheck.checks import CHECKS
 from nodecheck.results import LayerCard, Measurement, Outcome, Result
 from nodecheck.runner.examine import examine
 from nodecheck.runner.parallel import examine_in_parallel
 from nodecheck.runner.plan import make_plan
-from nodecheck.runner.turns import Turns
 
 CARDS = [LayerCard(name, "", "n_steps") for name in "abcd"]
 PLAN = make_plan(CARDS, profile="smoke", select="constant-field", seed=0)
@@ -62,11 +60,6 @@ class Context:
         self.aborted.set()
 
 
-def plan_with(alone, plan=PLAN):
-    checks = tuple(dataclasses.replace(c, alone=c.id in alone) for c in plan.checks)
-    return dataclasses.replace(plan, checks=checks)
-
-
 @pytest.mark.parametrize("jobs", [2, 3, 9])
 def test_every_layer_gets_every_result_once(jobs):
     found = list(examine_in_parallel(PLAN, jobs, Watch().measuring))
@@ -78,55 +71,6 @@ def test_layers_do_run_at_the_same_time():
     watch = Watch()
     list(examine_in_parallel(PLAN, 2, watch.measuring))
     assert max(map(len, watch.together)) == 2
-
-
-def test_a_check_that_measures_seconds_runs_alone():
-    watch = Watch()
-    list(examine_in_parallel(plan_with({"constant-field"}), 3, watch.measuring))
-    assert {names for names in watch.together if "constant-field" in names} == {("constant-field",)}
-    assert max(map(len, watch.together)) > 1
-
-
-def test_layers_that_wait_to_be_alone_do_so_together():
-    """No check that may run beside others begins between the two that may not."""
-    watch = Watch()
-    plan = dataclasses.replace(plan_with({"constant-field"}), cards=PLAN.cards[:2])
-    list(examine_in_parallel(plan, 2, watch.measuring))
-    assert watch.together[-2:] == [("constant-field",)] * 2
-
-
-def test_nobody_waits_for_a_check_that_is_not_run():
-    turns = Turns(2)
-    with turns.turn(), turns.alone():
-        pass  # a wait would never end
-
-
-def test_who_waits_to_be_alone_is_not_overtaken_for_ever():
-    """The other layer has many checks to go; they wait while the one that wants to be alone has its turn."""
-    turns, order = Turns(2), []
-
-    def often():
-        for k in range(20):
-            with turns.turn():
-                order.append(k)
-                time.sleep(0.01)
-
-    def alone():
-        time.sleep(0.03)
-        with turns.alone() as wait:
-            wait()
-            order.append("alone")
-
-    threads = [threading.Thread(target=often), threading.Thread(target=alone)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert order.index("alone") < 12
-
-
-def test_there_is_a_check_that_measures_seconds():
-    assert [check.id for check in CHECKS if check.alone]
 
 
 def test_results_that_are_there_already_are_not_measured_again():
@@ -188,16 +132,6 @@ def test_nothing_that_means_nothing_is_measured_by_a_helper():
     found = list(examine_in_parallel(ALL, 3, watch.measuring))
     assert watch.together == [("adapter",), ("forward-pass",)]
     assert len(found) == len(ALL.checks)
-
-
-def test_a_check_that_runs_alone_waits_for_the_helpers():
-    first, last = dict.fromkeys(MEASURED[5:]), MEASURED[-1]
-    watch, alone = Watch(), {next(iter(first)), last}
-    list(examine_in_parallel(plan_with(alone, ALL), 3, watch.measuring))
-    running_alone = [names for names in watch.together if set(names) & alone]
-    assert watch.together[-len(running_alone) :] == running_alone
-    assert {len(names) for names in running_alone} == {1}
-    assert watch.opened == watch.closed
 
 
 def test_an_error_in_a_helper_reaches_the_one_who_waits():

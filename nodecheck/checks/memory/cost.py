@@ -24,7 +24,6 @@ from nodecheck.results import Evidence, Inconclusive, Metric, at_most
     kind="resource",
     needs="backward-pass",
     profile="ci",
-    alone=True,
     cite="Griewank & Walther (2008), sec. 4.6: the cheap gradient principle; ch. 12: checkpointing",
 )
 def gradient_cost(layer: LayerUnderTest) -> Evidence:
