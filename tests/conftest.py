@@ -1,6 +1,7 @@
-"""Shared by all tests: one thread, and a reason where CUDA tests are skipped for want of a device."""
+"""Shared by all tests: one thread, the slow files, and a reason where CUDA tests are skipped."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,45 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# Files whose tests take more than twelve seconds together, on one of two busy cores: they are `slow`.
+SLOW = {
+    "bad_worlds/test_bad_memory.py",
+    "bad_worlds/test_interruptions.py",
+    "checks/memory/test_memory.py",
+    "checks/test_every_check.py",
+    "checks/test_false_alarms.py",
+    "checks/tolerance/test_adaptive.py",
+    "diagnosis/forward/test_explanations.py",
+    "diagnosis/gradient/test_explain_gradient.py",
+    "diagnosis/test_wrong_layers.py",
+    "frontends/cli/test_check_configuration.py",
+    "frontends/cli/test_cli.py",
+    "frontends/cli/test_imports_of_commands.py",
+    "frontends/cli/test_replay_command.py",
+    "frontends/pytest/test_plugin_beside_others.py",
+    "frontends/pytest/test_plugin_collection.py",
+    "frontends/pytest/test_plugin_in_a_package.py",
+    "frontends/pytest/test_plugin_record.py",
+    "frontends/pytest/test_plugin_session.py",
+    "measure/memory/test_ladder.py",
+    "mutants/test_adaptive_mutants.py",
+    "mutants/test_mutants.py",
+    "neural_ode/test_odelayer_gradient.py",
+    "neural_ode/test_odelayer_reversible.py",
+    "report/test_report_html.py",
+    "targets/test_known_failures.py",
+}
+_HERE = Path(__file__).parent
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_HERE) and item.path.relative_to(_HERE).as_posix() in SLOW:
+            item.add_marker(pytest.mark.slow)
+    _skip_cuda(items)
+
+
+def _skip_cuda(items: list[pytest.Item]) -> None:
     import torch
 
     if torch.cuda.is_available():
