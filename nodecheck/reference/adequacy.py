@@ -19,6 +19,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference.complex_step import jacobians
+from nodecheck.reference.remembered import Remembered
 from nodecheck.reference.sensitivity import sensitivity
 from nodecheck.reference.trajectory import trajectory
 
@@ -36,7 +37,7 @@ class Feature(enum.StrEnum):
     CONTRACTIVE = "contractive"  # trajectories approach each other: going back in time amplifies errors
 
 
-@functools.lru_cache(maxsize=CACHED_REFERENCES)
+@Remembered
 def features(problem: Problem) -> frozenset[Feature]:
     """Return the features that a problem has on its own trajectory.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 
 import numpy as np
 
-from nodecheck.numerics.constants import CACHED_REFERENCES, SMALLEST_REFERENCE_RTOL
+from nodecheck.numerics.constants import SMALLEST_REFERENCE_RTOL
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference.complex_step import by_group
+from nodecheck.reference.remembered import Remembered
 from nodecheck.reference.routes import Route, routes_for
 
 
@@ -40,6 +40,14 @@ class Sensitivity:
     rtol: float
     routes: tuple[str, str]
 
+    def __post_init__(self) -> None:
+        for array in (self.y1, self.dy1_dt0, self.dy1_dt1, *self.jacobians.values()):
+            array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how to make a copy in another process: through `__init__`, so that it is read-only too."""
+        return Sensitivity, tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
     def pullback(self, cotangent: Float64) -> dict[str, Float64]:
         """Return the gradient of <cotangent, y1>: "y0" of shape (B, d), parameters summed over the batch.
 
@@ -67,7 +75,7 @@ class Sensitivity:
         }
 
 
-@functools.lru_cache(maxsize=CACHED_REFERENCES)
+@Remembered
 def sensitivity(problem: Problem) -> Sensitivity:
     """Return the accurate solution and derivatives of a problem, computed by two routes, once per problem.
 
@@ -89,8 +97,6 @@ def sensitivity(problem: Problem) -> Sensitivity:
     )
     # To start dt later from the same y0 is to start at t0 from y0 - f dt.
     dy1_dt0 = -np.einsum("bij,bj->bi", groups["y0"], f0)
-    for array in (y1, dy1_dt0, f1, *groups.values()):
-        array.flags.writeable = False
     return Sensitivity(
         y1=y1,
         jacobians=groups,
