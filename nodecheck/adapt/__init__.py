@@ -4,7 +4,7 @@ An adapter is the `build` of a `nodecheck.TorchLayer`, and has two kinds of part
 are modules that evaluate ``dynamics(t, y)`` under the signature that a layer calls.  A view registers the
 dynamics, so that ``parameters()`` finds its parameters, and it can be copied and pickled.  A view may be put
 around another view.  *Readings* turn ``t0, t1, n_steps`` into the grid or the step size that a layer expects,
-and the output of a layer into the final state.
+and the output of a layer into the final state; `last`, `part` and `drop_time` record what they drop of it.
 
 =========================  ===========================================================================
 the layer calls            pass it
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from nodecheck.adapt.errors import ViewCallError
 
 if TYPE_CHECKING:
+    from nodecheck.adapt.parts import part
     from nodecheck.adapt.readings import append_time, drop_time, flat_params, grid, last, step_size
     from nodecheck.adapt.subclassing import subclass
     from nodecheck.adapt.views import autonomous, over_unit_interval, swapped, with_flat_params, with_params
@@ -39,6 +40,7 @@ _VIEWS = ("autonomous", "over_unit_interval", "swapped", "with_flat_params", "wi
 _HOMES = {
     **dict.fromkeys(_READINGS, "nodecheck.adapt.readings"),
     **dict.fromkeys(_VIEWS, "nodecheck.adapt.views"),
+    "part": "nodecheck.adapt.parts",
     "subclass": "nodecheck.adapt.subclassing",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "grid",
     "last",
     "over_unit_interval",
+    "part",
     "step_size",
     "subclass",
     "swapped",

@@ -1,4 +1,7 @@
-"""Readings: from t0, t1 and n_steps to the inputs of a layer, and from its output to the final state."""
+"""Readings: from t0, t1 and n_steps to the inputs of a layer, and from its output to the final state.
+
+Those of the output record what they drop (`nodecheck.adapt.dropped`), because a verdict has to say so.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from nodecheck.adapt.dropped import Dropped, record
 
 
 def grid(t0: float, t1: float, n_steps: int, *, like: Tensor | None = None) -> Tensor:
@@ -72,15 +77,19 @@ def last(trajectory: Tensor, *, time_axis: int) -> Tensor:
 
     Examples
     --------
-    >>> solve = lambda y0: adapt.last(odeint(dynamics, y0, times)[1], time_axis=0)  # it returns (t, y)
+    >>> solve = lambda y0: adapt.last(odeint(dynamics, y0, times), time_axis=0)
     """
     if not isinstance(trajectory, Tensor):
         message = (
             f"expected the trajectory as a tensor, got {type(trajectory).__name__}; "
-            f"pass the element that holds the states, for instance `odeint(...)[1]`"
+            f"pass the part that holds the states, for instance `adapt.part(odeint(...), 1)`"
         )
         raise TypeError(message)
-    return trajectory.select(time_axis, -1)
+    state = trajectory.select(time_axis, -1)
+    others = trajectory.shape[time_axis] - 1
+    if others:
+        record(Dropped(f"states at {others} other time{'s' * (others > 1)}"))
+    return state
 
 
 def append_time(y0: Tensor, t0: float) -> Tensor:
@@ -90,6 +99,7 @@ def append_time(y0: Tensor, t0: float) -> Tensor:
 
 def drop_time(z: Tensor) -> Tensor:
     """Return the state y in z = (y, t): shape (..., d) for z of shape (..., d + 1)."""
+    record(Dropped("the appended time", appended=True))
     return z[..., :-1]
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nodecheck.adapt.dropped import Dropped
+
 Array: TypeAlias = npt.NDArray[Any]
 Gradients: TypeAlias = Mapping[str, Array | None]  # None: no gradient arrived
 Phase = Literal["forward", "backward"]
@@ -129,6 +131,9 @@ class Solution:
         Solutions of the other problems of the variation.
     readings
         Those of the instruments; None if there were none.
+    dropped
+        Parts of the output that the adapter dropped, as far as readings of `nodecheck.adapt` did it; recorded
+        in plain use.
     """
 
     y1: Array
@@ -140,6 +145,7 @@ class Solution:
     without_graph: Array | None = None
     others: tuple[Solution, ...] = ()
     readings: Readings | None = None
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def evaluations(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from nodecheck.layers.solution import Array, Call
 
@@ -19,11 +20,19 @@ class Part:
         Its entries.
     is_tensor
         True if it is a tensor of the framework, which can carry a gradient, and no NumPy array.
+    path
+        Its place: an index, a key or the name of an attribute for each level; empty for the whole.
     """
 
     expression: str
     value: Array
     is_tensor: bool
+    path: tuple[Any, ...] = ()
+
+    @property
+    def reading(self) -> str:
+        """The line of an adapter that reads it: "adapt.part(y, 0, 'ys')", which records what it drops."""
+        return f"adapt.part({', '.join(['y', *map(repr, self.path)])})" if self.path else "y"
 
 
 @dataclass(frozen=True, eq=False)

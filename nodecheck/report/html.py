@@ -35,7 +35,7 @@ _LENGTHS = {
     "reason": limits.REASON,
 }
 _MOST = {"most_names": limits.MOST_NAMES, "most_problems": limits.MOST_PROBLEMS}
-_SETTLED = (Word.RIGHT, Word.PARTLY_CHECKED, Word.WITHIN_CLAIM, Word.KNOWN_FAULTS)
+_SETTLED = (Word.RIGHT, Word.PARTLY_CHECKED, Word.WITHIN_CLAIM, Word.NO_CLAIM, Word.KNOWN_FAULTS)
 
 
 def prepare() -> None:

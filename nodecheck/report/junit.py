@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from xml.etree import ElementTree
 
 from nodecheck.report.numbers import bound, clean, sentence, shorten
 from nodecheck.report.statuses import statement, status_word
+from nodecheck.report.words import verdict
 from nodecheck.results import Measurement, Result, Run, Status
 
 _LONGEST_NAME, _LONGEST_MESSAGE, _LONGEST_TEXT = 200, 500, 20_000  # characters
@@ -28,7 +30,10 @@ def render(run: Run) -> str:
     root = ElementTree.Element("testsuites", name="nodecheck")
     for name in dict.fromkeys(r.layer for r in run.results):
         cases = [(_case(r), r.status) for r in run.of_layer(name)]
-        _suite(root, name, run.started, cases, left_out=len(run.left_out(name)))
+        about = {"verdict": verdict(run, name).text}
+        if run.left_out(name):
+            about["checks not run"] = str(len(run.left_out(name)))
+        _suite(root, name, run.started, cases, about)
     if run.load_errors:
         cases = [(_unloaded(target, text), Status.ERROR) for target, text in run.load_errors.items()]
         _suite(root, _LOADING, run.started, cases)
@@ -44,10 +49,9 @@ def _suite(
     name: str,
     started: str,
     cases: Sequence[tuple[ElementTree.Element, Status]],
-    *,
-    left_out: int = 0,
+    about: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Add a suite with its counts and, as a property, the number of checks that were left out."""
+    """Add a suite with its counts and, as properties, the verdict on the layer and what was left out."""
     statuses = [status for _, status in cases]
     attributes = {
         "name": _label(name),
@@ -59,9 +63,11 @@ def _suite(
     }
     moment = _moment(started)
     suite = ElementTree.SubElement(root, "testsuite", attributes | ({"timestamp": moment} if moment else {}))
-    if left_out:
+    if about:
         properties = ElementTree.SubElement(suite, "properties")
-        ElementTree.SubElement(properties, "property", name="checks not run", value=str(left_out))
+        for key, value in about.items():
+            shown = shorten(value, _LONGEST_MESSAGE)
+            ElementTree.SubElement(properties, "property", name=key, value=shown)
     suite.extend(case for case, _ in cases)
 
 

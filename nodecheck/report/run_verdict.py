@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 from nodecheck.report.statuses import SYMBOLS, status_word
-from nodecheck.report.words import Word, layer_names, verdict
+from nodecheck.report.words import Verdict, Word, layer_names, verdict
 from nodecheck.results import Run
 
-_ALONE = {Word.OUTDATED: "An expectation is out of date", Word.KNOWN_FAULTS: "The layer has known faults"}
-_PASSING = (Word.RIGHT, Word.PARTLY_CHECKED, Word.WITHIN_CLAIM)
-# Phrases about one layer and about several, in the order in which they are reported.
+_ALONE = {
+    Word.OUTDATED: "An expectation is out of date",
+    Word.KNOWN_FAULTS: "The layer has known faults",
+    Word.NO_CLAIM: "The layer has no memory claim",
+}
+# Phrases about one layer and about several, in the order in which they are reported: the worst first.
 _PHRASES = {
-    Word.RIGHT: ("is right", "are right"),
-    Word.PARTLY_CHECKED: ("is partly checked", "are partly checked"),
-    Word.WITHIN_CLAIM: ("is within its memory claim", "are within their memory claims"),
-    Word.KNOWN_FAULTS: ("has known faults", "have known faults"),
     Word.WRONG: ("is wrong", "are wrong"),
+    Word.COULD_NOT_RUN: ("could not be run in full", "could not be run in full"),
+    Word.NOT_JUDGED: ("is not judged", "are not judged"),
     Word.OUTDATED: ("has outdated expectations", "have outdated expectations"),
     Word.UNVERIFIED: ("is not verified", "are not verified"),
-    Word.NOT_JUDGED: ("is not judged", "are not judged"),
+    Word.KNOWN_FAULTS: ("has known faults", "have known faults"),
+    Word.PARTLY_CHECKED: ("is partly checked", "are partly checked"),
+    Word.WITHIN_CLAIM: ("is within its memory claim", "are within their memory claims"),
+    Word.NO_CLAIM: ("has no memory claim", "have no memory claim"),
+    Word.RIGHT: ("is right", "are right"),
 }
 
 
 def run_verdict(run: Run) -> str:
-    """Return the verdict on the run: one phrase with the number of layers that are right."""
-    found = [verdict(run, name).word for name in layer_names(run)]
+    """Return the verdict on the run: one phrase with the number of layers for each word, the worst first."""
+    found = [verdict(run, name) for name in layer_names(run)]
     if not found:
         return "No layer could be loaded" if run.load_errors else "Nothing was run"
     if len(found) == 1:
-        return _ALONE.get(found[0], f"The layer is {found[0].value}")
-    best = next((word for word in _PASSING if word in found), Word.RIGHT)
-    best_count = found.count(best)
-    counted = f"{_number_of(best_count, len(found))} layers {_phrase(best, best_count)}"
-    others = [(word, found.count(word)) for word in _PHRASES if word is not best and word in found]
-    return ", ".join([counted, *(f"{n} {_phrase(word, n)}" for word, n in others)])
+        return _about_one(found[0])
+    words = [one.word for one in found]
+    counts = [(word, words.count(word)) for word in _PHRASES if word in words]
+    (worst, first), *others = counts
+    start = f"{_number_of(first, len(words))} layers {_phrase(worst, first)}"
+    return ", ".join([start, *(f"{n} {_phrase(word, n)}" for word, n in others)])
+
+
+def _about_one(found: Verdict) -> str:
+    if found.word is Word.COULD_NOT_RUN:
+        return f"The layer {found.text.partition(':')[0].partition(',')[0]}"  # it tells in how many checks
+    return _ALONE.get(found.word, f"The layer is {found.word.value}")
 
 
 def _phrase(word: Word, count: int) -> str:
@@ -40,10 +51,10 @@ def _phrase(word: Word, count: int) -> str:
     return several if count > 1 else one
 
 
-def _number_of(good: int, total: int) -> str:
-    if good == total:
+def _number_of(count: int, total: int) -> str:
+    if count == total:
         return "Both" if total == 2 else f"All {total}"
-    return f"{good or 'None'} of {total}"
+    return f"{count} of {total}"
 
 
 def totals(run: Run) -> str:

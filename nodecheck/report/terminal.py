@@ -21,10 +21,12 @@ _VERDICT_STYLES = {
     Word.RIGHT: "bold green",
     Word.PARTLY_CHECKED: "green",
     Word.WITHIN_CLAIM: "green",
+    Word.NO_CLAIM: "dim",
     Word.KNOWN_FAULTS: "bold green",
     Word.OUTDATED: "bold cyan",
     Word.UNVERIFIED: "bold yellow",
     Word.NOT_JUDGED: "bold red",
+    Word.COULD_NOT_RUN: "bold red",
     Word.WRONG: "bold red",
 }
 _MOST_LINES = 12  # of a traceback
@@ -149,7 +151,7 @@ def _verdicts(run: Run, layers: Sequence[str], console: Console) -> None:
     for name in layers:
         found = verdict(run, name)
         mark = (f"{found.symbol} ", _VERDICT_STYLES[found.word])
-        rest = f" {found.verb} {found.text}"
+        rest = f" {found.clause}"
         say(console, Text.assemble(mark, (shorten(name), "bold"), rest), hang=2)
     summary = f"{run_verdict(run)}. {plural(len(run.results), 'result')}: {totals(run)}."
     say(console, Text(summary if run.results else f"{run_verdict(run)}."))

@@ -2,8 +2,10 @@
 
 from nodecheck.results.no_verdict import Inconclusive, Skip, Unsupported
 from nodecheck.results.records import (
+    NOT_LOOKED_AT,
     NOT_REACHED,
     SCHEMA_VERSION,
+    SCOPE,
     VERIFIED_SHARE,
     Evidence,
     LayerCard,
@@ -21,8 +23,10 @@ from nodecheck.results.records import (
 from nodecheck.results.storage import from_json, json_schema, load_run, to_json, to_page_data
 
 __all__ = [
+    "NOT_LOOKED_AT",
     "NOT_REACHED",
     "SCHEMA_VERSION",
+    "SCOPE",
     "VERIFIED_SHARE",
     "Evidence",
     "Inconclusive",

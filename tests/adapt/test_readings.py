@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nodecheck import adapt
+from nodecheck.adapt.dropped import recorded
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.problems import neural
 
@@ -61,8 +62,28 @@ def test_the_last_state_of_a_trajectory_is_read_along_the_axis_of_time(time_axis
 
 def test_a_tuple_is_no_trajectory():
     pair = (torch.zeros(2), torch.zeros(2, 4, 3))
-    with pytest.raises(TypeError, match="expected the trajectory as a tensor, got tuple; pass the element"):
+    with pytest.raises(TypeError, match="expected the trajectory as a tensor, got tuple; pass the part"):
         adapt.last(pair, time_axis=0)
+
+
+def dropped_by(read):
+    with recorded() as found:
+        read()
+    return [(part.what, part.appended) for part in found]
+
+
+@pytest.mark.parametrize(("times", "what"), [(5, "states at 4 other times"), (2, "states at 1 other time")])
+def test_the_states_that_last_drops_are_recorded(times, what):
+    trajectory = torch.zeros(4, times, 3)
+    assert dropped_by(lambda: adapt.last(trajectory, time_axis=1)) == [(what, False)]
+
+
+def test_of_a_trajectory_of_one_state_nothing_is_dropped():
+    assert dropped_by(lambda: adapt.last(torch.zeros(1, 4, 3), time_axis=0)) == []
+
+
+def test_the_time_that_is_dropped_is_the_adapter_s_own():
+    assert dropped_by(lambda: adapt.drop_time(torch.zeros(4, 3))) == [("the appended time", True)]
 
 
 def test_time_is_appended_to_a_state_and_dropped_again():

@@ -34,7 +34,7 @@ ERRORS = {
 # Words of the diagnosis.
 FAILURES = {
     "returns_none": "returns None",
-    "returns_a_tuple": "return y[0] for y",
+    "returns_a_tuple": "return adapt.part(y, 0) for y",
     "returns_a_wrong_shape": "returns a tensor of shape (4, 1)",
     "returns_an_array": "A NumPy array carries no gradient",
     "returns_nan": "12 of 12 entries of y1 are NaN or infinite",

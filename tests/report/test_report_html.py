@@ -80,7 +80,7 @@ def test_equal_runs_give_equal_documents(text):
 
 
 def test_the_headline_is_the_verdict(page):
-    assert page.h1.get_text().startswith("1 of 5 layers is right, 1 has known faults, 1 is wrong")
+    assert page.h1.get_text().startswith("1 of 5 layers is wrong, 1 has outdated expectations, 1 is")
 
 
 def test_every_layer_has_its_verdict_in_words(page):
@@ -361,7 +361,7 @@ def test_a_run_of_errors_only_is_a_page():
         for c in ("peak-memory", "saved-states")
     ]
     page = parsed(run_of(bad))
-    assert page.h1.get_text() == "The layer is wrong"
+    assert page.h1.get_text() == "The layer could not run"
     assert [pre.get_text() for pre in page.select("#fix pre.trace")] == ["a\nb", "a\nb"]
 
 

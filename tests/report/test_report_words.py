@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import math
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 from sample_runs import CHECKS, card, realistic_run, replaced, result, right_results, run_of, wrong_results
 
-from nodecheck.report import words
+from nodecheck.report import terminal, words
 from nodecheck.report.anchors import anchor
 from nodecheck.report.numbers import clean, duration, moment, number, sentence, shorten, span
 from nodecheck.report.run_verdict import run_verdict, totals
@@ -104,8 +107,8 @@ def test_a_layer_behind_a_wrong_adapter_is_not_called_wrong():
     assert run_verdict(through_a_wrong_adapter()) == "The layer is not judged"
 
 
-def test_a_layer_that_hangs_at_once_is_called_wrong():
-    assert words.verdict(through_a_wrong_adapter(Outcome.ERROR), "mine").word is words.Word.WRONG
+def test_a_layer_that_hangs_at_once_could_not_run():
+    assert words.verdict(through_a_wrong_adapter(Outcome.ERROR), "mine").word is words.Word.COULD_NOT_RUN
 
 
 def test_expected_failures_are_set_apart():
@@ -181,17 +184,47 @@ def test_a_layer_of_which_all_was_skipped_is_not_verified_and_says_why():
 def test_an_error_is_not_told_as_if_its_title_had_been_decided():
     bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=())
     text = words.verdict(run_of(replaced(right_results("m"), bad)), "m").text
-    assert text == "wrong: 1 check ended in an error, first: every-parameter ended in an error"
+    assert text.startswith("could not run in 1 check, first: every-parameter ended in an error")
 
 
 def test_an_error_is_told_with_what_was_raised():
     bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=(), reason="TypeError: no.")
     text = words.verdict(run_of(replaced(right_results("m"), bad)), "m").text
-    assert text.endswith("first: TypeError: no (in every-parameter)")
+    assert text == "could not run in 1 check, first: TypeError: no (in every-parameter); 11 checks passed"
+
+
+def no_device():
+    """Return the run of a layer that raises at once: everything that follows is skipped."""
+    reason = "AssertionError: Torch not compiled with CUDA enabled"
+    first = result("m", "constant-field", outcome=Outcome.ERROR, measurements=(), reason=reason)
+    rest = [
+        result("m", check, outcome=Outcome.SKIPPED, measurements=(), reason="means nothing")
+        for check, *_ in CHECKS[1:]
+    ]
+    return run_of([first, *rest], [card("m")])
+
+
+def test_a_layer_without_its_device_could_not_run_and_is_not_wrong():
+    verdict = words.verdict(no_device(), "m")
+    reason = "AssertionError: Torch not compiled with CUDA enabled (in constant-field)"
+    assert verdict.text == verdict.clause == f"could not run: {reason}"
+    assert run_verdict(no_device()) == "The layer could not run"
+
+
+def test_a_layer_that_fails_one_check_and_cannot_run_another_is_wrong():
+    bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=())
+    failed = result("m", "constant-field", measurements=(at_most("e", 1.0, 0.0),))
+    assert words.verdict(run_of([bad, failed]), "m").word is words.Word.WRONG
+
+
+def test_one_error_among_checks_that_passed_is_headlined_with_its_extent():
+    bad = result("m", "every-parameter", outcome=Outcome.ERROR, measurements=())
+    run = run_of(replaced(right_results("m"), bad))
+    assert run_verdict(run) == "The layer could not run in 1 check"
 
 
 TOLD = (
-    "1 of 5 layers is right, 1 has known faults, 1 is wrong, 1 has outdated expectations, 1 is not verified"
+    "1 of 5 layers is wrong, 1 has outdated expectations, 1 is not verified, 1 has known faults, 1 is right"
 )
 
 
@@ -203,11 +236,11 @@ TOLD = (
         (run_of([*right_results("a"), *right_results("b")]), "Both layers are right"),
         (
             run_of([*wrong_results("a"), *wrong_results("b")]),
-            "None of 2 layers is right, 2 are wrong",
+            "Both layers are wrong",
         ),
         (
             run_of([r for name in "abc" for r in (wrong_results if name == "c" else right_results)(name)]),
-            "2 of 3 layers are right, 1 is wrong",
+            "1 of 3 layers is wrong, 2 are right",
         ),
         (run_of([]), "Nothing was run"),
         (run_of([], load_errors={"x.py:Y": "ModuleNotFoundError"}), "No layer could be loaded"),
@@ -237,6 +270,28 @@ def test_a_run_that_measures_memory_alone_tells_the_law():
     run = run_of(found, map(card, "ab"), checks=PROFILE)
     assert words.verdict(run, "a").text == "within its memory claim, O(1): 16 states at the peak"
     assert run_verdict(run) == "Both layers are within their memory claims"
+
+
+def memory_alone(claims):
+    """Return a run of `nodecheck memory` over layers with these claims."""
+    laws = {"memory law": "O(n): 4 states per step"}
+    found = [replace(result(name, "peak-memory", facts=laws), check="memory-law") for name in sorted(claims)]
+    return run_of(found, [card(name, memory=claims[name]) for name in sorted(claims)], checks=PROFILE)
+
+
+def test_only_layers_that_claim_a_law_are_within_their_claim():
+    run = memory_alone({"a": "linear", **dict.fromkeys("bcdef")})
+    assert run_verdict(run) == "1 of 6 layers is within its memory claim, 5 have no memory claim"
+
+
+def test_a_layer_without_a_memory_claim_is_told_with_its_law_alone():
+    verdict = words.verdict(memory_alone({"a": None}), "a")
+    assert verdict.clause == "has no memory claim, O(n): 4 states per step"
+    assert run_verdict(memory_alone({"a": None})) == "The layer has no memory claim"
+
+
+def test_several_layers_without_a_memory_claim_are_told_together():
+    assert run_verdict(memory_alone({"a": None, "b": None})) == "Both layers have no memory claim"
 
 
 def test_a_layer_that_was_asked_all_that_is_asked_of_its_kind_is_verified():
@@ -283,7 +338,60 @@ def test_a_partial_run_is_told_in_one_phrase():
 def test_right_and_partly_checked_layers_are_told_apart():
     full = [*right_results("a"), result("a", "peak-memory", problem="three")]
     run = run_of([*full, *right_results("b")[1:]], [card("a"), card("b")], checks={"constant-field": "all"})
-    assert run_verdict(run) == "1 of 2 layers is right, 1 is partly checked"
+    assert run_verdict(run) == "1 of 2 layers is partly checked, 1 is right"
+
+
+def test_layers_that_are_not_verified_are_named_before_those_that_are_right():
+    open_ = [result("c", "peak-memory", outcome=Outcome.INCONCLUSIVE, measurements=())]
+    run = run_of([*right_results("a"), *right_results("b"), *open_])
+    assert run_verdict(run) == "1 of 3 layers is not verified, 2 are right"
+    assert run.exit_code() == 0
+
+
+FINAL = {"scope": "final state (float64, CPU)"}
+ONLY = {"scope": "final state only (float64, CPU)", "not looked at": "states at 16 other times"}
+
+
+def with_scope(facts, **changes):
+    """Return the run of a right layer whose first check tells what was looked at."""
+    first = result("m", "constant-field", facts=facts, **changes)
+    return run_of(replaced(right_results("m"), first), [card("m")])
+
+
+def test_a_right_layer_is_told_with_the_scope_of_what_was_looked_at():
+    text = words.verdict(with_scope(FINAL), "m").text
+    assert text.startswith("right: verified for the final state (float64, CPU), forward order 4.00")
+
+
+def test_a_layer_that_returns_more_than_was_looked_at_is_not_called_right():
+    verdict = words.verdict(with_scope(ONLY), "m")
+    also = "the layer also returns states at 16 other times"
+    told = f"partly checked: final state only (float64, CPU); {also}; 12 checks passed, forward order 4.00"
+    assert verdict.text.startswith(told)
+    assert run_verdict(with_scope(ONLY)) == "The layer is partly checked"
+
+
+def test_known_faults_of_a_layer_that_returns_more_do_not_call_the_rest_verified():
+    run = with_scope(ONLY, expected="known", measurements=(at_most("e", 1.0, 0.0),))
+    text = words.verdict(run, "m").text
+    assert text.startswith("known faults: 1 check failed as expected, the rest passed")
+    assert text.endswith("; final state only (float64, CPU); the layer also returns states at 16 other times")
+
+
+@pytest.mark.parametrize("report", ["html", "terminal", "markdown", "junit"])
+def test_every_report_tells_what_was_not_looked_at_in_the_verdict(report):
+    told = (
+        "final state only (float64, CPU); the layer also returns states at 16 other times; 12 checks passed"
+    )
+    assert told in rendered(report, with_scope(ONLY))
+
+
+def rendered(report, run):
+    if report != "terminal":
+        return importlib.import_module(f"nodecheck.report.{report}").render(run)
+    console = Console(width=1000, record=True, file=io.StringIO())
+    terminal.render(run, console)
+    return console.export_text()
 
 
 def test_totals_tell_the_worst_first():

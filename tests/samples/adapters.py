@@ -43,11 +43,13 @@ def time_last(dynamics, t0, t1, n_steps):
 
 def with_times(dynamics, t0, t1, n_steps):
     times = adapt.grid(t0, t1, n_steps)
-    return lambda y0: adapt.last(public.odeint_with_times(dynamics, y0, times)[1], time_axis=0)
+    solve = public.odeint_with_times
+    return lambda y0: adapt.last(adapt.part(solve(dynamics, y0, times), 1), time_axis=0)
 
 
 def with_extras(dynamics, t0, t1, n_steps):
-    return lambda y0: public.odeint_with_extras(dynamics, y0, adapt.grid(t0, t1, n_steps, like=y0))[0]
+    solve = public.odeint_with_extras
+    return lambda y0: adapt.part(solve(dynamics, y0, adapt.grid(t0, t1, n_steps, like=y0)), 0)
 
 
 def with_options(dynamics, t0, t1, n_steps):

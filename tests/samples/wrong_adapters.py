@@ -134,7 +134,7 @@ BUILDS = {
     ),
     "a trajectory from late to early": (
         returning(lambda f, y0, t: odeint_time_first(f, y0, t).flip(0)),
-        "(its last entry is y0): return y.select(0, 0) for y.",
+        "(its last entry is y0): return adapt.last(y.flip(0), time_axis=0) for y.",
     ),
     "a trajectory of as many times as members": (
         lambda dynamics, t0, t1, n_steps: lambda y0: odeint_batch_first(dynamics, y0, adapt.grid(t0, t1, 3)),
@@ -150,24 +150,24 @@ BUILDS = {
     ),
     "a tuple of a tuple": (
         returning(lambda f, y0, t: (odeint_with_times(f, y0, t), "done")),
-        "adapt.last(y[0][1], time_axis=0)",
+        "adapt.last(adapt.part(y, 0, 1), time_axis=0)",
     ),
     "times and trajectory": (
         returning(odeint_with_times),
         "a tuple of 2 for y0 of shape (4, 3). Axis 0 of y[1], of size 17, is time "
-        "(its first entry is y0): return adapt.last(y[1], time_axis=0) for y.",
+        "(its first entry is y0): return adapt.last(adapt.part(y, 1), time_axis=0) for y.",
     ),
     "state and extras": (
         returning(odeint_with_extras),
-        "y[0] has the shape of the state: return y[0] for y.",
+        "y[0] has the shape of the state: return adapt.part(y, 0) for y.",
     ),
     "a dictionary": (
         returning(lambda f, y0, t: {"success": True, "y": odeint_time_first(f, y0, t)}),
-        "adapt.last(y['y'], time_axis=0)",
+        "adapt.last(adapt.part(y, 'y'), time_axis=0)",
     ),
     "a solution object": (
         returning(lambda f, y0, t: Solution(t, odeint_batch_first(f, y0, t))),
-        "adapt.last(y.ys, time_axis=1)",
+        "adapt.last(adapt.part(y, 'ys'), time_axis=1)",
     ),
     "along another axis": (
         returning(lambda f, y0, t: adapt.last(odeint_batch_first(f, y0, t), time_axis=0)),
@@ -188,19 +188,19 @@ BUILDS = {
     ),
     "a list of states": (
         returning(lambda f, y0, t: march(f, t, y0)),
-        "the states at all times. Return y[-1] for y.",
+        "the states at all times. Return adapt.part(y, -1) for y.",
     ),
     "a tuple of states": (
         returning(lambda f, y0, t: tuple(march(f, t, y0))),
-        "the states at all times. Return y[-1] for y.",
+        "the states at all times. Return adapt.part(y, -1) for y.",
     ),
     "first state, last state and extras": (
         returning(lambda f, y0, t: (y0, march(f, t, y0)[-1], "done")),
-        "return y[1] for y",
+        "return adapt.part(y, 1) for y",
     ),
     "state and velocity": (
         returning(lambda f, y0, t: (march(f, t, y0)[-1], f(t[-1], y0))),
-        "return y[0] for y",
+        "return adapt.part(y, 0) for y",
     ),
     "integers": (returning(lambda f, y0, t: march(f, t, y0)[-1].long()), "a tensor of int64"),
     "(d, B)": (of_components_first(lambda x, y0: x), "batch and components are swapped. Return y.mT"),

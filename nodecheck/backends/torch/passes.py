@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nodecheck.adapt.dropped import recorded
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.settings import Watch
 from nodecheck.layers import Array, LayerError, Pullback, Solution, Solve, TorchLayer
@@ -63,13 +64,14 @@ def solve_plainly(
     passes = [_one_pass(layer, solve, cotangent, watch=watch) for cotangent in cotangents or (None,)]
     first = passes[0]
     pullbacks = tuple(pullback for one in passes for pullback in one.pullbacks)
-    return Solution(first.y1, first.calls, pullbacks, changed=first.changed)
+    return replace(first, pullbacks=pullbacks)
 
 
 def _one_pass(layer: TorchLayer, solve: Solve, cotangent: Array | None, *, watch: bool) -> Solution:
     one = prepare(layer, solve)
     watching = Watch(one.dynamics) if watch else None
-    y1 = one.forward()
+    with recorded() as dropped:
+        y1 = one.forward()
     calls = tuple(one.dynamics.trace.calls)
     changed = set(watching.changed(one.leaves, solve)) if watching else set()
     pullbacks: tuple[Pullback, ...] = ()
@@ -80,7 +82,7 @@ def _one_pass(layer: TorchLayer, solve: Solve, cotangent: Array | None, *, watch
         if watching:
             changed |= set(watching.changed(one.leaves, solve))
             changed |= set() if torch.equal(given, before) else {"cotangent"}
-    return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)))
+    return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)), dropped=tuple(dropped))
 
 
 def built(layer: TorchLayer, dynamics: nn.Module, problem: Problem, resolution: float) -> Any:

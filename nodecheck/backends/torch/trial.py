@@ -37,7 +37,7 @@ def _trial(y0: Tensor, found: Any, dynamics: Dynamics, *, built: bool, accepts_s
         built,
         accepts_state,
         described=described(found),
-        parts=tuple(_parts("y", found, _DEPTH)),
+        parts=tuple(_parts("y", found)),
         are_states=isinstance(found, tuple | list) and _are_states(found, y0),
         calls=calls,
     )
@@ -54,22 +54,23 @@ def _accepts(call: Any, y0: Tensor) -> bool:
     return True
 
 
-def _parts(expression: str, value: Any, depth: int) -> Iterator[Part]:
+def _parts(expression: str, value: Any, path: tuple[Any, ...] = ()) -> Iterator[Part]:
     """Yield the value, or the arrays that a tuple, a mapping or a solution object holds."""
     if isinstance(value, Tensor):
-        yield Part(expression, value.detach().numpy(force=True).copy(), is_tensor=True)
+        yield Part(expression, value.detach().numpy(force=True).copy(), is_tensor=True, path=path)
         return
     if isinstance(value, np.ndarray):
-        yield Part(expression, value, is_tensor=False)
+        yield Part(expression, value, is_tensor=False, path=path)
         return
     if isinstance(value, Mapping):
-        inner = [(f"{expression}[{key!r}]", part) for key, part in value.items()]
+        inner = [(f"{expression}[{key!r}]", key, part) for key, part in value.items()]
     elif isinstance(value, tuple | list):
-        inner = [(f"{expression}[{i}]", part) for i, part in enumerate(value)]
+        inner = [(f"{expression}[{i}]", i, part) for i, part in enumerate(value)]
     else:
-        inner = [(f"{expression}.{name}", part) for name, part in getattr(value, "__dict__", {}).items()]
-    for name, part in inner if depth else ():
-        yield from _parts(name, part, depth - 1)
+        attributes = getattr(value, "__dict__", {})
+        inner = [(f"{expression}.{name}", name, part) for name, part in attributes.items()]
+    for name, place, part in inner if len(path) < _DEPTH else ():
+        yield from _parts(name, part, (*path, place))
 
 
 def _are_states(values: Sequence[Any], y0: Tensor) -> bool:

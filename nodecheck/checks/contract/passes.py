@@ -6,6 +6,7 @@ import numpy as np
 
 from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest, Refusal, Solve, attempt
+from nodecheck.measure.scope import scope_facts
 from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
 from nodecheck.numerics.constants import ORDINARY_STEPS, USUAL_STEPS, USUAL_TOLERANCE
 from nodecheck.problems import Problem, neural
@@ -25,12 +26,16 @@ from nodecheck.variations.comparison import difference, usual_resolution
 def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Solve one ordinary problem: a network with time as an input, a batch of four, float64.
 
-    A layer that cannot do this costs one result; nothing else is tried on it.
+    A layer that cannot do this costs one result; nothing else is tried on it.  The scope of the verdict is
+    told here: what is looked at, and what the readings of the adapter drop.
     """
-    y1 = layer.solve(problem, _ordinary_resolution(layer)).y1
+    solve = Solve(problem, _ordinary_resolution(layer))
+    solution = layer.solution(solve)
+    y1 = solution.y1
     bad = int(np.sum(~np.isfinite(y1)))
     diagnosis = f"{bad} of {y1.size} entries of y1 are NaN or infinite." if bad else ""
-    return Evidence((at_most("entries of y1 that are not finite", bad, 0),), diagnosis)
+    measurement = at_most("entries of y1 that are not finite", bad, 0)
+    return Evidence((measurement,), diagnosis, facts=scope_facts(solve, solution.dropped))
 
 
 @check(

@@ -14,7 +14,7 @@ def explain_output(trial: Trial, y0: Array) -> str:
         return ""
     seen = f"`build` returns {trial.described} for y0 of shape {tuple(y0.shape)}"
     if trial.are_states:
-        return f"{seen}: the states at all times. Return y[-1] for y."
+        return f"{seen}: the states at all times. Return adapt.part(y, -1) for y."
     # The initial state comes back as well, sometimes: a part that is y0 is looked at last.
     for part in sorted(trial.parts, key=lambda part: part.is_tensor and _is(part.value, y0)):
         reading = _reading(part, y0)
@@ -36,7 +36,7 @@ def _reading(part: Part, y0: Array) -> str:
         return "A NumPy array carries no gradient: return the tensor."
     shape = part.value.shape
     if shape == y0.shape:
-        return f"{part.expression} has the shape of the state: return {part.expression} for y."
+        return f"{part.expression} has the shape of the state: return {part.reading} for y."
     axes = [k for k in range(len(shape)) if shape[:k] + shape[k + 1 :] == y0.shape]
     for axis in axes:
         for index, where in ((0, "first"), (-1, "last")):
@@ -46,6 +46,6 @@ def _reading(part: Part, y0: Array) -> str:
 
 
 def _time_axis(part: Part, axis: int, why: str, start: int) -> str:
-    y = part.expression
-    end = f"adapt.last({y}, time_axis={axis})" if start == 0 else f"{y}.select({axis}, 0)"
-    return f"Axis {axis} of {y}, of size {part.value.shape[axis]}, is time ({why}): return {end} for y."
+    states = part.reading if start == 0 else f"{part.reading}.flip({axis})"
+    seen = f"Axis {axis} of {part.expression}, of size {part.value.shape[axis]}, is time ({why})"
+    return f"{seen}: return adapt.last({states}, time_axis={axis}) for y."

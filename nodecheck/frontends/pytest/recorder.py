@@ -82,7 +82,7 @@ class Recorder:
         terminalreporter.section("nodecheck")
         verdicts = [words.verdict(run, name) for name in words.layer_names(run)]
         for verdict in verdicts[:_MOST_VERDICTS]:
-            line = f"{shorten(verdict.layer)} {verdict.verb} {verdict.text}"
+            line = f"{shorten(verdict.layer)} {verdict.clause}"
             terminalreporter.line(f"{verdict.symbol} {line}")
         if len(verdicts) > _MOST_VERDICTS:
             terminalreporter.line(f"and {len(verdicts) - _MOST_VERDICTS} more layers")

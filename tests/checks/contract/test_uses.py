@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 
 import pytest
 import torch
+from rich.console import Console
 from torch.utils.checkpoint import checkpoint
 from wrong_layers import after, marching, rk4_step
 
+import nodecheck
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.options.profile import CI
+from nodecheck.report import terminal
 
 (OTHER_USES,) = (check for check in CHECKS if check.id == "other-uses")
 
@@ -111,20 +115,34 @@ def test_a_warning_does_not_excuse_a_gradient_that_is_lost():
     assert evidence.facts == {}
 
 
+def reentrant(dynamics, t0, t1, n_steps):
+    """Return RK4 with checkpoints of the kind that needs a y0 with a gradient."""
+    h = (t1 - t0) / n_steps
+
+    def solve(y):
+        for i in range(n_steps):
+            y = checkpoint(rk4_step, dynamics, t0 + i * h, h, y, use_reentrant=True)
+        return y
+
+    return solve
+
+
+LOST = "All parameter gradients are missing when y0 needs no gradient."
+
+
 def test_reentrant_checkpoints_lose_gradients_although_torch_warns():
-    def build(dynamics, t0, t1, n_steps):
-        h = (t1 - t0) / n_steps
-
-        def solve(y):
-            for i in range(n_steps):
-                y = checkpoint(rk4_step, dynamics, t0 + i * h, h, y, use_reentrant=True)
-            return y
-
-        return solve
-
-    evidence = measure(TorchLayer("reentrant", build))
+    evidence = measure(TorchLayer("reentrant", reentrant))
     assert violated(evidence) == ["change when y0 needs no gradient"]
-    assert evidence.diagnosis == "All parameter gradients are missing when y0 needs no gradient."
+    assert evidence.diagnosis == LOST
+
+
+def test_gradients_that_reentrant_checkpoints_lose_are_told_in_the_terminal():
+    run = nodecheck.run(TorchLayer("reentrant", reentrant), select="other-uses")
+    console = Console(width=200, record=True, file=io.StringIO())
+    terminal.render(run, console)
+    text = console.export_text()
+    assert LOST in text
+    assert "✗ reentrant is wrong: 1 check failed, first: Other uses give another answer" in text
 
 
 def test_a_warning_excuses_no_other_answer():

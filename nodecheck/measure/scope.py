@@ -1,0 +1,26 @@
+"""The scope of what is looked at, as facts: a verdict reaches no further."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nodecheck.adapt.dropped import Dropped
+from nodecheck.layers import Solve
+from nodecheck.results import NOT_LOOKED_AT, SCOPE
+
+
+def scope_facts(solve: Solve, dropped: Sequence[Dropped]) -> dict[str, str]:
+    """Return the part of the output that checks see, and what else the layer is known to return.
+
+    Parameters
+    ----------
+    solve
+        A solve as the checks ask for it.
+    dropped
+        What the readings of the adapter dropped in it.
+    """
+    others = [part.what for part in dropped if not part.appended]
+    appended = "".join(f" without {part.what}" for part in dropped if part.appended)
+    only = " only" if others else ""
+    scope = f"final state{only}{appended} ({solve.dtype}, {solve.device.upper()})"
+    return {SCOPE: scope} | ({NOT_LOOKED_AT: " and ".join(others)} if others else {})
