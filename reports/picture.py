@@ -1,17 +1,23 @@
 """Make the picture of the README: the top of the report of a wrong layer, as a PNG.
 
-    python reports/picture.py [--mutant extra-step] [--height 900] [--output FILE]
+    python reports/picture.py [--mutant extra-step] [--height 1300] [--output FILE]
 
 The layer is one of `nodecheck.mutants`.  Headless Chromium takes the screenshot; it has to be on PATH.
+The picture carries the words that it shows, as text of the PNG: a test compares them with a new page.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
+import json
+import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 # No network, no dialogs of a first run, no scroll bar in the picture.
@@ -25,7 +31,13 @@ FLAGS = (
     "--no-first-run",
     "--hide-scrollbars",
 )
-WIDTH = 1200  # pixels
+WIDTH, HEIGHT = 1200, 1300  # pixels; so much shows the first failure with its numbers
+PUBLISHED = Path("reports/published/report.png")
+# A check may be undecided on a busy machine; that does not make the picture another one.
+UNDECIDED = {"?", "inconclusive"}
+LAST_WORD = "Reproduce"  # where the picture ends
+KEYWORD = b"nodecheck words"  # of the text in the picture
+HEADER = 33  # bytes of a PNG before its other chunks: the signature, and the chunk IHDR
 LONGEST = 600  # seconds: ten times what the check takes on two busy cores
 TARGET = """\
 from nodecheck.mutants import MUTANTS
@@ -75,19 +87,43 @@ def take_screenshot(chromium: str, page: Path, folder: Path, height: int) -> Pat
     return make(picture, command, expected=0, advice="try the same page in Chromium by hand")
 
 
+def words_of(page: str) -> list[str]:
+    """Return the words at the top of a page; those with digits (dates, counts) are left out."""
+    body = re.sub(r"(?s)^.*?<body.*?>|<(script|style|svg|title)\b.*?</\1>", " ", page)
+    text = html.unescape(re.sub(r"(?s)<[^>]*>", " ", body))
+    shown = text.split(LAST_WORD)[0].split()
+    return [word for word in shown if word not in UNDECIDED and not re.search(r"\d", word)]
+
+
+def with_words(picture: bytes, words: list[str]) -> bytes:
+    """Return a PNG with words as its text."""
+    chunk = b"tEXt" + KEYWORD + b"\0" + json.dumps(words).encode("ascii")
+    text = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return picture[:HEADER] + text + picture[HEADER:]
+
+
+def words_in(picture: bytes) -> list[str]:
+    """Return the words that a PNG carries as its text."""
+    start = picture.index(KEYWORD)
+    (length,) = struct.unpack(">I", picture[start - 8 : start - 4])
+    words: list[str] = json.loads(picture[start : start + length].partition(b"\0")[2])
+    return words
+
+
 def main() -> None:
     """Make the report, and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutant", default="extra-step", help="name of the mutant; default: %(default)s")
-    parser.add_argument("--height", type=int, default=900, help="in pixels; default: %(default)s")
-    parser.add_argument("--output", type=Path, default=Path("reports/published/report.png"))
+    parser.add_argument("--height", type=int, default=HEIGHT, help="in pixels; default: %(default)s")
+    parser.add_argument("--output", type=Path, default=PUBLISHED)
     options = parser.parse_args()
     chromium = browser()
     with tempfile.TemporaryDirectory(prefix="nodecheck-picture-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         page = make_report(options.mutant, folder)
         picture = take_screenshot(chromium, page, folder, options.height)
-        shutil.copyfile(picture, options.output)
+        words = words_of(page.read_text(encoding="utf-8"))
+        options.output.write_bytes(with_words(picture.read_bytes(), words))
 
 
 if __name__ == "__main__":

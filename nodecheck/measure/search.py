@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from nodecheck.numerics.constants import (
@@ -36,7 +39,7 @@ def falsify(
 ) -> _T | None:
     """Return the simplest drawn value for which `holds` is false, or None if there is none.
 
-    The search is repeatable: it depends on the seed alone, uses no database and no deadline.
+    The search is repeatable: it uses the seed, no database and no deadline.  It writes no file.
     """
     from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
     from hypothesis.errors import HypothesisException
@@ -63,12 +66,31 @@ def falsify(
         verbosity=Verbosity.quiet,
     )(given(strategy)(trial))
     try:
-        seed(random_seed)(search)()
+        with _nothing_stored():
+            seed(random_seed)(search)()
     except (_Counterexample, HypothesisException):
         # Hypothesis calls a trial flaky once the time for shrinking is over; the last failure stands.
         if not failing:
             raise
     return failing[-1] if failing else None
+
+
+@contextlib.contextmanager
+def _nothing_stored() -> Iterator[None]:
+    """Let Hypothesis write nothing inside the block.
+
+    Without a database it still stores tables of Unicode and the constants of the modules that are loaded, by
+    default in ``.hypothesis`` of the working directory.  It goes on where it cannot, so its folder is one
+    that cannot be made.  Afterwards the folder is what it was before.
+    """
+    from hypothesis import configuration
+
+    before = vars(configuration).get("__hypothesis_home_directory")
+    configuration.set_hypothesis_home_dir(Path(os.devnull) / "hypothesis")
+    try:
+        yield
+    finally:
+        configuration.set_hypothesis_home_dir(before)
 
 
 class _Counterexample(AssertionError):

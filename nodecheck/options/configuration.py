@@ -9,10 +9,14 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
 
+from nodecheck.options.option import OPTIONS
+
 OWN_FILE, PROJECT_FILE = "nodecheck.toml", "pyproject.toml"
 # Strict: no number is read from text, and no text from a number.  An unknown key is an error.
-_STRICT = {"extra": "forbid", "strict": True}
+_STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 _Text = Annotated[str, MinLen(1)]
+_Texts = _Text | Annotated[tuple[_Text, ...], MinLen(1)]
+_LEAST = {option.name: option.minimum for option in OPTIONS}
 
 
 class ConfigurationError(ValueError):
@@ -60,10 +64,13 @@ class Table:
 
     targets: tuple[_Text, ...] = ()
     profile: Literal["smoke", "ci", "full"] | None = None
-    select: _Text | None = None
+    select: _Texts | None = None
+    layer: _Texts | None = None
     seed: Annotated[int, Ge(0)] | None = None
     device: Literal["cpu", "cuda", "both"] | None = None
     jobs: Annotated[int, Ge(1)] | None = None
+    memory_limit: Annotated[float, Ge(_LEAST["memory-limit"])] | None = None
+    time_limit: Annotated[float, Ge(_LEAST["time-limit"])] | None = None
     output: _Text | None = None
     expect: tuple[Expectation, ...] = ()
 

@@ -18,6 +18,7 @@ from nodecheck.options.configuration import (
     Expectation,
     Table,
 )
+from nodecheck.options.layer_names import split
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -120,6 +121,7 @@ def _relative_to(start: Path, table: Table, folder: Path) -> Table:
 
     targets = []
     for target in table.targets:
-        file, colon, name = target.rpartition(":")
-        targets.append(f"{relative(file)}:{name}" if colon and file.endswith(".py") else target)
+        file, colon, _ = split(target)[0].rpartition(":")
+        found = colon and file.endswith(".py")
+        targets.append(f"{relative(file)}{target.removeprefix(file)}" if found else target)
     return replace(table, targets=tuple(targets), output=relative(table.output) if table.output else None)

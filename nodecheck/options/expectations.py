@@ -6,16 +6,14 @@ the names of problems.
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
 from nodecheck.options.configuration import Configuration, ConfigurationError, Expectation
+from nodecheck.options.layer_names import MOST_NAMES_SHOWN, matches, nearest
 from nodecheck.results import LayerCard
-
-_MOST_NAMES_SHOWN = 10  # layers in one message
 
 
 def with_expectations(
@@ -31,13 +29,13 @@ def with_expectations(
     Parameters
     ----------
     cards
-        The layers of the run.
+        All layers of the targets, also those that the run leaves out.
     configuration
         The expected failures; layers are named or matched by a shell pattern.
     checks
         The ids of all checks, former ids included.
     every_layer
-        True if the run has all layers that the configuration is about.  Then an entry that matches no layer
+        True if these are all layers that the configuration is about.  Then an entry that matches no layer
         is an error.  False where targets were given by hand or could not be loaded.
     today
         Date on which entries are compared with their last day; None: the current date.
@@ -48,11 +46,11 @@ def with_expectations(
         If an entry has expired, matches no layer or no check, or two entries are about the same: one line for
         each.
     """
-    names = [card.name for card in cards]
+    names = list(dict.fromkeys(card.name for card in cards))
     found: dict[str, dict[str, str]] = {}
     errors: list[str] = []
     for entry in configuration.table.expect:
-        matched = [name for name in names if _matches(name, entry.layer)]
+        matched = [name for name in names if matches(name, entry.layer)]
         errors += _errors(entry, matched, names, checks, today or date.today(), every_layer=every_layer)
         for name in matched:
             reasons = found.setdefault(name, {})
@@ -89,11 +87,6 @@ def expected_reason(expected: Mapping[str, str], check: str, problem: str) -> st
     return ""
 
 
-def _matches(name: str, pattern: str) -> bool:
-    """Return True if a pattern means a layer; a name with brackets in it also matches itself."""
-    return name == pattern or fnmatch.fnmatchcase(name, pattern)
-
-
 def _errors(
     entry: Expectation,
     matched: Sequence[str],
@@ -109,14 +102,9 @@ def _errors(
         yield f"expected an entry that still holds, got {received}; correct the layer, or move the day"
     id_ = entry.check.partition(":")[0]
     if id_ not in checks:
-        hint = _hint(id_, checks) or "`nodecheck list checks` names them"
+        hint = nearest(id_, checks) or "`nodecheck list checks` names them"
         yield f"expected the id of a check, got {id_!r}; {hint}"
     if every_layer and not matched:
-        known = ", ".join(names[:_MOST_NAMES_SHOWN]) or "none"
-        hint = _hint(entry.layer, names) or f"layers are {known}"
+        known = ", ".join(names[:MOST_NAMES_SHOWN]) or "none"
+        hint = nearest(entry.layer, names) or f"layers are {known}"
         yield f"expected a layer, by name or pattern, got {entry.layer!r}, which matches none; {hint}"
-
-
-def _hint(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else ""

@@ -35,6 +35,8 @@ class Option:
         The smallest allowed value.
     metavar
         Placeholder of the value in the help text.
+    many
+        True if it may be given several times; its value is then a tuple.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Option:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     metavar: str | None = None
+    many: bool = False
 
     @property
     def key(self) -> str:
@@ -74,7 +77,20 @@ class Option:
 
 OPTIONS = (
     Option("profile", "Thoroughness of the run.", default="ci", choices=tuple(PROFILES)),
-    Option("select", "Run only checks whose id matches.", default="*", metavar="GLOB"),
+    Option(
+        "select",
+        "Run only checks whose id matches; may be repeated.",
+        default=("*",),
+        metavar="GLOB",
+        many=True,
+    ),
+    Option(
+        "layer",
+        "Only layers whose name matches, of targets without ::GLOB; may be repeated.",
+        default=(),
+        metavar="GLOB",
+        many=True,
+    ),
     Option("output", "Folder of all files that are written.", Path, metavar="DIR"),
     Option("seed", "Seed of all random numbers.", int, 0, minimum=0),
     Option(
@@ -116,7 +132,10 @@ def option(name: str) -> Option:
 def resolve(name: str, given: Any, configured: Mapping[str, Any]) -> Any:
     """Return the given value of an option; if that is None the configured one, else the default."""
     chosen = _BY_NAME[name]
-    return given if given is not None else configured.get(chosen.key, chosen.default)
+    value = given if given is not None else configured.get(chosen.key, chosen.default)
+    if not chosen.many:
+        return value
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def on_command_line(*names: str) -> Callable[[_Command], _Command]:
@@ -143,7 +162,7 @@ def _click_option(click: Any, chosen: Option) -> Any:
     elif chosen.kind is float:
         kind = click.FloatRange(min=chosen.minimum)
         more["callback"] = _require_finite
-    more["show_default"] = chosen.default is not None and chosen.default != "*"
+    more |= {"show_default": chosen.default is not None and not chosen.many, "multiple": chosen.many}
     return click.option(f"--{chosen.name}", type=kind, default=chosen.default, **more)
 
 
@@ -169,6 +188,7 @@ def in_pytest(add: Callable[..., Any], *names: str) -> None:
             more["action"] = "store_true"
         else:
             more |= {"metavar": chosen.metavar or chosen.key.upper(), "type": _argument(chosen)}
+            more["action"] = "append" if chosen.many else "store"
         add(f"--nodecheck-{chosen.name}", **more)
 
 

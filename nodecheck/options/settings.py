@@ -10,6 +10,7 @@ from typing import Any
 
 from nodecheck._version import __version__
 from nodecheck.options.configuration import Configuration
+from nodecheck.options.layer_names import restricted
 from nodecheck.options.option import resolve
 from nodecheck.options.output_folder import default_folder
 
@@ -23,8 +24,12 @@ class Settings:
 
     Attributes
     ----------
-    targets, profile, select, seed
-        The layers, and the checks that run on them.
+    targets
+        The targets, those that are restricted to some layers in the form ``TARGET::GLOB``.
+    layers
+        The shell patterns of the option `layer`, which are already those of the targets.
+    profile, select, seed
+        The checks that run on the layers; `select` are shell patterns.
     output
         Folder of all files; None: not given.
     jobs
@@ -42,8 +47,9 @@ class Settings:
     """
 
     targets: tuple[str, ...]
+    layers: tuple[str, ...]
     profile: str
-    select: str
+    select: tuple[str, ...]
     seed: int
     output: Path | None
     jobs: int
@@ -61,10 +67,11 @@ class Settings:
     @property
     def identity(self) -> dict[str, Any]:
         """The values that two runs must share for one to resume the other."""
-        names = ("profile", "select", "seed")
         return {
             "targets": list(self.targets),
-            **{name: getattr(self, name) for name in names},
+            "profile": self.profile,
+            "select": list(self.select),
+            "seed": self.seed,
             "version": __version__,
         }
 
@@ -91,6 +98,11 @@ def resolve_settings(
         True if the targets include all those of the configuration.
     jobs
         Number of processes at a time where something else decides it; None: the option `jobs`.
+
+    Raises
+    ------
+    ValueError
+        If a target ends in ``::``, without a pattern.
     """
 
     def value(name: str) -> Any:
@@ -99,7 +111,8 @@ def resolve_settings(
     output = value("output")
     jobs = jobs or value("jobs") or min(_MOST_JOBS, _cores())
     return Settings(
-        targets=tuple(dict.fromkeys(targets)),
+        targets=restricted(targets, value("layer")),
+        layers=value("layer"),
         profile=value("profile"),
         select=value("select"),
         seed=value("seed"),

@@ -33,8 +33,9 @@ def _targets(before: Run, after: Run) -> Iterator[Difference]:
     for target, message in after.load_errors.items():
         change = Change.STILL if target in before.load_errors else Change.BROKEN
         yield Difference(change, target, "", "", f"could not be loaded: {shorten(message, REASON)}")
+    asked = {target.partition("::")[0] for target in after.targets}  # without patterns for layers
     for target in before.load_errors:
-        if target in after.targets and target not in after.load_errors:
+        if target in asked and target not in after.load_errors:
             yield Difference(Change.FIXED, target, "", "", "can be loaded again")
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from nodecheck.checks import Check
+from nodecheck.options.layer_names import sources
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard, Result
@@ -21,6 +22,7 @@ from nodecheck.runner.journal import decode
 from nodecheck.runner.measure import blank
 from nodecheck.runner.parallel import examine_in_parallel
 from nodecheck.runner.plan import Plan
+from nodecheck.targets.imports import why_no_torch
 from nodecheck.targets.loading import LoadedTargets
 
 _MOST_IDLE = 4  # processes that wait for a layer of the target they imported; each holds its libraries
@@ -44,9 +46,14 @@ class Children(AbstractContextManager["Children"]):
         self._lock = threading.Lock()
 
     def describe(self, targets: Sequence[str]) -> LoadedTargets[LayerCard]:
-        """Import the targets, each once, and return the claims of their layers."""
+        """Import the targets, each once, and return the claims of all their layers.
+
+        They are filed by target, without the pattern for the names of layers that it may have.
+        """
+        if reason := why_no_torch():
+            return LoadedTargets(load_errors=dict.fromkeys(sources(targets), reason))
         loaded: LoadedTargets[LayerCard] = LoadedTargets()
-        for target in dict.fromkeys(targets):
+        for target in sources(targets):
             child = Child(self._memory_limit)
             try:
                 loaded.update(_describe(child, target))

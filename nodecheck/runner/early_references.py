@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from nodecheck.measure.pictures import remaining
@@ -17,7 +17,7 @@ from nodecheck.runner.plan import problems_of, selected
 _Found: TypeAlias = dict[int, tuple[Sensitivity, frozenset[Feature]]]
 
 
-def begin(profile: Profile, select: str, *, several: bool) -> Callable[[], None]:
+def begin(profile: Profile, select: Sequence[str], *, several: bool) -> Callable[[], None]:
     """Begin to compute the references of the selected checks; return the function that waits for them.
 
     It puts them where `sensitivity` and `features` find them.  What is missing then, they compute.
@@ -25,7 +25,7 @@ def begin(profile: Profile, select: str, *, several: bool) -> Callable[[], None]
     Parameters
     ----------
     profile, select
-        The profile, and a shell pattern for checks.
+        The profile, and shell patterns for checks.
     several
         True if there are several layers: then the backward trajectory that pictures need pays as well.
     """
@@ -45,7 +45,7 @@ def begin(profile: Profile, select: str, *, several: bool) -> Callable[[], None]
     return take
 
 
-def _problems(profile: Profile, select: str, *, several: bool) -> tuple[Problem, ...]:
+def _problems(profile: Profile, select: Sequence[str], *, several: bool) -> tuple[Problem, ...]:
     try:
         chosen = [p for check in selected(select) for p in problems_of(check, profile) if p is not None]
     except ValueError:  # nothing is selected: the parent process reports it

@@ -8,11 +8,10 @@ from typing import TypeAlias
 
 from nodecheck.checks import Check
 from nodecheck.options.expectations import expected_reason
-from nodecheck.options.profile import RANKS, Profile
 from nodecheck.problems import Problem
 from nodecheck.results import NOT_REACHED, LayerCard, Outcome, Result
 from nodecheck.runner.measure import blank
-from nodecheck.runner.plan import Plan, preconditions, problems_of
+from nodecheck.runner.plan import Plan, left_out, preconditions, problems_of
 from nodecheck.runner.reproducer import reproducer
 
 # Runs one check on one problem of one layer, here or in another process, and never raises for the layer.
@@ -80,18 +79,9 @@ class Examination:
 
     def _why_not(self, check: Check) -> str:
         """Return the reason why a check is skipped, or "" if it is not."""
-        kind = "adaptive" if self._card.resolution == "tol" else "fixed-step"
-        reason = check.why_not({kind})
-        if reason:
+        if reason := left_out(self._card, check, self._plan.profile):
             return reason
-        if not within(check, self._plan.profile):
-            return f"part of the {check.profile} profile"
         for needed in preconditions(check):
             if needed in self._broken:
                 return f"means nothing while {needed} fails"
         return ""
-
-
-def within(check: Check, profile: Profile) -> bool:
-    """Return True if a profile includes a check."""
-    return RANKS[check.profile] <= RANKS[profile.name]

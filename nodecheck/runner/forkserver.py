@@ -36,7 +36,7 @@ def context() -> BaseContext:
     return chosen
 
 
-def start(targets: Sequence[str] = (), *, profile: str = "", select: str = "") -> None:
+def start(targets: Sequence[str] = (), *, profile: str = "", select: Sequence[str] = ()) -> None:
     """Start the server.
 
     Parameters
@@ -44,7 +44,7 @@ def start(targets: Sequence[str] = (), *, profile: str = "", select: str = "") -
     targets
         The targets of the run; the server imports the libraries of the registered ones.
     profile, select
-        The profile, and a shell pattern for checks.  The server computes the references of their problems,
+        The profile, and shell patterns for checks.  The server computes the references of their problems,
         which the child processes then share; "": none.
     """
     for variable in _ONE_THREAD:
@@ -54,7 +54,9 @@ def start(targets: Sequence[str] = (), *, profile: str = "", select: str = "") -
     import json
     from multiprocessing import forkserver
 
-    os.environ[REQUEST_VARIABLE] = json.dumps([list(targets), profile, select])
+    from nodecheck.options.layer_names import sources
+
+    os.environ[REQUEST_VARIABLE] = json.dumps([list(sources(targets)), profile, list(select)])
     try:
         forkserver.ensure_running()
     finally:

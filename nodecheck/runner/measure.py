@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
 from typing import TypeVar
 
 from nodecheck.checks import Check
-from nodecheck.layers import LayerError, LayerUnderTest, TorchLayer
+from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 from nodecheck.reference import ReferenceFailure
 from nodecheck.results import Evidence, Inconclusive, LayerCard, Outcome, Result, Skip, Unsupported
+from nodecheck.runner.origin import origin
 from nodecheck.runner.time_limit import time_limit
 
 _T = TypeVar("_T")
-_PACKAGE = Path(__file__).resolve().parents[1]
-# Folders of the package that hold layers, or code that runs inside them.
-_LAYER_FOLDERS = {"adapt", "mutants", "neural_ode", "targets"}
 
 
 class InProcess:
@@ -115,20 +111,4 @@ def raised(nothing: Result, check: Check, error: BaseException) -> Result:
 
 
 def _described(error: BaseException) -> Raised:
-    return Raised(f"{type(error).__name__}: {error}".strip(), _where(error))
-
-
-def _where(error: BaseException) -> str:
-    if isinstance(error, LayerError):
-        return ""  # ours, about what the layer returned: the message says it all
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_ours(f.filename)]
-    if not frames:
-        return "Raised in nodecheck itself, not in the layer: please report it."
-    path = PurePath(frames[-1].filename)
-    return f"Raised in {frames[-1].name} ({'/'.join(path.parts[-2:])}, line {frames[-1].lineno})."
-
-
-def _is_ours(filename: str) -> bool:
-    """Return True for a file of nodecheck that holds no layer."""
-    path = Path(filename).resolve()
-    return path.is_relative_to(_PACKAGE) and path.relative_to(_PACKAGE).parts[0] not in _LAYER_FOLDERS
+    return Raised(f"{type(error).__name__}: {error}".strip(), origin(error))

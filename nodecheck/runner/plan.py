@@ -12,7 +12,7 @@ from nodecheck.layers import TorchLayer
 from nodecheck.options.expectations import translated
 from nodecheck.options.profile import PROFILES, RANKS, Profile
 from nodecheck.problems import Problem
-from nodecheck.results import LayerCard
+from nodecheck.results import LayerCard, Result
 
 _LARGEST_SEED = 2**63 - 1  # of torch, whose range is the smallest
 # The ids by which a check may be named: current and former ones.
@@ -43,8 +43,22 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """The largest possible number of results."""
-        return len(self.cards) * sum(len(problems_of(check, self.profile)) for check in self.checks)
+        """The number of results, unless checks are skipped because one that they need fails."""
+        return sum(self._extent(card, check) for card in self.cards for check in self.checks)
+
+    def spared(self, result: Result) -> int:
+        """Return the number of results that `size` counts and that will not come, now that this one has.
+
+        A check that is skipped while the run goes on has one result in place of one for each problem.
+        """
+        if result.problem:
+            return 0
+        (card,) = (card for card in self.cards if card.name == result.layer)
+        (check,) = (check for check in self.checks if check.id == result.check)
+        return self._extent(card, check) - 1
+
+    def _extent(self, card: LayerCard, check: Check) -> int:
+        return 1 if left_out(card, check, self.profile) else len(problems_of(check, self.profile))
 
 
 def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
@@ -63,7 +77,12 @@ def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
 
 
 def make_plan(
-    cards: Sequence[LayerCard], *, profile: str, select: str, seed: int, seconds: float | None = None
+    cards: Sequence[LayerCard],
+    *,
+    profile: str,
+    select: str | Sequence[str],
+    seed: int,
+    seconds: float | None = None,
 ) -> Plan:
     """Return the plan of a run.
 
@@ -74,7 +93,7 @@ def make_plan(
     profile
         Name of the profile.
     select
-        Shell pattern for the ids of checks.
+        One or more shell patterns for the ids of checks.
     seed
         Seed of all random numbers.
     seconds
@@ -83,8 +102,8 @@ def make_plan(
     Raises
     ------
     ValueError
-        If the profile does not exist, nothing is selected, two layers share a name, a layer expects a check
-        to fail that does not exist, or the seed is out of range.
+        If the profile does not exist, a pattern selects nothing, two layers share a name, a layer expects a
+        check to fail that does not exist, or the seed is out of range.
     """
     if not 0 <= seed <= _LARGEST_SEED:
         message = f"seed must be a whole number from 0 to {_LARGEST_SEED}, got {seed}; 0 is the usual one"
@@ -104,8 +123,16 @@ def make_plan(
     )
 
 
-def selected(pattern: str) -> tuple[Check, ...]:
-    """Return the checks whose id, or a former id, matches a shell pattern, with the checks they need."""
+def selected(select: str | Sequence[str]) -> tuple[Check, ...]:
+    """Return the checks whose id, or a former id, matches one of the patterns, with the checks they need."""
+    patterns = (select,) if isinstance(select, str) else tuple(select)
+    chosen = {id_ for pattern in patterns for id_ in _matched(pattern)}
+    needed = {id_ for check in CHECKS if check.id in chosen for id_ in preconditions(check)}
+    return tuple(check for check in CHECKS if check.id in chosen | needed)
+
+
+def _matched(pattern: str) -> set[str]:
+    """Return the ids of the checks that a shell pattern means; none is an error."""
     current = {check.id for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)}
     former = {id_ for id_ in ALIASES if fnmatch.fnmatchcase(id_, pattern)}
     chosen = current | {name.partition(":")[0] for id_ in former for name in ALIASES[id_]}
@@ -114,8 +141,7 @@ def selected(pattern: str) -> tuple[Check, ...]:
             f"--select must match the id of a check, got {pattern!r}; `nodecheck list checks` names them"
         )
         raise ValueError(message)
-    needed = {id_ for check in CHECKS if check.id in chosen for id_ in preconditions(check)}
-    return tuple(check for check in CHECKS if check.id in chosen | needed)
+    return chosen
 
 
 def preconditions(check: Check) -> tuple[str, ...]:
@@ -131,6 +157,18 @@ def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:
     most = None if profile.name == "full" else check.most
     more = (problem for cheapest, problem in check.more if RANKS[cheapest] <= RANKS[profile.name])
     return (*check.problems[: profile.problems][:most], *more) or (None,)
+
+
+def left_out(card: LayerCard, check: Check, profile: Profile) -> str:
+    """Return the reason why a check is skipped whatever the layer does; "" if it is not."""
+    kind = "adaptive" if card.resolution == "tol" else "fixed-step"
+    reason = check.why_not({kind})
+    return reason or ("" if within(check, profile) else f"part of the {check.profile} profile")
+
+
+def within(check: Check, profile: Profile) -> bool:
+    """Return True if a profile includes a check."""
+    return RANKS[check.profile] <= RANKS[profile.name]
 
 
 def _require_different_names(cards: Sequence[LayerCard]) -> None:

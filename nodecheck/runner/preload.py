@@ -71,4 +71,4 @@ def _serve(request: str) -> None:
     take_references()
 
 
-_serve(os.environ.get(REQUEST_VARIABLE, '[[], "", ""]'))
+_serve(os.environ.get(REQUEST_VARIABLE, '[[], "", []]'))

@@ -20,13 +20,15 @@ from nodecheck._version import __version__
 from nodecheck.checks import CHECKS
 from nodecheck.layers import TorchLayer
 from nodecheck.options.expectations import with_expectations
+from nodecheck.options.layer_names import chosen_layers
 from nodecheck.options.settings import Settings
 from nodecheck.results import LayerCard, Outcome, Result, Run
 from nodecheck.runner.environment import environment, environment_without_torch
-from nodecheck.runner.examine import complete, examine, within
+from nodecheck.runner.examine import complete, examine
 from nodecheck.runner.measure import InProcess
-from nodecheck.runner.plan import KNOWN_IDS, Plan, card_of, make_plan
+from nodecheck.runner.plan import KNOWN_IDS, Plan, card_of, make_plan, within
 from nodecheck.targets.loading import LoadedTargets
+from nodecheck.targets.objects import given_layers
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def run(
     layers: TorchLayer | Iterable[TorchLayer],
     *,
     profile: str = "ci",
-    select: str = "*",
+    select: str | Sequence[str] = "*",
     seed: int = 0,
 ) -> Run:
     """Check layers in this process and return all results.
@@ -131,29 +133,33 @@ def run(
     profile
         "smoke", "ci" or "full".
     select
-        Shell pattern; only checks whose id matches are run, and those that they need.
+        Shell pattern, or several; only checks whose id matches are run, and those that they need.
     seed
         Seed of all random numbers.
 
     Raises
     ------
     ValueError
-        If the profile does not exist, nothing is selected, two layers share a name, or a layer expects a
-        check to fail that does not exist.
+        If the profile does not exist, a pattern selects nothing, two layers share a name, or a layer expects
+        a check to fail that does not exist.  If anything but layers is given.
     """
-    layers = (layers,) if isinstance(layers, TorchLayer) else tuple(layers)
+    layers = given_layers(layers)
     plan = make_plan([card_of(layer) for layer in layers], profile=profile, select=select, seed=seed)
     session = Session(plan, LoadedTargets(environment=environment()))
     return session.record(examine(plan, InProcess(layers, plan.profile, seed)))
 
 
 def plan_for(loaded: LoadedTargets[LayerCard], settings: Settings) -> Plan:
-    """Return the plan for loaded layers, with the expected failures of the configuration.
+    """Return the plan for those of the loaded layers that are meant, with their expected failures.
+
+    The configuration is compared with all layers of the targets: an expected failure of one that is left out
+    is not out of date.
 
     Raises
     ------
     ValueError
-        If the configuration does not fit the layers, or there can be no such plan; see `make_plan`.
+        If the configuration does not fit the layers, a pattern matches no layer, or there can be no such
+        plan; see `make_plan`.
     """
     cards = with_expectations(
         loaded.layers,
@@ -161,8 +167,9 @@ def plan_for(loaded: LoadedTargets[LayerCard], settings: Settings) -> Plan:
         checks=KNOWN_IDS,
         every_layer=settings.every_layer and loaded.complete,
     )
+    chosen = chosen_layers(cards, settings.targets, settings.layers, complete=loaded.complete)
     return make_plan(
-        cards,
+        chosen,
         profile=settings.profile,
         select=settings.select,
         seed=settings.seed,

@@ -94,6 +94,16 @@ def why_not_importable(source: str) -> str:
     return ""
 
 
+def why_no_torch() -> str:
+    """Return the reason why no layer can run here, which is that torch is not installed; "" if it is."""
+    if importlib.util.find_spec("torch") is not None:
+        return ""
+    return (
+        "expected torch, which every layer needs, got none that is installed; "
+        "install it with `python -m pip install torch`"
+    )
+
+
 def _put_on_path(folder: Path) -> None:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

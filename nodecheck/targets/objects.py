@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -75,17 +75,42 @@ def as_layers(found: Any, object_name: str, target: str) -> tuple[TorchLayer, ..
     return tuple(found)
 
 
-def _not_a_layer(found: Any, name: str, target: str) -> UsageError:
-    """Return the error for an object that is no layer, with an adapter if it can be called."""
+def given_layers(layers: Any) -> tuple[TorchLayer, ...]:
+    """Return what was given to a function in place of a target: a layer, or any iterable of them.
+
+    Raises
+    ------
+    ValueError
+        If anything else was given; the message is that of a target on the command line.
+    """
+    if isinstance(layers, TorchLayer):
+        return (layers,)
+    if isinstance(layers, str | Mapping) or _is_module(layers) or not isinstance(layers, Iterable):
+        raise ValueError(str(_not_a_layer(layers, "layers")))
+    found = tuple(layers)
+    for i, item in enumerate(found):
+        if not isinstance(item, TorchLayer):
+            raise ValueError(str(_not_a_layer(item, f"layers[{i}]")))
+    return found
+
+
+def _is_module(found: Any) -> bool:
+    """Return True for an `nn.Module`; some of them can be iterated."""
     from torch import nn
 
-    expected = f"expected a TorchLayer or a sequence of them, got {name!r} in {target!r}, "
+    return isinstance(found, nn.Module)
+
+
+def _not_a_layer(found: Any, name: str, target: str = "") -> UsageError:
+    """Return the error for an object that is no layer, with an adapter if it can be called."""
+    where = f" in {target!r}" if target else ""
+    expected = f"expected a TorchLayer or a sequence of them, got {name!r}{where}, "
     if isinstance(found, type):
         snippet = _SNIPPET.format(name=found.__name__)
         return UsageError(f"{expected}the class {found.__name__}; describe it in a few lines:\n\n{snippet}")
-    if isinstance(found, nn.Module) or callable(found):
+    if _is_module(found) or callable(found):
         kind = type(found).__name__
-        snippet = _SNIPPET.format(name=kind if isinstance(found, nn.Module) else name)
+        snippet = _SNIPPET.format(name=kind if _is_module(found) else name)
         return UsageError(f"{expected}an object of type {kind}; describe how to build one:\n\n{snippet}")
     return UsageError(
         f"{expected}an object of type {type(found).__name__}; name the variable that holds the layers"

@@ -108,7 +108,7 @@ def _require(target: RegisteredTarget) -> None:
     if importlib.util.find_spec(package) is None:
         message = (
             f"{target.name} needs the library {package}, which is not installed; "
-            f"install it with `python -m pip install nodecheck[{target.name}]`"
+            f"install it with `python -m pip install {package}`"
         )
         raise MissingLibrary(message)
     reason = why_not_importable(target.library)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import time
 
 import pytest
+from hypothesis import configuration
 from hypothesis import strategies as st
 
 from nodecheck.measure import search as drawn
@@ -96,3 +100,24 @@ def test_dyadic_numbers_are_short():
         dyadic(-16, 16), lambda x: (8 * x).is_integer() and abs(x) <= 2, examples=50, random_seed=0
     )
     assert found is None
+
+
+def test_the_search_writes_no_file(tmp_path):
+    program = (
+        "from hypothesis.strategies import integers\n"
+        "from nodecheck.measure.search import falsify\n"
+        "falsify(integers(), lambda _n: True, examples=100, random_seed=0)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_search_leaves_the_storage_of_the_user_alone(tmp_path):
+    before = configuration.storage_directory(intent_to_write=False).path
+    configuration.set_hypothesis_home_dir(tmp_path)
+    try:
+        falsify(st.integers(), lambda _n: True, examples=1, random_seed=0)
+        assert configuration.storage_directory(intent_to_write=False).path == tmp_path
+    finally:
+        configuration.set_hypothesis_home_dir(before)

@@ -19,9 +19,12 @@ WHOLE = """
 targets = ["mylib/layers.py:LAYERS", "torchdiffeq", "mylib.layers:MORE"]
 profile = "smoke"
 select = "gradient-*"
+layer = ["rk4*", "heun"]
 seed = 7
 device = "cpu"
 jobs = 2
+memory_limit = 1.5
+time_limit = 30
 output = "reports/nodecheck"
 
 [[expect]]
@@ -69,7 +72,19 @@ def test_everything_that_may_be_said_is_read(folder):
         date(2026, 12, 31),
     )
     targets = ("mylib/layers.py:LAYERS", "torchdiffeq", "mylib.layers:MORE")
-    table = Table(targets, "smoke", "gradient-*", 7, "cpu", 2, "reports/nodecheck", (expectation,))
+    table = Table(
+        targets,
+        "smoke",
+        "gradient-*",
+        ("rk4*", "heun"),
+        seed=7,
+        device="cpu",
+        jobs=2,
+        memory_limit=1.5,
+        time_limit=30.0,
+        output="reports/nodecheck",
+        expect=(expectation,),
+    )
     assert loaded(folder, WHOLE) == Configuration(table, folder / "nodecheck.toml")
 
 

@@ -42,6 +42,7 @@ GIVEN = {
     "jobs": "2",
     "memory-limit": "1.5",
     "time-limit": "30",
+    "layer": "rk4*",
 }
 
 
@@ -52,8 +53,8 @@ def test_every_option_is_tried_here():
 @pytest.mark.parametrize("name", GIVEN)
 def test_a_value_is_read_alike_on_both_sides(name):
     key = option(name).key
-    left = on_the_command_line(f"--{name}", GIVEN[name])[key]
-    right = under_pytest(f"--nodecheck-{name}", GIVEN[name])[f"nodecheck_{key}"]
+    left = resolve(name, on_the_command_line(f"--{name}", GIVEN[name])[key], {})
+    right = resolve(name, under_pytest(f"--nodecheck-{name}", GIVEN[name])[f"nodecheck_{key}"], {})
     assert left == right
     assert type(left) is type(right)
 
@@ -83,6 +84,18 @@ def test_what_nobody_gave_is_the_default_of_the_option(name):
     chosen = option(name)
     assert on_the_command_line()[chosen.key] == chosen.default
     assert resolve(name, under_pytest()[f"nodecheck_{chosen.key}"], {}) == chosen.default
+
+
+@pytest.mark.parametrize("name", [o.name for o in OPTIONS if o.many])
+def test_an_option_that_may_be_repeated_keeps_every_value(name):
+    key = option(name).key
+    left = on_the_command_line(f"--{name}", "a", f"--{name}", "b")[key]
+    right = under_pytest(f"--nodecheck-{name}", "a", f"--nodecheck-{name}", "b")[f"nodecheck_{key}"]
+    assert [resolve(name, given, {}) for given in (left, right)] == [("a", "b")] * 2
+
+
+def test_one_configured_value_stands_for_a_list_of_it():
+    assert resolve("select", None, {"select": "adapter"}) == ("adapter",)
 
 
 def test_what_is_given_goes_before_what_is_configured():

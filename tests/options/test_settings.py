@@ -28,7 +28,7 @@ def test_a_configured_value_goes_before_the_default():
 
 def test_without_any_value_the_defaults_hold():
     found = settings(Configuration())
-    assert (found.profile, found.select, found.seed, found.time_limit) == ("ci", "*", 0, None)
+    assert (found.profile, found.select, found.seed, found.time_limit) == ("ci", ("*",), 0, None)
     assert found.output is None
 
 
@@ -38,6 +38,11 @@ def test_without_an_output_the_folder_is_named_after_the_targets():
 
 def test_a_target_that_is_given_twice_counts_once():
     assert settings(targets=("a", "b", "a")).targets == ("a", "b")
+
+
+def test_the_layers_that_are_chosen_are_part_of_the_identity():
+    found = settings(Configuration(), layer=("rk4*",))
+    assert found.identity["targets"] == ["a.py:X::rk4*"]
 
 
 def test_layers_that_run_at_a_time_share_half_of_the_memory():

@@ -252,6 +252,12 @@ def test_a_target_that_never_could_be_loaded_still_cannot():
     assert kinds(run, run) == [Change.STILL]
 
 
+@pytest.mark.parametrize("target", ["x.py:L", "x.py:L::rk4*"])
+def test_a_target_that_can_be_loaded_again_is_told(target):
+    before = replace(PASSED, load_errors={"x.py:L": "SyntaxError"})
+    assert kinds(before, replace(PASSED, targets=(target,))) == [Change.FIXED]
+
+
 BEFORE = run_of([*right_results("mine"), *wrong_results("theirs")], [card("mine"), card("theirs")])
 AFTER = run_of([*wrong_results("mine"), *right_results("theirs")], [card("mine"), card("theirs")])
 

@@ -39,11 +39,11 @@ def printed():
 
 
 def test_the_references_of_the_selected_checks_are_there(printed):
-    known, modules, same = printed("gradient-order")
+    known, modules, same = printed(["gradient-order"])
     assert known == "True True False"  # those of the smoke profile's problem, and no other
     assert modules == "False False"  # computed elsewhere
     assert same == "True False"
 
 
 def test_without_checks_there_are_no_references(printed):
-    assert printed("no-such-check")[0] == "False False False"
+    assert printed(["no-such-check"])[0] == "False False False"

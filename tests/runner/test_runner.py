@@ -12,8 +12,9 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import TorchLayer
 from nodecheck.neural_ode import ODELayer
 from nodecheck.options.profile import PROFILES, RANKS
-from nodecheck.results import Outcome, Status
-from nodecheck.runner.examine import complete
+from nodecheck.results import LayerCard, Outcome, Status
+from nodecheck.runner.examine import complete, examine
+from nodecheck.runner.measure import blank
 from nodecheck.runner.plan import card_of, make_plan, problems_of, selected
 from nodecheck.runner.session import Session
 
@@ -312,16 +313,24 @@ def test_a_further_problem_is_used_from_its_profile_on(name):
             assert (problem in problems_of(check, PROFILES[name])) == (RANKS[cheapest] <= RANKS[name])
 
 
-def test_the_size_of_a_plan_is_the_most_that_can_come():
-    plan = make_plan([card_of(right(name)) for name in "ab"], profile="smoke", select="*", seed=0)
-    assert plan.size == 2 * sum(len(problems_of(check, PROFILES["smoke"])) for check in CHECKS)
-    assert plan.size == len(list(complete(plan, ()))) + 2 * _skipped_problems(plan)
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("resolution", ["n_steps", "tol"])
+def test_the_size_of_a_plan_is_the_number_of_its_results(profile, resolution):
+    cards = [LayerCard(name, "", resolution) for name in "ab"]
+    plan = make_plan(cards, profile=profile, select="*", seed=0)
+    assert plan.size == len(list(complete(plan, ())))
 
 
-def _skipped_problems(plan):
-    """Return the number of problems that a layer does not come to, because their checks are skipped."""
-    skipped = [r.check for r in complete(plan, ()) if r.layer == "a" and r.status is Status.SKIPPED]
-    return sum(len(problems_of(c, plan.profile)) - 1 for c in CHECKS if c.id in skipped)
+def test_the_size_shrinks_by_the_results_that_a_skip_replaces():
+    plan = make_plan([LayerCard("a", "", "n_steps")], profile="ci", select="*", seed=0)
+
+    def fails(card, check, problem):
+        return blank(card.name, check, problem, 0)
+
+    results = list(examine(plan, fails))
+    spared = sum(plan.spared(result) for result in results)
+    assert spared > 0
+    assert plan.size - spared == len(results)
 
 
 def expecting(*ids, **claims):

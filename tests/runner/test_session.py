@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import torch
 
+import nodecheck
 from nodecheck import __version__
 from nodecheck.checks import CHECKS
 from nodecheck.options.configuration import Configuration, Expectation, Table
@@ -56,6 +58,26 @@ def interrupted_after(count):
             yield result
 
     return results
+
+
+@pytest.mark.parametrize(
+    ("given", "received"),
+    [
+        (torch.nn.Linear(3, 3), "got 'layers', an object of type Linear; describe how to build one:"),
+        (torch.nn.Sequential(), "got 'layers', an object of type Sequential; describe how to build one:"),
+        (torch.nn.Linear, "got 'layers', the class Linear; describe it in a few lines:"),
+        ([torch.nn.Linear(3, 3)], "got 'layers[0]', an object of type Linear; describe how"),
+        ("odelayer", "got 'layers', an object of type str; name the variable that holds the layers"),
+        (3, "got 'layers', an object of type int; name the variable that holds the layers"),
+        ({}, "got 'layers', an object of type dict; name the variable that holds the layers"),
+    ],
+    ids=["module", "container", "class", "list", "text", "number", "dict"],
+)
+@pytest.mark.parametrize("function", [nodecheck.run, nodecheck.parametrize], ids=["run", "parametrize"])
+def test_what_is_no_layer_is_refused_as_on_the_command_line(function, given, received):
+    with pytest.raises(ValueError, match="expected a TorchLayer or a sequence of them") as refused:
+        function(given)
+    assert received in str(refused.value)
 
 
 def test_after_ctrl_c_what_is_missing_is_inconclusive():

@@ -93,7 +93,7 @@ def test_a_missing_library_is_named_with_its_extra(name, monkeypatch):
         registered_layers(name)
     assert str(caught.value) == (
         f"{name} needs the library {name}, which is not installed; "
-        f"install it with `python -m pip install nodecheck[{name}]`"
+        f"install it with `python -m pip install {name}`"
     )
 
 

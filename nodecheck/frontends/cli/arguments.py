@@ -22,6 +22,7 @@ TARGET is
   a registered name          odelayer, torchdiffeq, ... (see `nodecheck list layers`)
   package.module:object      a TorchLayer, or a sequence of them
   path/file.py:object        the same, in a file
+and TARGET::GLOB means only its layers whose name matches.
 """
 EXIT_CODES = """\b
 Exit codes:
@@ -57,6 +58,20 @@ def apply_configuration(context: click.Context, options: dict[str, Any]) -> Conf
         if context.get_parameter_source(name) is default:
             options[name] = resolve(name.replace("_", "-"), None, configuration.options)
     return configuration
+
+
+def targets_or_configured(
+    context: click.Context, targets: tuple[str, ...], configuration: Configuration
+) -> tuple[str, ...]:
+    """Return the targets, or those of the configuration if there are none; no target is a usage error."""
+    chosen = targets or configuration.table.targets
+    if not chosen:
+        message = (
+            "expected a TARGET, got none, and no configuration names any; "
+            "name one, for instance odelayer or mylib/nodecheck_layers.py:LAYERS"
+        )
+        raise click.UsageError(message, context)
+    return chosen
 
 
 def make_folder(folder: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from nodecheck.checks import Check
+    from nodecheck.results import LayerCard
 
 _BOUNDS = {
     "identity": "an identity, held to a multiple of eps and of the operation count",
@@ -19,6 +23,8 @@ _BOUNDS = {
 
 def listing(what: str) -> Iterator[tuple[str, str]]:
     """Yield a name and a sentence for each of the "checks", "layers", "problems" or "mutants"."""
+    from nodecheck.targets.imports import why_no_torch
+
     # Only what is listed is imported: mutants need torch, and nothing else here does.
     if what == "checks":
         from nodecheck.checks import CHECKS
@@ -27,6 +33,9 @@ def listing(what: str) -> Iterator[tuple[str, str]]:
     elif what == "layers":
         yield from _targets()
     elif what == "mutants":
+        if reason := why_no_torch():
+            click.echo(f"Error: {reason}", err=True)
+            sys.exit(3)
         from nodecheck.mutants import MUTANTS
 
         yield from ((mutant.name, mutant.summary) for mutant in MUTANTS)
@@ -48,6 +57,32 @@ def _targets() -> Iterator[tuple[str, str]]:
             f", hidden by nodecheck's own {other.name}: write {other.object}" if other.name in own else ""
         )
         yield other.name, f"{other.object}, registered by {other.package}{hidden}"
+
+
+def layers_of(targets: Sequence[str], patterns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each layer of some targets, and what it claims; see `chosen_layers`."""
+    from nodecheck.frontends.cli.arguments import interruptible, report_load_errors, usage_errors
+    from nodecheck.options.layer_names import chosen_layers, restricted
+    from nodecheck.options.settings import in_bytes
+    from nodecheck.runner.children import describe
+
+    with interruptible(), usage_errors():
+        wanted = restricted(targets, patterns)
+        loaded = describe(wanted, in_bytes(None))
+        report_load_errors(loaded, debug=False)
+        cards = chosen_layers(loaded.layers, wanted, patterns, complete=loaded.complete)
+    for reason in loaded.missing.values():
+        click.echo(f"skipped: {reason}", err=True)
+    yield from ((card.name, _claims(card)) for card in cards)
+    if loaded.load_errors:
+        sys.exit(3)
+
+
+def _claims(card: LayerCard) -> str:
+    """Return the kind of a layer and its claims."""
+    claims = {"order": card.order, "adjoint": card.adjoint, "memory": card.memory, "tableau": card.tableau}
+    said = (f"{name} {value}" for name, value in claims.items() if value is not None)
+    return ", ".join(("adaptive" if card.resolution == "tol" else "fixed-step", *said))
 
 
 def page(check_id: str) -> str:

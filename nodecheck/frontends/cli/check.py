@@ -19,6 +19,7 @@ from nodecheck.frontends.cli.arguments import (
     interruptible,
     make_folder,
     report_load_errors,
+    targets_or_configured,
     usage_errors,
 )
 from nodecheck.options.option import on_command_line
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 
     from nodecheck.options.settings import Settings
     from nodecheck.results import Result, Run
+    from nodecheck.runner.children import Children
     from nodecheck.runner.journal import Journal
     from nodecheck.runner.session import Session
 
 # Everything heavy is imported inside the functions: the help text has to come at once.
 
-_OPTIONS = ("profile", "select", "output", "seed", "jobs", "time-limit", "memory-limit", "strict")
+_OPTIONS = ("profile", "select", "layer", "output", "seed", "jobs", "time-limit", "memory-limit", "strict")
 _INTERRUPTED = "The run was interrupted: what it did not reach is inconclusive; --resume goes on."
 _LONGEST_LAYER_NAME = 40  # characters, beside the progress bar
 
@@ -53,13 +55,17 @@ def check(
     Without TARGET those of the configuration are checked: [tool.nodecheck] of pyproject.toml, or
     nodecheck.toml.
     """
+    from nodecheck.runner.children import Children
+
     settings = _settings(context, targets, options)
-    make_folder(settings.folder)
     forkserver.start(settings.targets, profile=settings.profile, select=settings.select)
     end_politely()
-    with interruptible(), _journal(settings, resume=resume) as journal:
-        run, interrupted = _run(settings, journal, debug=debug)
-        journal.complete = _write(run, settings.folder) and not interrupted
+    with interruptible(), Children(settings.memory_limit) as children:
+        session = _planned(settings, children, debug=debug)
+        make_folder(settings.folder)  # only now: wrong usage leaves none
+        with _journal(settings, resume=resume) as journal:
+            run, interrupted = _run(settings, session, children, journal)
+            journal.complete = _write(run, settings.folder) and not interrupted
     sys.exit(130 if interrupted else run.exit_code(strict=settings.strict))
 
 
@@ -68,14 +74,9 @@ def _settings(context: click.Context, targets: tuple[str, ...], options: dict[st
     from nodecheck.options.settings import resolve_settings
 
     configuration = apply_configuration(context, options)
-    chosen = targets or configuration.table.targets
-    if not chosen:
-        message = (
-            "expected a TARGET, got none, and no configuration names any; "
-            "name one, for instance odelayer or mylib/nodecheck_layers.py:LAYERS"
-        )
-        raise click.UsageError(message, context)
-    return resolve_settings(chosen, options, configuration, every_layer=not targets)
+    chosen = targets_or_configured(context, targets, configuration)
+    with usage_errors():
+        return resolve_settings(chosen, options, configuration, every_layer=not targets)
 
 
 def _journal(settings: Settings, *, resume: bool) -> Journal:
@@ -93,20 +94,24 @@ def _journal(settings: Settings, *, resume: bool) -> Journal:
         raise click.UsageError(message) from error
 
 
-def _run(settings: Settings, journal: Journal, *, debug: bool) -> tuple[Run, bool]:
-    """Load, plan, examine and assemble; return the run, and True if it was interrupted."""
-    from nodecheck.runner.children import Children, examine_in_children
+def _planned(settings: Settings, children: Children, *, debug: bool) -> Session:
+    """Load the targets and plan the run; wrong usage ends the command."""
     from nodecheck.runner.session import Session, plan_for
 
     threading.Thread(target=_prepare_report, daemon=True).start()
-    with Children(settings.memory_limit) as children:
-        loaded = children.describe(settings.targets)
-        report_load_errors(loaded, debug=debug)
-        with usage_errors():
-            session = Session(plan_for(loaded, settings), loaded)
-        with _progress(session, journal) as advance:
-            results = examine_in_children(session.plan, children, jobs=settings.jobs, done=journal.done)
-            examined = session.examine(results, advance=advance)
+    loaded = children.describe(settings.targets)
+    report_load_errors(loaded, debug=debug)
+    with usage_errors():
+        return Session(plan_for(loaded, settings), loaded)
+
+
+def _run(settings: Settings, session: Session, children: Children, journal: Journal) -> tuple[Run, bool]:
+    """Examine and assemble; return the run, and True if it was interrupted."""
+    from nodecheck.runner.children import examine_in_children
+
+    with _progress(session, journal) as advance:
+        results = examine_in_children(session.plan, children, jobs=settings.jobs, done=journal.done)
+        examined = session.examine(results, advance=advance)
     run = session.record(
         examined.results,
         targets=settings.targets,
@@ -128,19 +133,25 @@ def _prepare_report() -> None:
 
 @contextmanager
 def _progress(session: Session, journal: Journal) -> Iterator[Callable[[Result], None]]:
-    """Yield the function that writes a result into the journal and moves the progress bar."""
+    """Yield the function that writes a result into the journal and moves the progress bar.
+
+    The total is the number of results that are still expected: it shrinks where a check is skipped.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     known = {result.id for result in journal.done}
     with Progress(*columns, transient=True) as progress:
-        task = progress.add_task("", total=session.plan.size)
+        total = session.plan.size
+        task = progress.add_task("", total=total)
 
         def advance(result: Result) -> None:
+            nonlocal total
+            total -= session.plan.spared(result)
             if result.id not in known:
                 journal.append(result)
             name = result.layer[:_LONGEST_LAYER_NAME]
-            progress.update(task, advance=1, description=f"{name}  {result.check}")
+            progress.update(task, advance=1, total=total, description=f"{name}  {result.check}")
 
         yield advance
 

@@ -14,6 +14,7 @@ from nodecheck.frontends.cli.memory import memory
 from nodecheck.frontends.cli.replay import replay
 from nodecheck.frontends.cli.schema import schema
 from nodecheck.frontends.cli.stored_run import read_run, run_file
+from nodecheck.options.option import on_command_line
 
 # Everything heavy is imported inside the commands: the help text has to come at once.
 
@@ -57,11 +58,24 @@ def report(path: Path, output: Path | None) -> None:
 
 @main.command("list")
 @click.argument("what", type=click.Choice(["checks", "layers", "problems", "mutants"]))
-def list_(what: str) -> None:
-    """List checks, registered layers, problems or mutants: layers that are wrong on purpose."""
-    from nodecheck.frontends.cli.catalogue import listing
+@click.argument("targets", metavar="[TARGET...]", nargs=-1)
+@on_command_line("layer")
+def list_(what: str, targets: tuple[str, ...], layer: tuple[str, ...]) -> None:
+    """List checks, layers, problems or mutants: layers that are wrong on purpose.
 
-    for name, text in listing(what):
+    `list layers` lists the registered targets, and `list layers TARGET...` the layers of targets.
+    """
+    from nodecheck.frontends.cli.catalogue import layers_of, listing
+
+    if what != "layers" and (targets or layer):
+        message = f"TARGET and --layer belong to `nodecheck list layers`, got them for {what}; leave them out"
+        raise click.UsageError(message)
+    if layer and not targets:
+        message = (
+            "--layer expects a TARGET whose layers are listed, got none; name one, for instance odelayer"
+        )
+        raise click.UsageError(message)
+    for name, text in layers_of(targets, layer) if targets else listing(what):
         click.echo(f"{name:<24}  {text}")  # a line each, for grep, however long a name is
 
 

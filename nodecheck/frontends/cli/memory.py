@@ -16,6 +16,7 @@ from nodecheck.frontends.cli.arguments import (
     end_politely,
     make_folder,
     report_load_errors,
+    targets_or_configured,
     usage_errors,
 )
 from nodecheck.options.option import on_command_line
@@ -34,8 +35,8 @@ _LONGEST_LAYER_NAME = 40  # characters, beside the progress bar
 
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
-@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@on_command_line("device")
+@click.argument("targets", metavar="TARGET...", nargs=-1)
+@on_command_line("layer", "device")
 @click.option(
     "--steps", metavar="A:B", default="10:1000", show_default=True, help="From A steps to B, geometrically."
 )
@@ -56,18 +57,21 @@ def memory(
 ) -> None:
     """Measure how the memory of layers grows with the number of steps.
 
-    Each layer runs in a child process; the time limit is that of one pass.
+    Each layer runs in a child process; the time limit is that of one pass.  Without TARGET those of the
+    configuration are measured.
     """
+    from nodecheck.options.layer_names import restricted
     from nodecheck.options.output_folder import default_folder
 
-    apply_configuration(context, options)
-    folder = options["output"] or default_folder(targets, "-memory")
+    configuration = apply_configuration(context, options)
     with usage_errors():
+        targets = restricted(targets_or_configured(context, targets, configuration), options["layer"])
         ladder = _ladder(steps, state, process=process, options=options)
+    folder = Path(options["output"] or default_folder(targets, "-memory"))  # configured ones are text
     forkserver.start(targets)
     end_politely()
     command = _command(targets, steps, state, process=process, options=options)
-    run, interrupted = _run(targets, ladder, options["device"], command, folder)
+    run, interrupted = _run(targets, ladder, options, command, folder)
     _write(run, ladder, folder)
     sys.exit(130 if interrupted else run.exit_code())
 
@@ -91,12 +95,13 @@ def _ladder(steps: str, state: int, *, process: bool, options: Mapping[str, Any]
 
 
 def _run(
-    targets: tuple[str, ...], ladder: MemoryLadder, device: str, command: str, folder: Path
+    targets: tuple[str, ...], ladder: MemoryLadder, options: Mapping[str, Any], command: str, folder: Path
 ) -> tuple[Run, bool]:
     """Load the targets and measure them; return the run, and True if Ctrl-C ended it.
 
     The folder is made before anything is measured, and only if something can be.
     """
+    from nodecheck.options.layer_names import chosen_layers
     from nodecheck.runner.children import describe
     from nodecheck.runner.memory_ladder import memory_plan
     from nodecheck.runner.session import Session
@@ -104,9 +109,11 @@ def _run(
     loaded = describe(targets, ladder.memory_limit)
     report_load_errors(loaded, debug=False)
     with usage_errors():
-        ladder.devices, ladder.notes = _devices(device, loaded.environment.get("CUDA", "not available"))
-        make_folder(folder)
-        session = Session(memory_plan(loaded.layers), loaded)
+        cuda = loaded.environment.get("CUDA", "not available")
+        ladder.devices, ladder.notes = _devices(options["device"], cuda)
+        cards = chosen_layers(loaded.layers, targets, options["layer"], complete=loaded.complete)
+        session = Session(memory_plan(cards), loaded)
+    make_folder(folder)
     examined = _measure(session, ladder)
     warnings = (_INTERRUPTED,) if examined.interrupted else ()
     run = session.record(examined.results, targets=targets, command=command, warnings=warnings)

@@ -10,6 +10,7 @@ import pytest
 
 from nodecheck.options.configuration import ConfigurationError
 from nodecheck.options.configuration_file import load_configuration
+from nodecheck.options.layer_names import sources
 from nodecheck.options.option import OPTIONS
 from nodecheck.options.settings import Settings, resolve_settings
 
@@ -35,7 +36,7 @@ def settings_of(config: pytest.Config, wanted: tuple[str, ...]) -> Settings:
     Raises
     ------
     pytest.UsageError
-        If the configuration is malformed.
+        If the configuration is malformed, or a target is.
     """
     folder = config.invocation_params.dir
     try:
@@ -44,13 +45,16 @@ def settings_of(config: pytest.Config, wanted: tuple[str, ...]) -> Settings:
         raise pytest.UsageError(str(error)) from error
     given = {option.key: getattr(config.option, f"nodecheck_{option.key}", None) for option in OPTIONS}
     targets = config.option.nodecheck_targets if _collects(config, wanted) else ()
-    settings = resolve_settings(
-        targets,
-        given,
-        configuration,
-        every_layer=set(configuration.table.targets) <= set(targets),
-        jobs=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
-    )
+    try:
+        settings = resolve_settings(
+            targets,
+            given,
+            configuration,
+            every_layer=set(sources(configuration.table.targets)) <= set(sources(targets)),
+            jobs=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
+        )
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
     return replace(settings, output=settings.output and folder / settings.output)
 
 

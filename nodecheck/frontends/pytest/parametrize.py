@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,14 @@ from nodecheck.results import LayerCard
 from nodecheck.runner.examine import Examination
 from nodecheck.runner.measure import InProcess
 from nodecheck.runner.plan import KNOWN_IDS, card_of, make_plan
+from nodecheck.targets.objects import given_layers
 
 
 def parametrize(
     layers: TorchLayer | Iterable[TorchLayer],
     *,
     profile: str = "ci",
-    select: str = "*",
+    select: str | Sequence[str] = "*",
     seed: int = 0,
 ) -> pytest.MarkDecorator:
     """Let a test run once for each layer and check.
@@ -43,7 +44,7 @@ def parametrize(
     profile
         "smoke", "ci" or "full".
     select
-        Shell pattern; only checks whose id matches are run, and those that they need.
+        Shell pattern, or several; only checks whose id matches are run, and those that they need.
     seed
         Seed of all random numbers.
 
@@ -56,10 +57,10 @@ def parametrize(
     Raises
     ------
     ValueError
-        If the profile does not exist, nothing is selected, two layers share a name, or a layer expects a
-        check to fail that does not exist.
+        If the profile does not exist, a pattern selects nothing, two layers share a name, or a layer expects
+        a check to fail that does not exist.  If anything but layers is given.
     """
-    layers = (layers,) if isinstance(layers, TorchLayer) else tuple(layers)
+    layers = given_layers(layers)
     cards = tuple(_card(layer) for layer in layers)
     plan = make_plan(cards, profile=profile, select=select, seed=seed)
     return pytest.mark.parametrize(

@@ -31,9 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TARGET",
         dest="nodecheck_targets",
         help="Check the layers of this target, one item per layer and check; may be repeated.  TARGET is a "
-        "registered name, package.module:object or path/file.py:object.",
+        "registered name, package.module:object or path/file.py:object; TARGET::GLOB means only its layers "
+        "whose name matches.",
     )
-    in_pytest(group.addoption, "profile", "select", "output", "seed", "memory-limit", "time-limit")
+    in_pytest(group.addoption, "profile", "select", "layer", "output", "seed", "memory-limit", "time-limit")
 
 
 def pytest_configure(config: pytest.Config) -> None:

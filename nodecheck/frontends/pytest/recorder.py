@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -50,8 +51,12 @@ class Recorder:
         self._crashed: dict[str, str] = {}
         self._run: Run | None = None
         self._trouble: list[str] = []
-        if settings.output is not None:
-            _make_folder(settings.output)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Create the output folder, once it is known that the options and the targets make sense."""
+        if self._settings.output is not None and not session.config.option.collectonly:
+            _make_folder(self._settings.output)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the results that a report carries; a crash has a report of its own, without results."""
@@ -71,6 +76,8 @@ class Recorder:
         with quiet():
             self._run = self._record(session, list(_warnings(session, exitstatus)))
             if self._settings.output is not None and (self._run.results or self._run.load_errors):
+                with contextlib.suppress(OSError):  # there is none yet if the collection was cut short
+                    self._settings.output.mkdir(parents=True, exist_ok=True)
                 self._trouble += write_record(self._run, self._settings.output)
                 self._trouble += write_views(self._run, self._settings.output)
 

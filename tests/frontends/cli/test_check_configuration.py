@@ -105,6 +105,35 @@ def test_a_configuration_that_makes_no_sense_exits_with_2_before_anything_runs(r
     assert stored is None
 
 
+@pytest.mark.parametrize(
+    ("arguments", "table"),
+    [
+        ((), BAD["no such layer"][0]),
+        ((), BAD["expired"][0]),
+        (("--select", "nothing"), TABLE),
+        (("mine.py:SOURCE",), TABLE),
+        (("mine.py",), TABLE),
+        (("mine.py:RIGHT::left",), TABLE),
+        (("mine.py:RIGHT::",), TABLE),
+    ],
+    ids=["layer", "expired", "select", "no layer", "no object", "pattern", "mark"],
+)
+def test_wrong_usage_leaves_no_output_folder(run, tmp_path, arguments, table):
+    (tmp_path / "mine.py").write_text(SOURCE + "\nSOURCE = 3\n")
+    outcome, _ = run(*arguments, table=table)
+    assert outcome.exit_code == 2
+    assert not (tmp_path / "found").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("memory_limit", "0.5"), ("time_limit", "0.01"), ("time_limit", "inf")]
+)
+def test_a_configured_limit_is_held_to_that_of_the_option(run, key, value):
+    outcome, _ = run(table=f"{key} = {value}\n{TABLE}")
+    assert outcome.exit_code == 2
+    assert f"{key} in nodecheck.toml must be" in outcome.output
+
+
 def test_an_entry_about_a_layer_that_is_not_in_this_run_is_no_error(run):
     outcome, _ = run("mine.py:RIGHT", table=TABLE + EXPECTED)
     assert outcome.exit_code == 0

@@ -199,6 +199,15 @@ def test_no_cuda_is_answered_with_what_to_do(run, monkeypatch):
     assert "measure with --device cpu" in " ".join(run("odelayer", "--device", "cuda").output.split())
 
 
+def test_limits_and_folder_of_the_configuration_hold_for_memory(run, monkeypatch, tmp_path):
+    (tmp_path / "nodecheck.toml").write_text('time_limit = 7\nmemory_limit = 3\noutput = "found"\n')
+    seen = []
+    monkeypatch.setattr(MemoryLadder, "examine", lambda self, _plan: seen.append(self) or ())
+    run("mine.py:BOTH", *SHORT[:4])
+    assert [(ladder.seconds, ladder.memory_limit) for ladder in seen] == [(7.0, 3 * 2**30)]
+    assert (tmp_path / "found" / "run.json").is_file()
+
+
 def test_nothing_is_written_where_nothing_can_be_measured(run, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     run("odelayer", "--device", "cuda")

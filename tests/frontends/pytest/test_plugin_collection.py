@@ -135,6 +135,33 @@ def test_a_wrong_option_is_a_usage_error(here, arguments, sentence):
     assert "INTERNALERROR" not in told
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--nodecheck-select", "nothing"),
+        ("--nodecheck-layer", "nobody"),
+        ("--nodecheck", "layers.py:WRONG::nobody"),
+        ("--nodecheck", "layers.py:WRONG::"),
+        ("nodecheck::nobody",),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_leaves_no_output_folder(folder, here, arguments):
+    code, _, _ = here(*TARGET, *QUICK, *arguments, "--nodecheck-output", "out")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("layers.py:PAIR::ri*",), ("layers.py:PAIR", "--nodecheck-layer", "right")],
+    ids=["target", "option"],
+)
+def test_the_layers_that_are_named_alone_are_collected(folder, collected, arguments):
+    write(folder, layers__py=LAYERS + "PAIR = [RIGHT, WRONG]\n")
+    assert collected("--nodecheck", *arguments, *QUICK)[1:] == RIGHT
+
+
 def test_an_expectation_about_no_check_is_a_usage_error(folder, here):
     entry = '[[tool.nodecheck.expect]]\nlayer = "right"\ncheck = "gradient"\nreason = "known"\n'
     write(folder, pyproject__toml=STRICT + entry)
