@@ -1,4 +1,7 @@
-"""The checks, in the order in which they run and are reported."""
+"""The checks, in the order in which they run and are reported: a report names the first that failed.
+
+So checks that name a cause come before those that see a symptom of it, and large errors before small ones.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -50,10 +53,10 @@ CHECKS: tuple[Check, ...] = (
     float32_state,
     not_a_number,
     constant_field,
-    time_precision,
     evaluation_times,
     polynomial_field,
     forward_order,
+    time_precision,
     solve_ivp_agreement,
     forward_tolerance,
     power_tolerance,
@@ -61,14 +64,14 @@ CHECKS: tuple[Check, ...] = (
     long_interval,
     batch_independence,
     gradient_completeness,
-    uninvolved_parameters,
-    gradient_class,
     constant_field_gradient,
     gradient_order,
     gradient_tolerance,
+    gradient_class,
     finite_differences,
     backprop_agreement,
     cotangent_linearity,
+    uninvolved_parameters,
     other_uses,
     other_modules,
     other_sizes,

@@ -15,6 +15,7 @@ from nodecheck.measure.identities import identity_bound
 from nodecheck.numerics.constants import ADAPTER_STEPS, ADAPTER_TOLERANCES, FEWER_ADAPTER_STEPS
 from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, Inconclusive, at_least, at_most
+from nodecheck.results.phrases import plural
 
 
 @check(
@@ -76,9 +77,10 @@ def _explain_state(layer: LayerUnderTest, problem: Problem, run: Solution) -> st
     unchanged = np.array_equal(run.y1, problem.y0)
     if unchanged and run.calls:
         return (
-            f"`build` returns y0 as it was, although the dynamics is evaluated {run.evaluations} times: "
-            f"return the last state of the trajectory, adapt.last(y, time_axis=...), not the first "
-            f"(if `build` does, the layer returns what it was given)."
+            f"`build` returns y0 as it was, although the dynamics is evaluated "
+            f"{plural(run.evaluations, 'time')}: return the last state of the trajectory, "
+            f"adapt.last(y, time_axis=...), not the first (if `build` does, the layer returns what it was "
+            f"given)."
         )
     if unchanged:
         return "`build` returns y0 as it was, and the dynamics is never evaluated: pass it to the layer."

@@ -6,6 +6,7 @@ import itertools
 
 from nodecheck.checks.check import check
 from nodecheck.checks.convergence.gradient import consistency
+from nodecheck.diagnosis.forward.grid import remedy
 from nodecheck.diagnosis.gradient.experiments import format_of_cotangent
 from nodecheck.diagnosis.layer_gradient import explain_layer_gradient, observe
 from nodecheck.layers import LayerUnderTest
@@ -38,6 +39,7 @@ from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, Skip, at_least, at_most
+from nodecheck.results.phrases import plural, verb
 
 # The features without which some class of wrong adjoint does not show.
 GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE}
@@ -203,7 +205,7 @@ def _explain_distances(distances: dict[str, Distance], measurements: tuple[Measu
     off = ", ".join(f"∂L/∂{g} by {d.value:.2g}" for (g, d), holds in held if not holds)
     others = len(distances) - sum(not m.holds for m in measurements)
     seen = f"At {FEW_STEPS} steps the gradient differs from finite differences of the forward pass: {off}"
-    return f"{seen}; {others} others pass." if others else f"{seen}."
+    return f"{seen}; {plural(others, 'other')} {verb(others, 'passes', 'pass')}." if others else f"{seen}."
 
 
 @check(
@@ -227,7 +229,7 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """
     tableau, n_steps, distance = _matching(layer, problem)
     if n_steps > FEW_STEPS:  # substeps, or a number that is rounded up
-        message = f"with n_steps = {FEW_STEPS} y1 is that of {n_steps} steps of our {tableau.name}"
+        message = f"with n_steps = {FEW_STEPS} y1 is that of {plural(n_steps, 'step')} of our {tableau.name}"
         raise Skip(message)
     if n_steps < FEW_STEPS:
         return _of_fewer_steps(tableau, n_steps)
@@ -287,8 +289,8 @@ def _candidates(layer: LayerUnderTest) -> tuple[ButcherTableau, ...]:
 def _of_fewer_steps(tableau: ButcherTableau, n_steps: int) -> Evidence:
     """Return the evidence that the layer takes fewer steps than it is asked for."""
     diagnosis = (
-        f"With n_steps = {FEW_STEPS} y1 is that of {n_steps} steps of our {tableau.name}, to rounding: fewer "
-        f"are taken than are asked for.  A grid of n steps has n + 1 points."
+        f"With n_steps = {FEW_STEPS} y1 is that of {plural(n_steps, 'step')} of our {tableau.name}, to "
+        f"rounding: fewer are taken than are asked for. {remedy(FEW_STEPS, too_many=False)}."
     )
     off = at_most("steps asked for and not taken", FEW_STEPS - n_steps, 0, "steps")
     return Evidence((off,), diagnosis, facts={"tableau": tableau.name})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 from nodecheck.diagnosis.forward.explanations import explain_backward_times
 from nodecheck.diagnosis.gradient import Observation, explain_gradient
-from nodecheck.diagnosis.step_count import explain_onset, gradient_error
+from nodecheck.diagnosis.step_count import explain_onset, forward_error, gradient_error
 from nodecheck.layers import Array, Gradients, LayerUnderTest, Solve
 from nodecheck.measure.convergence import order_of
 from nodecheck.numerics import relative_error, roundoff
-from nodecheck.numerics.constants import LOOSE_PART
-from nodecheck.problems import Problem
+from nodecheck.numerics.constants import CLEAR_RISE, FLOAT32_ERROR, LOOSE_PART
+from nodecheck.problems import Problem, constant
 from nodecheck.reference import Feature, features
+from nodecheck.results.phrases import plural
 
 
 def explain_layer_gradient(layer: LayerUnderTest, problem: Problem) -> str:
@@ -23,10 +25,45 @@ def explain_layer_gradient(layer: LayerUnderTest, problem: Problem) -> str:
     onset = explain_onset(functools.partial(gradient_error, layer, problem), layer.ladder())
     if onset:
         return onset
-    observations = (observe(layer, problem, n, n) for n in (fine, coarse))
+    own = _own_steps(layer, problem)
+    if own:
+        return own
+    rounding = rounding_of(layer, fine)
+    observations = (
+        dataclasses.replace(observe(layer, problem, n, n), rounding=rounding) for n in (fine, coarse)
+    )
     found = explain_gradient(*observations, order=order_of(layer))
     timed = Feature.TIME_DEPENDENT in features(problem)
-    return f"{found} {explain_backward_times(layer, problem, fine) if timed else ''}".strip()
+    return f"{found} {explain_backward_times(layer, problem, fine, rounding=timed)}".strip()
+
+
+def _own_steps(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return that the backward pass costs the same at every number of steps, where the forward pass does not.
+
+    Less than one step of the forward pass is no pass over the interval, but a few evaluations besides.
+    """
+    levels = layer.ladder()
+    ends = levels[0], levels[-1]
+    forward = [layer.solve(problem, n).evaluations for n in ends]
+    backward = [len(layer.gradients(problem, n, 1)[0].calls) for n in ends]
+    rises = forward[1] >= CLEAR_RISE * forward[0]
+    if not rises or backward[0] != backward[1] or backward[0] * ends[0] < forward[0]:
+        return ""
+    return (
+        f"The backward pass makes {plural(backward[0], 'evaluation')} of the field with {ends[0]} steps and "
+        f"with {ends[1]} alike, where the forward pass makes {forward[0]} and {forward[1]}: it takes steps "
+        f"of its own, and n_steps does not reach it. At {ends[1]} steps the gradient is off by "
+        f"{gradient_error(layer, problem, ends[1]):.2g} of its size."
+    )
+
+
+def rounding_of(layer: LayerUnderTest, n_steps: int) -> float:
+    """Return the relative error on y' = c, where every method is exact, as far as it may be rounding.
+
+    Below this times `FLOOR_FACTOR` nothing shrinks with the step, whatever its cause.
+    """
+    errors = (error(layer, constant, n_steps) for error in (forward_error, gradient_error))
+    return max((error for error in errors if error <= FLOAT32_ERROR), default=0.0)
 
 
 def _repeats(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool:

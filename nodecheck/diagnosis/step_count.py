@@ -14,6 +14,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
+from nodecheck.results.phrases import plural
 
 
 def forward_error(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
@@ -63,7 +64,7 @@ def explain_which(is_wrong: Callable[[int], bool], n_steps: int) -> str:
     wrong, right = ([n for n, each in tried.items() if each is kind] for kind in (True, False))
     if not right:
         return ""
-    seen = f"Right with {_list(right)} steps, wrong with {_list(wrong)}"
+    seen = f"Right with {plural(_list(right), 'step')}, wrong with {_list(wrong)}"
     if all(n % 2 for n in wrong) and not any(n % 2 for n in right):
         return f"{seen}: an odd number of steps is treated apart."
     if max(wrong) < min(right):

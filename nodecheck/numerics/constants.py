@@ -215,6 +215,9 @@ DECIMAL_STEPS = 7
 FLOAT32_SHARE = 0.5
 # Units of float32 rounding by which coefficients that are rounded to float32 err at most.
 FLOAT32_ROUNDINGS = 16.0
+# Relative error of times, coefficients or states that are rounded to float32, at most: a smaller one shows no
+# other equation, and by itself no float32 either.
+FLOAT32_ERROR = FLOAT32_ROUNDINGS * EPS_FLOAT32
 # Relative distance at which two multiples are the same: rounding of float32, a thousand times.
 SAME_MULTIPLE = 1e3 * EPS_FLOAT32
 # Factor between elapsed times of components that have one cause.
@@ -388,6 +391,8 @@ CACHED_ADJOINT_SOLVERS = 8
 # Constant factors (held by tests/diagnosis/gradient/test_factors.py).
 # Distance of a measured power of h from a whole one: Euler's factors at 32 and 64 steps are within 0.05.
 FACTOR_POWER_MARGIN = 0.2
+# Power of h that a factor may carry: one for each time that a step is multiplied in by mistake.
+HIGHEST_FACTOR_POWER = 3
 # Residuals by which a factor may differ from the one it is named after: it errs by about one.
 FACTOR_NAME_MARGIN = 3.0
 # Relative uncertainty beyond which a factor has no name: names are a few per cent apart (2/3 and 1/1.4).
@@ -429,6 +434,8 @@ LINEARITY_RTOL = 1e-9
 # tests/numerics/test_formats.py).
 # Distance of a number of steps from a whole one: the rounding of a float32 grid of a thousand steps.
 WHOLE_STEPS_MARGIN = 0.02
+# Significant digits of a time in a sentence, where fewer do not tell it from the right one.
+TIME_DIGITS = 5
 # Decimals to which a step may be rounded by hand, for a name or a log: more are not told from rounding.
 MOST_STEP_DECIMALS = 10
 # Different magnitudes from which a format is recognised: zeros, signs and the ends of a clipped range are

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from nodecheck.report.limits import MOST_PROBLEMS, STATEMENT
-from nodecheck.report.numbers import clean, plural, sentence, shorten
+from nodecheck.report.numbers import clean, sentence, shorten
 from nodecheck.report.statuses import WRONG, statement, status_word
 from nodecheck.report.summary import Group, groups
 from nodecheck.report.words import layer_names
 from nodecheck.results import Run, Status
+from nodecheck.results.phrases import plural
 
 MOST_SHOWN = 10  # commands of a kind
 _LONGEST_MESSAGE = 2000  # characters

@@ -11,7 +11,8 @@ from nodecheck.report.console import say
 from nodecheck.report.differences import Change, Changes, Difference
 from nodecheck.report.limits import LABEL
 from nodecheck.report.markdown_text import STEP_SUMMARY_BYTES, code, fitted, prose
-from nodecheck.report.numbers import clean, plural, shorten
+from nodecheck.report.numbers import clean, shorten
+from nodecheck.results.phrases import plural
 
 SYMBOLS = {
     Change.BROKEN: "✗",

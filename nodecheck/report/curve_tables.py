@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nodecheck.report.limits import LABEL
-from nodecheck.report.numbers import number, plural, shorten
+from nodecheck.report.numbers import number, shorten
 from nodecheck.report.panels import Panel
 from nodecheck.results import Series
+from nodecheck.results.phrases import plural
 
 _MOST_ROWS = 12  # of a curve; of a longer one, some points are left out
 

@@ -18,7 +18,7 @@ from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
 from nodecheck.report.summary import Group, groups, identity, scorecard, themes
 from nodecheck.report.svg import marker_definitions
 from nodecheck.report.words import Word, layer_names, verdict
-from nodecheck.results import Result, Run, Status, to_page_data
+from nodecheck.results import Result, Run, Status, phrases, to_page_data
 
 if TYPE_CHECKING:
     import jinja2
@@ -128,7 +128,7 @@ def _environment() -> jinja2.Environment:
         "quantity": numbers.quantity,
         "duration": numbers.duration,
         "moment": numbers.moment,
-        "plural": numbers.plural,
+        "plural": phrases.plural,
         "statement": statement,
         "word": status_word,
         "symbol": SYMBOLS.__getitem__,

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from nodecheck.report.limits import MOST_IN_FULL, MOST_NAMES, MOST_PROBLEMS, REASON, THEME
 from nodecheck.report.markdown_text import STEP_SUMMARY_BYTES, code, fenced, fitted, folded, prose, row
-from nodecheck.report.numbers import duration, plural, sentence, shorten
+from nodecheck.report.numbers import duration, sentence, shorten
 from nodecheck.report.run_verdict import run_verdict, totals
 from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
 from nodecheck.report.summary import Group, groups, scorecard, themes
 from nodecheck.report.words import layer_names, verdict
 from nodecheck.results import Run, Status
+from nodecheck.results.phrases import plural
 
 _EVERYTHING = "The whole run is in run.json and index.html."
 

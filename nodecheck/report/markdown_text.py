@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from nodecheck.report.limits import TEXT, TITLE
-from nodecheck.report.numbers import clean, plural, shorten
+from nodecheck.report.numbers import clean, shorten
+from nodecheck.results.phrases import plural
 
 # The largest step summary that GitHub shows, in bytes; of a larger one it shows nothing.
 STEP_SUMMARY_BYTES = 1024 * 1024

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from nodecheck.report.limits import NAME
-from nodecheck.report.numbers import number, plural, shorten
+from nodecheck.report.numbers import number, shorten
 from nodecheck.report.panels import Figure, Panel
 from nodecheck.report.svg import COLOURS
 from nodecheck.report.words import facts_of, layer_names
 from nodecheck.results import Run, Series
+from nodecheck.results.phrases import plural
 
 # Plots as the checks name them, the device of each, and the end of the names of its facts.
 _DEVICES = (("Memory", "CPU", ""), ("Memory on CUDA", "CUDA", " on cuda"))

@@ -90,11 +90,6 @@ def moment(started: str) -> str:
     return f"{match[1]} {match[2]} UTC" if match else clean(started)
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun: 1 check, 3 checks."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def span(values: Iterable[str]) -> str:
     """Return the values of one fact on several problems: one value, a range of numbers, or a list."""
     distinct = list(dict.fromkeys(clean(v) for v in values))

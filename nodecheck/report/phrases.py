@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nodecheck.report.limits import LABEL, MEASUREMENT, REASON, STATEMENT, TITLE
-from nodecheck.report.numbers import plural, shorten, span
+from nodecheck.report.numbers import shorten, span
 from nodecheck.report.statuses import NOT_APPLICABLE, statement
 from nodecheck.results import (
     NOT_LOOKED_AT,
@@ -17,6 +17,7 @@ from nodecheck.results import (
     Run,
     Status,
 )
+from nodecheck.results.phrases import plural
 
 
 def facts_of(results: Iterable[Result]) -> dict[str, str]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from nodecheck.report.differences import Change, Difference
 from nodecheck.report.limits import MOST_NAMES, REASON
-from nodecheck.report.numbers import plural, shorten
+from nodecheck.report.numbers import shorten
 from nodecheck.report.statuses import WRONG
 from nodecheck.results import Result, Run, Status
+from nodecheck.results.phrases import plural
 
 PASSES = (Status.PASSED, Status.XPASSED)
 DECIDED = (*PASSES, *WRONG, Status.XFAILED)

@@ -9,13 +9,14 @@ from rich.text import Text
 
 from nodecheck.report.console import STYLES, say
 from nodecheck.report.limits import LABEL, MOST_IN_FULL, MOST_NAMES, MOST_PROBLEMS, PARAGRAPH, REASON
-from nodecheck.report.numbers import clean, plural, sentence, shorten
+from nodecheck.report.numbers import clean, sentence, shorten
 from nodecheck.report.run_verdict import run_verdict, totals
 from nodecheck.report.statuses import SYMBOLS, WRONG, statement
 from nodecheck.report.summary import Group, groups
 from nodecheck.report.terminal_scorecard import print_scorecard
 from nodecheck.report.words import Word, layer_names, verdict
 from nodecheck.results import NOT_REACHED, Run, Status
+from nodecheck.results.phrases import plural
 
 _VERDICT_STYLES = {
     Word.RIGHT: "bold green",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from nodecheck.report.limits import MEASUREMENT
-from nodecheck.report.numbers import plural, shorten
+from nodecheck.report.numbers import shorten
 from nodecheck.report.phrases import (
     card_of,
     checks_of,
@@ -24,6 +24,7 @@ from nodecheck.report.phrases import (
 )
 from nodecheck.report.statuses import NOT_APPLICABLE, WRONG, statement
 from nodecheck.results import VERIFIED_SHARE, Result, Run, Status
+from nodecheck.results.phrases import plural
 
 # The statuses that mean a fault, the sentence about a result, and the facts are handed on.
 __all__ = ["WRONG", "Verdict", "Word", "facts_of", "layer_names", "statement", "verdict"]

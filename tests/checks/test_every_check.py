@@ -172,8 +172,18 @@ CASES = [
         "∂L/∂V is missing with all parameters in one",
     ),
     ("float32-state", "returns float64", after(lambda y0, y1: y1.double()), "y1 is float64"),
-    ("constant-field", "a step too many", ONE_STEP_TOO_MANY, "about +1.0 steps of h = 1.4/16"),
-    ("constant-field", "a step too few", layer(marching(rk4_step, extra=-1)), "about -1.0 steps"),
+    (
+        "constant-field",
+        "a step too many",
+        ONE_STEP_TOO_MANY,
+        "one step too many, 17 steps of (t1 - t0)/16, the last beginning at t1",
+    ),
+    (
+        "constant-field",
+        "a step too few",
+        layer(marching(rk4_step, extra=-1)),
+        "one step too few, 15 steps of (t1 - t0)/16",
+    ),
     ("constant-field", "does nothing", after(lambda y0, y1: y0 * 1), "no step"),
     ("constant-field", "starts at zero", layer(from_zero), "that is t1, so t0 is ignored"),
     (

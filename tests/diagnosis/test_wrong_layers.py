@@ -12,7 +12,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.mutants import AdaptiveBackprop, AdjointEuler, AdjointRK4, BackpropRK4, as_layer
 from nodecheck.options.profile import CI
-from nodecheck.problems import constant, lotka_volterra, neural, spiral
+from nodecheck.problems import constant, linear, lotka_volterra, neural, spiral
 
 MISLEADING = ("float32", "mixed up", "mixes", "weights")
 
@@ -149,6 +149,47 @@ class Noise(AdjointRK4):
         return (y, a, *(g * (1 + 1e-7 * share) for g, share in zip(pulled, shares, strict=True)))
 
 
+class ScaledTwice(AdjointRK4):
+    """All gradients are multiplied by the step twice."""
+
+    def pullback(self, y1, cotangent):
+        h = (self.t1 - self.t0) / self.n_steps
+        return tuple(h * h * g for g in super().pullback(y1, cotangent))
+
+
+class Damped(AdjointRK4):
+    """The adjoint and the parameter integrals are multiplied by 0.8 in every step."""
+
+    def step(self, field, t, h, state):
+        y, *others = super().step(field, t, h, state)
+        return (y, *(0.8 * x for x in others))
+
+
+class OneState(AdjointRK4):
+    """All stages of a backward step take their products at the state at which it begins."""
+
+    def step(self, field, t, h, state):
+        self.held = state[0].detach()
+        return super().step(field, t, h, state)
+
+    def vjp(self, t, y, a):
+        return (super().vjp(t, y, a)[0], *super().vjp(t, self.held, a)[1:])
+
+
+class ThreeSteps(AdjointRK4):
+    """The backward pass takes three steps, whatever number is asked for."""
+
+    def backward(self, state):
+        return AdjointRK4(self.dynamics, self.t0, self.t1, 3).backward(state)
+
+
+class BeyondTheEnd(AdjointRK4):
+    """The backward pass goes on beyond t1."""
+
+    def backward(self, state):
+        return self.integrate(self.augmented, self.t1, 2 * self.t1 - self.t0, state)
+
+
 class Detached(BackpropRK4):
     """The adjoint sees three quarters of the Jacobian: a fourth of each state is detached."""
 
@@ -221,6 +262,13 @@ NAMED = [
     (named(ClampedAdjoint), "For 1/8192 of the cotangent the gradient is right: something is clipped"),
     (named(Decay), "0.0001 times the parameters too large, whatever the cotangent (weight decay) ("),
     (named(Scaled), "0.02188 times the exact gradient (h = 0.0219, it shrinks like h)"),
+    (named(ScaledTwice), "They are 0.0004785 times the exact gradient (it shrinks like h^2) (residual"),
+    (named(Damped), "They are 6.277e-07 times the exact gradient (0.8 for each step) (residual"),
+    (named(ThreeSteps), "The backward pass makes 12 evaluations of the field with 8 steps and with 64 alike"),
+    (
+        named(OneState),
+        "They match an adjoint along states that are half a step late, as with one state for all",
+    ),
     (named(Detached), "They match an adjoint driven by 0.75"),
     (named(DetachedStage), "look like this if a part of each is detached."),
     (named(WholeStageDetached), "They match an adjoint that sees 0.6"),
@@ -233,6 +281,11 @@ def test_the_cause_is_named_and_no_other(wrong, cause):
     text = diagnosis(wrong)
     assert cause in text
     assert not any(other in text for other in MISLEADING)
+
+
+def test_wrong_times_of_the_backward_pass_are_told_where_the_field_has_no_time():
+    text = diagnosis(named(BeyondTheEnd), problem=linear)
+    assert "In the backward pass the field is evaluated on [1.7, 3.1], not on [0.3, 1.7]." in text
 
 
 @pytest.mark.parametrize("problem", [neural, spiral], ids=lambda problem: problem.name)

@@ -86,7 +86,7 @@ def test_nothing_is_said_about_cuda_where_the_run_says_nothing():
 
 def test_cuda_stands_beside_the_cpu_where_it_was_measured():
     both = curves(0.0) + curves(1.0, "Memory on CUDA")
-    facts = {"memory law on cuda": "O(n): 1 states per step at the peak"}
+    facts = {"memory law on cuda": "O(n): 1 state per step at the peak"}
     found = panels(run(result("a", series=both, **facts), result("b", series=both, **facts)))
     assert [p.title.split(", ")[1] for p in found] == ["CPU", "CPU", "CUDA", "CUDA"]
     assert found[-1].labels == ("a, O(n)", "b, O(n)")

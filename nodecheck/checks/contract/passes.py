@@ -11,6 +11,7 @@ from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
 from nodecheck.numerics.constants import ORDINARY_STEPS, USUAL_STEPS, USUAL_TOLERANCE
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, Unsupported, at_most
+from nodecheck.results.phrases import verb
 from nodecheck.variations.comparison import difference, usual_resolution
 
 
@@ -33,7 +34,7 @@ def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     solution = layer.solution(solve)
     y1 = solution.y1
     bad = int(np.sum(~np.isfinite(y1)))
-    diagnosis = f"{bad} of {y1.size} entries of y1 are NaN or infinite." if bad else ""
+    diagnosis = f"{bad} of {y1.size} entries of y1 {verb(bad, 'is', 'are')} NaN or infinite." if bad else ""
     measurement = at_most("entries of y1 that are not finite", bad, 0)
     return Evidence((measurement,), diagnosis, facts=scope_facts(solve, solution.dropped))
 

@@ -12,6 +12,7 @@ from nodecheck.numerics import time_roundoff
 from nodecheck.numerics.constants import COMPARED_TOLERANCE, ORDINARY_STEPS
 from nodecheck.problems import Problem, time_linear
 from nodecheck.results import Evidence, Inconclusive, Metric, at_most
+from nodecheck.results.phrases import apart
 
 
 @check(
@@ -41,9 +42,8 @@ def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
         at_most("latest time beyond t1", beyond, bound, "steps"),
         at_most("earliest time before t0", before, bound, "steps"),
     )
-    diagnosis = (
-        f"Evaluated on [{times.min():.10g}, {times.max():.10g}], asked for [{problem.t0}, {problem.t1}]."
-    )
+    found, asked = apart((float(times.min()), float(times.max())), (problem.t0, problem.t1))
+    diagnosis = f"Evaluated on [{found}], asked for [{asked}]."
     cost = _cost(layer, problem)
     failed = not all(m.holds for m in measurements)
     facts = {cost.name: f"{cost.value:g}"}

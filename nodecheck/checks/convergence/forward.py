@@ -5,6 +5,7 @@ from __future__ import annotations
 from nodecheck.checks.check import check
 from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.forward.explanations import explain_order
+from nodecheck.diagnosis.forward.reverse import explain_reverse
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import asymptotic, control, shows
 from nodecheck.measure.convergence import forward_ladder, order_of, require_refinable, settled
@@ -120,8 +121,9 @@ def _order_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if not measurements[0].holds:
         diagnosis = (
             f"Where time runs backwards, at {found.n_steps} steps y1 is off by {found.error:.2g}, of which "
-            f"refinement explains {found.estimate:.2g}: the layer converges to something else."
-        )
+            f"refinement explains {found.estimate:.2g}: the layer converges to something else. "
+            f"{explain_reverse(layer, problem, found.n_steps)}"
+        ).strip()
     elif not all(m.holds for m in measurements):
         slope, forwards = (forward_ladder(layer, p).fit.slope for p in (problem, neural))
         diagnosis = f"Order {slope:z.2f} where time runs backwards, {forwards:z.2f} where it runs forwards."

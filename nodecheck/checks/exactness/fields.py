@@ -11,10 +11,11 @@ from nodecheck.diagnosis.forward.elapsed import Elapsed, explain_elapsed
 from nodecheck.diagnosis.forward.explanations import (
     elapsed_times,
     explain_backward_times,
-    explain_powers,
     explain_time,
     explain_times,
 )
+from nodecheck.diagnosis.forward.grid import remedy
+from nodecheck.diagnosis.forward.powers import explain_powers
 from nodecheck.diagnosis.gradient.explain import explain_gradient
 from nodecheck.diagnosis.gradient.observation import Observation
 from nodecheck.layers import Array, Gradients, LayerUnderTest, Refusal, attempt
@@ -36,6 +37,7 @@ from nodecheck.numerics.constants import (
 from nodecheck.numerics.formats import is_narrower
 from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, Measurement, Skip, at_most
+from nodecheck.results.phrases import plural, verb
 
 _DECIMAL = constant.replace(name="constant_decimal").with_interval(*DECIMAL_INTERVAL)
 
@@ -95,10 +97,7 @@ def _in_one_step(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, 
 
 def _explain_one_step(layer: LayerUnderTest, problem: Problem) -> str:
     if np.array_equal(layer.solve(problem, 1).y1, problem.y0):
-        return (
-            "With n_steps = 1 no step is taken, y1 is y0: fewer steps are taken than are asked for.  A grid "
-            "of n steps has n + 1 points."
-        )
+        return f"With n_steps = 1 no step is taken, y1 is y0: one step too few. {remedy(1, too_many=False)}."
     return f"With n_steps = 1: {explain_time(layer, problem, 1)}"
 
 
@@ -132,8 +131,10 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if not all(m.holds for m in measurements[:-1]):
         seen = explain_times(calls, problem)
         diagnosis = seen or (
-            f"{sum(rounded)} of {len(calls)} times are float32 numbers and {lower} arrive in lower precision "
-            f"than the state: the time grid is probably made without dtype=y0.dtype."
+            f"{sum(rounded)} of {plural(len(calls), 'time')} "
+            f"{verb(sum(rounded), 'is a float32 number', 'are float32 numbers')}, "
+            f"{lower} {verb(lower, 'arrives', 'arrive')} in lower precision than the state: the time grid is "
+            f"probably made without dtype=y0.dtype."
         )
     elif not measurements[-1].holds:
         diagnosis = (
@@ -208,13 +209,12 @@ def polynomial_field(layer: LayerUnderTest) -> Evidence:
     if per_step < order:
         message = f"not a one-step method: {per_step:g} evaluations a step at order {order}"
         raise Skip(message)
-    measurements = power_measurements(layer, order)
-    wrong = {k: m.value for k, m in enumerate(measurements) if not m.holds}
 
-    def is_wrong(n_steps: int) -> bool:
-        return not all(m.holds for m in power_measurements(layer, order, n_steps))
+    def errors_at(n_steps: int) -> dict[int, float]:
+        found = power_measurements(layer, order, n_steps)
+        return {k: m.value for k, m in enumerate(found) if not m.holds}
 
-    return Evidence(measurements, explain_powers(layer, wrong, is_wrong))
+    return Evidence(power_measurements(layer, order), explain_powers(layer, errors_at))
 
 
 @check(

@@ -12,6 +12,7 @@ from nodecheck.numerics.constants import BATCH_STEPS
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import sensitivity
 from nodecheck.results import Evidence, at_most
+from nodecheck.results.phrases import verb
 
 
 @check(
@@ -42,7 +43,8 @@ def batch_independence(layer: LayerUnderTest, problem: Problem) -> Evidence:
     diagnosis = ""
     if any(not m.holds for m in measurements):
         touched = sum(change > bound for change in changes)
-        diagnosis = f"{touched} of {len(changes)} members change when the others are taken away."
+        change = verb(touched, "changes", "change")
+        diagnosis = f"{touched} of {len(changes)} members {change} when the others are taken away."
         if layer.adaptive:
             diagnosis += _how_accurate_alone(layer, problem, tightest, max(changes))
     return Evidence(measurements, diagnosis)

@@ -8,6 +8,7 @@ from nodecheck.measure.memory.footprints import footprints
 from nodecheck.measure.memory.law import against_claim, judge_law
 from nodecheck.numerics.constants import FLOOR_IN_STATES
 from nodecheck.results import Evidence, Skip, at_most
+from nodecheck.results.phrases import plural
 
 _HOOKS_REFUSED = (
     "torch.func inside the layer refuses saved-tensor hooks, so there is nothing to compare; memory-law "
@@ -64,8 +65,8 @@ def hidden_memory(layer: LayerUnderTest) -> Evidence:
         return Evidence((nothing,), facts={"hidden memory": "none that grows"})
     where = "in NumPy arrays" if prints.arrays[-1] > FLOOR_IN_STATES else "in tensors"
     found = (
-        f"{fit.symbol} {where}: {hidden[0]:.3g} to {hidden[-1]:.3g} states from {prints.n[0]:g} to "
-        f"{prints.n[-1]:g} {prints.unit}"
+        f"{fit.symbol} {where}: {hidden[0]:.3g} to {plural(f'{hidden[-1]:.3g}', 'state')} "
+        f"from {prints.n[0]:g} to {prints.n[-1]:g} {prints.unit}"
     )
     # Without a claim nothing can be exceeded: no law grows faster than linear.
     measurement = against_claim(fit, claim or "linear")

@@ -10,6 +10,7 @@ from nodecheck.layers import Gain, LayerUnderTest, Refusal, attempt
 from nodecheck.measure.memory.leaks import control_gains, gains_of
 from nodecheck.numerics.constants import FLOOR_IN_STATES, LEAK_USES
 from nodecheck.results import Evidence, Inconclusive, at_most
+from nodecheck.results.phrases import plural
 
 
 @check(
@@ -34,7 +35,7 @@ def memory_leak(layer: LayerUnderTest) -> Evidence:
     bound = FLOOR_IN_STATES / LEAK_USES
     noise = max(max(gain.uncollected, gain.kept) for gain in control_gains(layer))
     if not noise <= bound:
-        message = f"the control without the layer already gains {noise:.3g} states a pass"
+        message = f"the control without the layer already gains {plural(f'{noise:.3g}', 'state')} a pass"
         raise Inconclusive(message)
     outcome = attempt(lambda: gains_of(layer))
     if isinstance(outcome, Refusal):
@@ -61,7 +62,8 @@ def memory_leak(layer: LayerUnderTest) -> Evidence:
 
 def _explain_leak(kept: float, arrays: float) -> str:
     where = "in NumPy arrays, " if arrays == kept else ""
-    return f"Each pass leaves {kept:.3g} states behind for good, {where}for instance in a list of outputs."
+    states = plural(f"{kept:.3g}", "state")
+    return f"Each pass leaves {states} behind for good, {where}for instance in a list of outputs."
 
 
 def _cycle(gains: tuple[Gain, ...], bound: float) -> dict[str, str]:
@@ -69,7 +71,8 @@ def _cycle(gains: tuple[Gain, ...], bound: float) -> dict[str, str]:
     worst = max(gains, key=lambda gain: gain.uncollected)
     if not worst.uncollected > bound:
         return {}
+    states = plural(f"{worst.uncollected:.3g}", "state")
     return {
-        "reference cycle": f"{worst.uncollected:.3g} states a pass ({worst.name}), freed only by the garbage "
+        "reference cycle": f"{states} a pass ({worst.name}), freed only by the garbage "
         f"collector: probably ctx keeps the output itself; use ctx.save_for_backward"
     }

@@ -23,6 +23,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.problems import Problem, rotation
 from nodecheck.results import Evidence, Inconclusive, Unsupported, at_most
+from nodecheck.results.phrases import plural
 
 _TURN = 2 * math.pi / float(rotation.params["omega"])
 
@@ -79,7 +80,7 @@ def _explain_gap(problem: Problem, name: str, gap: _Gap, evaluations: int) -> st
     why = "it gives up after so many steps" if last in (gap.start, gap.end) else "it steps over it"
     return (
         f"Of [{problem.t0:g}, {problem.t1:.6g}] the {name} pass leaves out [{gap.start:.6g}, {gap.end:.6g}] "
-        f"in {evaluations} evaluations: {why}, without a word."
+        f"in {plural(evaluations, 'evaluation')}: {why}, without a word."
     )
 
 

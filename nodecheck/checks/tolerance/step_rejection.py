@@ -26,6 +26,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.problems import Problem, constant, switch
 from nodecheck.results import Evidence, Inconclusive, Series, at_most
+from nodecheck.results.phrases import apart, verb
 
 
 @check(
@@ -127,7 +128,8 @@ def _of_another_time(layer: LayerUnderTest, problem: Problem) -> str:
     elapsed = (layer.solve(problem, SWITCH_TOLERANCES[-1]).y1 - problem.y0) / problem.params["c"]
     time = SWITCH_TIME + float(np.max(elapsed))
     if last > t1 + SWITCH_DURATION and abs(time - last) <= SWITCH_DURATION:
-        return f"y1 is the state at t = {last:.4g}, where the field is evaluated last, beyond t1 = {t1:g}"
+        found, end = apart([last], [t1])
+        return f"y1 is the state at t = {found}, where the field is evaluated last, beyond t1 = {end}"
     usual = _looks(layer, constant)
     looks_at_end = bool(usual) and abs(usual[-1] - constant.t1) <= SWITCH_DURATION
     if not looks_at_end or last > t1 - SWITCH_DURATION or time > max(last, SWITCH_TIME) + SWITCH_DURATION:
@@ -169,7 +171,8 @@ def _of_steps(layer: LayerUnderTest, problem: Problem) -> str:
     """
     calls = layer.solve(problem, SWITCH_TOLERANCES[-1]).calls
     near = sum(abs(call.t - SWITCH_TIME) <= NEAR_SWITCH * SWITCH_DURATION for call in calls)
-    text = f"{near} of {len(calls)} evaluations at the tightest are near the change at t = {SWITCH_TIME:g}"
+    seen = f"{near} of {len(calls)} evaluations at the tightest {verb(near, 'is', 'are')} near the change"
+    text = f"{seen} at t = {SWITCH_TIME:g}"
     if near > MOST_STAGES:
         return f"{text}: it is seen, so the tolerance is not the one given, or the error is made elsewhere"
     text = f"{text}: steps are accepted whatever their error, or the estimate does not see time"

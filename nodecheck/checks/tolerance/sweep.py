@@ -208,7 +208,8 @@ def _own_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[fl
 def _class(growth: float) -> str:
     if not growth <= MAXIMUM_GROWTH:
         return "inconsistent"
-    return f"continuously consistent, error ~ tol^{1 - max(growth, 0.0):.2f}"
+    least = 1.0 - MAXIMUM_GROWTH
+    return f"continuously consistent, error ~ tol^{1.0 - max(growth, 0.0):.2f} ({least:g} or more is right)"
 
 
 @functools.lru_cache

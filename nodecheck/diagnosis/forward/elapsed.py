@@ -6,18 +6,19 @@ import dataclasses
 import math
 from collections.abc import Iterator
 
-from nodecheck.numerics import EPS_FLOAT32, time_roundoff
+from nodecheck.diagnosis.forward.grid import remedy
+from nodecheck.numerics import HIGHEST_ORDER, time_roundoff
 from nodecheck.numerics.constants import (
     ALIKE,
-    FLOAT32_ROUNDINGS,
+    FLOAT32_ERROR,
     MOST_STEP_DECIMALS,
     NEAR_ONE_FACTOR,
+    TIME_DIGITS,
     WHOLE_STEPS_MARGIN,
 )
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, rounded
+from nodecheck.results.phrases import apart, plural
 
-# A value is recognised through the rounding of a float32 grid: a few eps of the largest time in it.
-_FLOAT32_RTOL = FLOAT32_ROUNDINGS * EPS_FLOAT32
 _NOTHING_KNOWN = "the cause is neither a number of steps, nor the rounding of the time grid or of the step"
 
 
@@ -44,7 +45,7 @@ class Elapsed:
     others
         The shortest and the longest time, where components or batch members differ.
     grid
-        A mistake in the times at which the steps begin: "the last step begins at 0.9, not at 1.6".
+        A mistake in the number or the times of the steps, see `grid`: "one step too many, 16 steps of ...".
     """
 
     time: float
@@ -83,9 +84,10 @@ def explain_elapsed(seen: Elapsed) -> str:
     largest = max(abs(start), abs(start + seen.duration), abs(seen.duration))
     relative = abs(seen.error) / largest
     causes = " or ".join(_rounded_numbers(seen)) or seen.coarse or _differing_members(seen)
-    if relative > _FLOAT32_RTOL:
+    if relative > FLOAT32_ERROR:
         causes = causes or _recognised_value(seen) or _wrong_steps(seen)
-        return f"Integrates over {seen.time:.5g}, not {seen.duration:.5g}: {causes}."
+        found, expected = apart([seen.time], [seen.duration], TIME_DIGITS)
+        return f"Integrates over {found}, not {expected}: {causes}."
     text = f"Integrates over {seen.duration:.5g} with a relative error of {relative:.1g}"
     return f"{text}: {causes or _constant_factor(seen) or _NOTHING_KNOWN}."
 
@@ -132,12 +134,34 @@ def _constant_factor(seen: Elapsed) -> str:
     )
 
 
+def _factor_after_the_start(seen: Elapsed) -> str:
+    """Return the factor of all steps but the first few, as in a multistep method; "" if there is none.
+
+    With a factor f in all steps but k, the relative excess is (f - 1)(1 - k/n): two n give f and k.
+    """
+    if seen.finer is None or seen.n_steps is None:
+        return ""
+    coarse, fine = seen.error / seen.duration, (seen.finer - seen.duration) / seen.duration
+    excess = 2 * fine - coarse
+    if abs(excess * seen.duration) <= seen.rounding:
+        return ""
+    start = seen.n_steps * (1.0 - coarse / excess)
+    first = round(start)
+    if not (1 <= first <= HIGHEST_ORDER and abs(start - first) < WHOLE_STEPS_MARGIN):
+        return ""
+    started = "the first" if first == 1 else f"the first {first}"
+    return (
+        f"every step but {started} is {1.0 + excess:.4g} times as long as h, as where the weights of a "
+        f"multistep method add up to {1.0 + excess:.4g}"
+    )
+
+
 def _recognised_value(seen: Elapsed) -> str:
     """Return all mistakes of which the time is the plain result: t1, 1, a single step, none."""
     duration, n_steps, t0 = seen.duration, seen.n_steps, seen.t0
 
     def equal(value: float) -> bool:
-        return math.isclose(seen.time, value, rel_tol=_FLOAT32_RTOL)
+        return math.isclose(seen.time, value, rel_tol=FLOAT32_ERROR)
 
     causes = []
     if seen.time == 0.0:
@@ -157,17 +181,15 @@ def _wrong_steps(seen: Elapsed) -> str:
     """Return the excess in steps, and what else is known where it is no whole number."""
     if seen.n_steps is None:
         return f"off by {seen.error:+.2g}"
-    excess = seen.error / (seen.duration / seen.n_steps)
-    count = round(excess)
-    whole = count != 0 and abs(excess - count) < WHOLE_STEPS_MARGIN
-    in_steps = f"about {excess:+.1f} steps of h = {seen.duration:.5g}/{seen.n_steps}"
     if seen.grid:
-        return f"{in_steps if whole else ''}; {seen.grid}".removeprefix("; ")
-    if not whole:
-        return _constant_factor(seen) or f"{in_steps}, not a whole number"
+        return seen.grid
+    h = f"h = {seen.duration:.5g}/{seen.n_steps}"
+    excess = seen.error / (seen.duration / seen.n_steps)
+    count, word = round(excess), "many" if excess > 0 else "few"
+    if count == 0 or abs(excess - count) >= WHOLE_STEPS_MARGIN:
+        part = f"{plural(f'{abs(excess):.2g}', 'step')} of {h} too {word}, not a whole number"
+        return _constant_factor(seen) or _factor_after_the_start(seen) or part
     if abs(count) > 1:
-        return in_steps
-    return (
-        f"one step too {'many' if count > 0 else 'few'}, {in_steps}. A grid of {seen.n_steps} steps has "
-        f"{seen.n_steps + 1} points, and a step begins at each but the last"
-    )
+        return f"{plural(abs(count), 'step')} of {h} too {word}"
+    steps = plural(seen.n_steps + count, "step")
+    return f"one step too {word}, {steps} of {h}. {remedy(seen.n_steps, too_many=count > 0)}"

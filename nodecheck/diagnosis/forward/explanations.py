@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from nodecheck.diagnosis.forward.elapsed import Elapsed, explain_elapsed
+from nodecheck.diagnosis.forward.grid import explain_grid, explain_no_effect, explain_told_times, grid_of
 from nodecheck.diagnosis.forward.precision import rounded_parts, stage_times
-from nodecheck.diagnosis.step_count import explain_onset, explain_which, forward_error
+from nodecheck.diagnosis.step_count import explain_onset, forward_error
 from nodecheck.layers import Array, Call, LayerUnderTest
 from nodecheck.measure.convergence import forward_ladder
 from nodecheck.measure.identities import power_measurements
 from nodecheck.numerics import (
-    EPS_FLOAT32,
     INCONSISTENT_BELOW,
     ORDER_MARGIN,
     OrderFit,
     relative_error,
     time_roundoff,
 )
-from nodecheck.numerics.constants import ALIKE, FLOAT32_ROUNDINGS, POWER_STEPS
+from nodecheck.numerics.constants import ALIKE, FLOAT32_ERROR
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, format_of
-from nodecheck.problems import Problem, lotka_volterra, neural, power
+from nodecheck.problems import Problem, lotka_volterra, neural
 from nodecheck.reference import Feature, features
-
-# An error as small as some roundings of float32: no other equation, and no evidence of float32 either.
-_SMALL = FLOAT32_ROUNDINGS * EPS_FLOAT32
+from nodecheck.results.phrases import apart
 
 
 def elapsed_times(layer: LayerUnderTest, problem: Problem, resolution: float) -> Array:
@@ -55,7 +53,7 @@ def explain_time(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
             finer=float(finer[worst]),
             coarse=rounded_parts(layer, problem, n_steps, float(errors[worst] / abs(problem.duration))),
             others=None if even else (float(elapsed.min()), float(elapsed.max())),
-            grid=_grid(layer, problem, n_steps),
+            grid=_grid(layer, problem, n_steps, float(elapsed[worst])),
         )
     )
     return text if even else f"{text} {_of_state(layer, problem, n_steps)}".strip()
@@ -70,79 +68,46 @@ def explain_times(calls: Sequence[Call], problem: Problem, who: str = "The field
     rounding = max(UNIT_ROUNDOFF.values()) * max(abs(problem.t0), abs(problem.t1))
     first, last = sorted((problem.t0, problem.t1))
     if times[0] < first - rounding or times[-1] > last + rounding:
-        return f"{who} is evaluated on [{times[0]:.4g}, {times[-1]:.4g}], not on [{first}, {last}]."
+        return f"{who} is evaluated on {_intervals((times[0], times[-1]), (first, last))}."
     return ""
 
 
-def explain_backward_times(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+def explain_backward_times(
+    layer: LayerUnderTest, problem: Problem, n_steps: int, *, rounding: bool = True
+) -> str:
     """Return the mistake in the times of the backward pass, as far as they show it by themselves.
 
-    Nothing is known of a layer that evaluates the field in its forward pass only.
+    Nothing is known of a layer that evaluates the field in its forward pass only.  Rounded times are told
+    only where ``rounding`` of them can be the cause.
     """
     calls = layer.gradients(problem, n_steps, 1)[0].calls
     if not calls:
         return ""
     precisions = {format_of(row[1:]) for row in stage_times(calls, n_steps)} - {""}
     seen = explain_times(calls, problem, "In the backward pass the field")
-    return seen or "".join(f"The times of the backward pass are {name} numbers." for name in precisions)
+    if seen or not rounding:
+        return seen
+    return "".join(f"The times of the backward pass are {name} numbers." for name in precisions)
 
 
-def _grid(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
-    """Return where the last step begins, if not where it should; "" if that is not seen."""
-    starts = stage_times(layer.solve(problem, n_steps).calls, n_steps)[0]
-    expected = problem.t1 - problem.duration / n_steps
-    if len(starts) != n_steps or abs(starts[-1] - expected) <= time_roundoff(n_steps, problem.t0, problem.t1):
-        return ""
-    return f"the last step begins at t = {starts[-1]:.4g}, not at {expected:.4g}"
+def _intervals(found: tuple[float, float], expected: tuple[float, float]) -> str:
+    """Return "[0, 1.4], not on [0.3, 1.7]", with as many digits as tell the two apart."""
+    ours, theirs = apart(found, expected)
+    return f"[{ours}], not on [{theirs}]"
 
 
-def explain_powers(
-    layer: LayerUnderTest, errors: Mapping[int, float], is_wrong: Callable[[int], bool]
-) -> str:
-    """Return why y' = c t^k is wrong for the k of ``errors``, where ``is_wrong`` asks other step counts."""
-    if not errors:
-        return ""
-    n_steps = POWER_STEPS
-    values = ", ".join(f"t^{k}: {error:.2g}" for k, error in errors.items())
-    lowest, highest = min(errors), max(errors)
-    rounded = rounded_parts(layer, power(highest), n_steps, max(errors.values()))
-    if rounded:
-        return f"With {n_steps} steps the errors are {values}: {rounded}."
-    which = explain_which(is_wrong, n_steps)
-    if which:
-        return f"With {n_steps} steps the errors are {values}. {which}"
-    if lowest == 0:
-        seen = explain_time(layer, power(0), n_steps)
-        return f"Already a constant field is wrong ({values}). {seen}".strip()
-    outside = _outside(layer, power(lowest), n_steps)
-    if outside:
-        return f"Exact below t^{lowest}, wrong from there on ({values}): {outside}."
-    return _explain_quadrature(layer, values, lowest, n_steps)
+def _grid(layer: LayerUnderTest, problem: Problem, n_steps: int, time: float) -> str:
+    """Return the mistake in the steps that explains the time integrated over; "" if none is seen."""
+    grid = grid_of(layer, problem, n_steps)
+    return explain_grid(grid, time) if grid else explain_no_effect(layer, problem, n_steps, 2 * n_steps)
 
 
-def _explain_quadrature(layer: LayerUnderTest, values: str, lowest: int, n_steps: int) -> str:
-    """Return the mistake in the weights and nodes: only if the error shrinks as theirs does."""
-    problem = power(lowest)
-    exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
-    coarse, fine = (float(np.max(np.abs(layer.solve(problem, n).y1 - exact))) for n in (n_steps, 2 * n_steps))
-    order = float(np.log2(coarse / fine)) if coarse > 0.0 and fine > 0.0 else 0.0
-    seen = f"Exact below t^{lowest}, wrong from there on ({values})"
-    if order < INCONSISTENT_BELOW:
-        return f"{seen}, and no less with twice as many steps: not a matter of stage times or weights alone."
-    nodes = _nodes(layer, n_steps)
-    where = f" The first step evaluates the field at c = ({nodes})." if nodes else ""
-    return f"{seen}, shrinking at order {order:.1f}: stage times or weights.{where}"
+def wrong_times(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+    """Return how the times told to the field differ from those of the steps; "" if that is not seen."""
+    return explain_outside(layer, problem, n_steps) or explain_told_times(layer, problem, n_steps)
 
 
-def _nodes(layer: LayerUnderTest, n_steps: int) -> str:
-    """Return the stage times of the first step in units of h, as a list."""
-    problem = power(0)
-    calls = layer.solve(problem, n_steps).calls
-    stages, h = len(calls) // n_steps, problem.duration / n_steps
-    return ", ".join(f"{(c.t - problem.t0) / h:.3g}" for c in calls[:stages])
-
-
-def _outside(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+def explain_outside(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     """Return which times are looked at, if they are not those of the interval."""
     times = np.array([call.t for call in layer.solve(problem, n_steps).calls])
     if not times.size or not np.isfinite(times).all():
@@ -153,7 +118,7 @@ def _outside(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     within = times.min() >= first - rounding and times.max() <= last + rounding
     if within and times.min() <= first + step + rounding and times.max() >= last - step - rounding:
         return ""
-    text = f"the field is evaluated on [{times.min():.4g}, {times.max():.4g}], not on [{first}, {last}]"
+    text = f"the field is evaluated on {_intervals((times.min(), times.max()), (first, last))}"
     if abs(times[0]) <= rounding < abs(problem.t0):
         return f"{text}: time starts at 0, not at t0"
     return text
@@ -201,16 +166,13 @@ def _explain_plateau(layer: LayerUnderTest, problem: Problem, n_steps: int) -> s
     rounded = rounded_parts(layer, problem, n_steps, error)
     if rounded:
         return f"The error stops shrinking at {error:.1g}: {rounded}."
-    counts = [layer.solve(problem, n).evaluations for n in (n_steps // 2, n_steps)]
-    if counts[0] == counts[1]:
-        return (
-            f"The error stops shrinking: {counts[0]} evaluations are made at {n_steps // 2} steps and at "
-            f"{n_steps} alike, so the number of steps is not what was asked for."
-        )
-    outside = _outside(layer, problem, n_steps)
-    if outside:
-        return f"The error stops shrinking: {outside}."
-    if error > _SMALL:
+    no_effect = explain_no_effect(layer, problem, n_steps // 2, n_steps)
+    if no_effect:
+        return f"The error stops shrinking: {no_effect}."
+    times = wrong_times(layer, problem, n_steps)
+    if times:
+        return f"The error stops shrinking: {times}."
+    if error > FLOAT32_ERROR:
         seen = "The error stops shrinking: the layer solves another equation."
         return f"{seen} {_of_state(layer, problem, n_steps)}".strip()
     return (
@@ -223,9 +185,9 @@ def _of_state(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     """Return a mistake that shows in the state: members that are mixed, values that are clipped."""
     y1 = layer.solve(problem, n_steps).y1
     alone = layer.solve(problem.replace(y0=problem.y0[:1]), n_steps).y1
-    if relative_error(y1[:1], alone) > _SMALL:
+    if relative_error(y1[:1], alone) > FLOAT32_ERROR:
         return "A batch member ends elsewhere when it is alone: the members are mixed."
     limit = np.max(np.abs(y1))
-    if np.count_nonzero(np.abs(y1) == limit) > 1:
+    if limit > 0.0 and np.count_nonzero(np.abs(y1) == limit) > 1:
         return f"Several entries of y1 are ±{limit:.3g} to the last bit: the state is clipped."
     return ""

@@ -10,7 +10,7 @@ from nodecheck.diagnosis.gradient.group_changes import changes_of_group
 from nodecheck.diagnosis.gradient.hypotheses import Hypotheses
 from nodecheck.diagnosis.gradient.match import Candidate
 from nodecheck.diagnosis.gradient.matcher import Matcher
-from nodecheck.diagnosis.gradient.observation import Gradients, Levels, map_levels
+from nodecheck.diagnosis.gradient.observation import Gradients, Levels, map_levels, zeros_like
 from nodecheck.diagnosis.gradient.relations import clipped_cotangent, scaled_jacobians, weight_decay
 from nodecheck.numerics.constants import SMALLEST_FACTOR_MARGIN
 
@@ -78,8 +78,9 @@ def _residual(matcher: Matcher, factor: Factor, prediction: Levels, groups: tupl
 
 
 def _zero(matcher: Matcher, name: str) -> Candidate:
-    """Return the candidate that a group is zero."""
-    return Candidate("be zero", map_levels(lambda rows: {name: np.zeros_like(rows[name])}, matcher.observed))
+    """Return the candidate that a group is zero, or tends to it."""
+    phrase = "tend to zero" if np.any(matcher.observed[0][name]) else "be zero"
+    return Candidate(phrase, map_levels(lambda rows: zeros_like({name: rows[name]}), matcher.observed))
 
 
 def _ignored_cotangent(matcher: Matcher, name: str) -> list[Candidate]:

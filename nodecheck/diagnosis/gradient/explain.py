@@ -23,6 +23,7 @@ from nodecheck.diagnosis.gradient.unexplained import (
     explain_rounded_gradients,
 )
 from nodecheck.numerics.constants import LARGEST_SHARE_FOR_A_HINT
+from nodecheck.results.phrases import verb
 
 
 def explain_gradient(
@@ -69,8 +70,8 @@ def _explain_absent(matcher: Matcher) -> list[str]:
     if missing:
         sentences.append(f"No gradient arrives for {join([f'∂L/∂{name}' for name in missing])}.")
     if matcher.not_finite:
-        plural = len(matcher.not_finite) > 1
-        sentences.append(f"{subject(matcher, matcher.not_finite)} {'are' if plural else 'is'} not finite.")
+        are = verb(len(matcher.not_finite), "is", "are")
+        sentences.append(f"{subject(matcher, matcher.not_finite)} {are} not finite.")
     return sentences
 
 

@@ -11,6 +11,7 @@ from nodecheck.diagnosis.gradient.observation import Levels, Observation
 from nodecheck.numerics.constants import (
     FACTOR_NAME_MARGIN,
     FACTOR_POWER_MARGIN,
+    HIGHEST_FACTOR_POWER,
     NEAR_ONE_FACTOR,
     SMALLEST_FACTOR_MARGIN,
     TWO_DIGIT_AGREEMENT,
@@ -33,12 +34,23 @@ class Factor:
             return None
         measured = math.log(self.coarse / self.fine) / math.log(self.ratio)
         nearest = round(measured)
-        return nearest if nearest in (-1, 0, 1) and abs(measured - nearest) < FACTOR_POWER_MARGIN else None
+        close = abs(nearest) <= HIGHEST_FACTOR_POWER and abs(measured - nearest) < FACTOR_POWER_MARGIN
+        return nearest if close else None
+
+    @property
+    def is_of_each_step(self) -> bool:
+        """True if the factor is a power with the number of steps as its exponent: each step multiplies."""
+        if self.coarse is None or self.power is not None or not min(self.fine, self.coarse) > 0.0:
+            return False
+        return abs(math.log(self.fine) - self.ratio * math.log(self.coarse)) < (
+            FACTOR_POWER_MARGIN * abs(math.log(self.coarse))
+        )
 
     @property
     def is_consistent(self) -> bool:
         """True if the two levels agree on the factor, up to a power of h; on a random one they do not."""
-        return self.coarse is None or self.ratio == 1.0 or self.power is not None
+        known = self.coarse is not None and self.ratio != 1.0
+        return not known or self.power is not None or self.is_of_each_step
 
     @property
     def limit(self) -> float:
@@ -51,13 +63,15 @@ class Factor:
     def weights(self, groups: tuple[str, ...]) -> dict[str, float]:
         """Return the weights that bring coarse differences of some groups to the scale of the fine ones."""
         weight = 1.0 if self.power is None else self.ratio**-self.power
+        if self.coarse is not None and self.is_of_each_step:
+            weight = self.fine / self.coarse
         return dict.fromkeys(groups, weight)
 
     def names(self, observation: Observation, residual: float) -> list[str]:
         """Return the names that fit the factor's magnitude; none if it is too uncertain to be named."""
         change = abs(self.limit / self.fine - 1.0) if self.fine else 0.0
         margin = max(SMALLEST_FACTOR_MARGIN, change, FACTOR_NAME_MARGIN * residual)
-        if margin > WIDEST_NAME_MARGIN:
+        if margin > WIDEST_NAME_MARGIN or self.is_of_each_step:
             return []
         known = _names(observation, self.power)
         return [name for name, value in known if abs(abs(self.limit) / value - 1.0) <= margin]
@@ -73,8 +87,18 @@ class Factor:
         names = [name for name in self.names(observation, residual) if name not in ("1", text)]
         remarks = ["sign flipped"] if self.limit < 0.0 else []
         remarks += [" or ".join(names)] if names else []
-        remarks += {1: ["it shrinks like h"], -1: ["it grows like 1/h"]}.get(self.power or 0, [])
+        remarks += self._course(observation)
         return f"{text} times {what}" + (f" ({', '.join(remarks)})" if remarks else "")
+
+    def _course(self, observation: Observation) -> list[str]:
+        """Return how the factor depends on the step, as a remark; nothing of a constant one."""
+        if self.is_of_each_step and observation.n_steps:
+            return [f"{self.fine ** (1.0 / observation.n_steps):.4g} for each step"]
+        power = self.power or 0
+        exponent = "" if abs(power) == 1 else f"^{abs(power)}"
+        if power == 0:
+            return []
+        return [f"it shrinks like h{exponent}" if power > 0 else f"it grows like 1/h{exponent}"]
 
 
 def fit_factor(observed: Levels, predicted: Levels, groups: tuple[str, ...], ratio: float) -> Factor:

@@ -14,12 +14,15 @@ from nodecheck.diagnosis.gradient.observation import (
     Levels,
     Observation,
     exact_jacobians,
+    map_levels,
     pull_back_levels,
+    zeros_like,
 )
-from nodecheck.numerics import INCONSISTENT_BELOW, MAXIMUM_GROWTH, ORDER_MARGIN
+from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, MAXIMUM_GROWTH, ORDER_MARGIN
 from nodecheck.numerics.constants import (
     ACCOUNTED_SHARE,
     ADAPTIVE_ERROR_LEVEL,
+    BELIEVED_IF_NEARER_BY,
     GRADIENT_FLOOR,
     INSEPARABLE_RESIDUALS,
     LARGEST_DISCRETISATION_ERROR,
@@ -143,11 +146,16 @@ class Matcher:
         self, candidates: Sequence[Candidate], groups: tuple[str, ...], own_error: float
     ) -> Match | None:
         """Return the candidates that explain the groups, if any does."""
-        null, error = self.null(groups), max(own_error, self._floor)
+        null, error = self.null(groups), max(own_error, self._floor, self.fine.rounding)
+        settled = max(error, FLOOR_FACTOR * self.fine.rounding)
         compared = [(each, self.compare(each.levels, groups, each.coarse_weights)) for each in candidates]
         tried = [(self.residual(x), c, x) for c, x in compared if np.isfinite(x.size)]
         tried.sort(key=lambda each: each[0])
-        believed = [(residual, c) for residual, c, x in tried if x.explains(null, error, self._level)]
+        believed = [
+            (residual, c)
+            for residual, c, x in tried
+            if x.explains(null, settled, self._level) and self._is_more_than_small(c, x, groups)
+        ]
         if not believed:
             return None
         limit = INSEPARABLE_RESIDUALS * max(believed[0][0], error)
@@ -163,6 +171,17 @@ class Matcher:
         value, runner_up = others[0] if others else (np.inf, None)
         matched = tuple(c for _, c in chosen)
         return Match(groups, matched, chosen[0][0], self.residual(null), runner_up, value)
+
+    def _is_more_than_small(self, candidate: Candidate, found: Comparison, groups: tuple[str, ...]) -> bool:
+        """Return True if a prediction explains gradients near zero better than zeros do, or is zero itself.
+
+        Beside the exact gradient everything that is small is near everything else that is small.
+        """
+        nothing = self.compare(map_levels(zeros_like, self.observed), groups)
+        if nothing.size * BELIEVED_IF_NEARER_BY > self.null(groups).size:
+            return True
+        is_zero = not any(np.any(candidate.levels[0][name]) for name in groups)
+        return is_zero or found.size * BELIEVED_IF_NEARER_BY <= nothing.size
 
 
 def _is_of_order(null: Comparison, least: float) -> bool:

@@ -38,6 +38,9 @@ class Observation:
         True if the backward pass evaluates the field; backpropagation through recorded steps does not.
     tolerance
         Tolerance that an adaptive layer was given, if known.
+    rounding
+        Relative error that rounding leaves in this layer, measured where every method is exact; 0 if that is
+        not known.
     """
 
     problem: Problem
@@ -47,6 +50,7 @@ class Observation:
     again: Callable[[Array], Mapping[str, Array | None]] | None = None
     evaluates: bool = True
     tolerance: float | None = None
+    rounding: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.cotangents or len(self.cotangents) != len(self.gradients):
@@ -97,6 +101,11 @@ def pull_back(jacobians: Jacobians, cotangents: Float64) -> Gradients:
 def pull_back_levels(jacobians: Jacobians, fine: Observation, coarse: Observation | None) -> Levels:
     """Return the gradients for the cotangents of two observations; the Jacobians are the same for both."""
     return pull_back(jacobians, fine.rows()), None if coarse is None else pull_back(jacobians, coarse.rows())
+
+
+def zeros_like(gradients: Gradients) -> Gradients:
+    """Return gradients of zero."""
+    return {name: np.zeros_like(rows) for name, rows in gradients.items()}
 
 
 def map_levels(change: Callable[[Gradients], Gradients], levels: Levels) -> Levels:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from nodecheck.diagnosis.gradient.match import Match
 from nodecheck.diagnosis.gradient.matcher import Matcher
-from nodecheck.numerics import INCONSISTENT_BELOW
+from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN
 from nodecheck.numerics.constants import MOST_ALTERNATIVES_NAMED
+from nodecheck.results.phrases import verb
 
 
 def number(value: float) -> str:
@@ -45,13 +46,14 @@ def symptom(matcher: Matcher, groups: Sequence[str]) -> str:
             text += ", whatever the step"
         else:
             text += f", shrinking at order {joint.order:.1f}"
-            text += f", not {matcher.order}" if matcher.order else ""
+            slower = matcher.order is not None and joint.order < matcher.order - ORDER_MARGIN
+            text += f", not {matcher.order}" if slower else ""
     others = [name for name in matcher.groups if name not in groups and name not in matcher.wrong]
     if not others:
         return text
     if len(others) > MOST_ALTERNATIVES_NAMED:
         return f"{text}; the other {len(others)} gradients are right"
-    return f"{text}; {join([f'∂L/∂{name}' for name in others])} {'are' if len(others) > 1 else 'is'} right"
+    return f"{text}; {join([f'∂L/∂{name}' for name in others])} {verb(len(others), 'is', 'are')} right"
 
 
 def cause(matcher: Matcher, match: Match, *, mentioned: bool = False) -> str:
@@ -73,14 +75,14 @@ def cause(matcher: Matcher, match: Match, *, mentioned: bool = False) -> str:
 
 
 def conjugate(phrase: str, many: bool) -> str:
-    """Return "match X", "be X" or "ignore X" in the form for one or for many gradients."""
+    """Return "match X", "be X", "ignore X" or "tend to X" in the form for one or for many gradients."""
     verb, rest = phrase.split(" ", 1)
     if verb == "be":
         return f"{'are' if many else 'is'} {rest}"
-    endings = {"match": "matches", "ignore": "ignores"}
+    endings = {"match": "matches", "ignore": "ignores", "tend": "tends"}
     return phrase if many else f"{endings[verb]} {rest}"
 
 
 def noun(phrase: str) -> str:
     """Return the phrase without its verb, for lists of alternatives."""
-    return phrase.split(" ", 1)[1]
+    return phrase.split(" ", 1)[1].removeprefix("to ")

@@ -22,7 +22,13 @@ def one_step_mistakes(solver: AdjointSolver, step: float) -> dict[str, Jacobians
     for name, shift in shifts.items():
         found |= wrong_clock(solver, name, functools.partial(np.add, shift))
     found |= _wrong_intervals(solver, step)
-    for name, shift in shifts.items():
+    # In the mean, stages lie half a step behind its beginning: the condition for order two.
+    one_state = "as with one state for all stages of a step"
+    halves = {
+        f"half a step late, {one_state}": step / 2,
+        f"half a step early, {one_state}": -step / 2,
+    }
+    for name, shift in (shifts | halves).items():
         found[f"an adjoint along states that are {name}"] = _shifted_states(solver, shift)
     return found | _one_sided_sums(solver, step) | _incomplete_integrals(solver, step)
 

@@ -21,6 +21,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, format_of
 from nodecheck.problems import Float64
+from nodecheck.results.phrases import plural, verb
 
 
 def explain_rounded_gradients(matcher: Matcher) -> str:
@@ -84,7 +85,7 @@ def describe_unexplained(matcher: Matcher, groups: Sequence[str]) -> str:
     rest = len(worst) - MOST_GROUPS_DESCRIBED
     if rest <= 0:
         return f"Unexplained: {described}."
-    return f"Unexplained: {described}; {rest} other gradient{'s are' if rest > 1 else ' is'} wrong too."
+    return f"Unexplained: {described}; {plural(rest, 'other gradient')} {verb(rest, 'is', 'are')} wrong too."
 
 
 def _looks_like_a_scheme(matcher: Matcher, groups: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ from nodecheck.measure.memory.footprints import Footprints
 from nodecheck.numerics.constants import DECISIVE_AICC, EPS_FLOAT32
 from nodecheck.numerics.growth import SYMBOLS, GrowthFit
 from nodecheck.results import Evidence, Inconclusive, Measurement, Metric, Series, at_most
+from nodecheck.results.phrases import plural
 
 _PLOT = "Memory"
 
@@ -53,10 +54,10 @@ def _law(fit: GrowthFit, prints: Footprints, states: tuple[float, ...]) -> str:
     where = "at the peak" if prints.peak is not None else "saved by autograd"
     if fit.decided and fit.law == "linear":
         error = f" ± {fit.rate_error:.1g}" if fit.rate_error > EPS_FLOAT32 * fit.rate else ""
-        return f"{fit.symbol}: {fit.rate:.3g}{error} states per {prints.unit[:-1]} {where}"
+        return f"{fit.symbol}: {plural(f'{fit.rate:.3g}{error}', 'state')} per {prints.unit[:-1]} {where}"
     if fit.decided and fit.law == "constant":
-        return f"{fit.symbol}: {max(states):.3g} states {where}"
-    return f"{fit.symbol}: {states[0]:.3g} to {states[-1]:.3g} states {where}"
+        return f"{fit.symbol}: {plural(f'{max(states):.3g}', 'state')} {where}"
+    return f"{fit.symbol}: {states[0]:.3g} to {plural(f'{states[-1]:.3g}', 'state')} {where}"
 
 
 def _phases(prints: Footprints) -> dict[str, str]:

@@ -16,6 +16,7 @@ from nodecheck.numerics import constants
 from nodecheck.numerics.constants import FLOOR_IN_STATES, PROCESS_WIDTH, WITNESS_RISK
 from nodecheck.numerics.growth import fit_law
 from nodecheck.results import Evidence, Series
+from nodecheck.results.phrases import plural
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def with_process(
     """
     counted, margin = counted_slope(prints, process), margin_of(process)
     unit = prints.unit[:-1]
+    hidden = f"{plural(f'{process.slope - counted:.3g}', 'state')} per {unit}"
     seen = (
         f"{process.slope:.3g} ± {process.slope_error:.1g} states per {unit} in the peak resident memory of a "
         f"fresh process ({len(process.n)} levels, one control each), {counted:.3g} in tensors and arrays"
@@ -115,14 +117,12 @@ def with_process(
     if process.slope - counted <= margin:
         return replace(evidence, facts=facts)
     fit = fit_law(process.n, process.states)
-    facts["memory law"] = (
-        f"{fit.symbol} in the process, {process.slope - counted:.3g} states per {unit} hidden"
-    )
+    facts["memory law"] = f"{fit.symbol} in the process, {hidden} hidden"
     measurement = against_claim(fit, claim or "linear")
     measurement = replace(measurement, name=f"{measurement.name}, in the process")
     diagnosis = (
-        f"The process holds {process.slope - counted:.3g} states per {unit} more than all tensors and NumPy "
-        f"arrays together (margin {margin:.1g}): memory is kept where neither counts it, such as bytes, mmap "
+        f"The process holds {hidden} more than all tensors and NumPy arrays "
+        f"together (margin {margin:.1g}): memory is kept where neither counts it, such as bytes, mmap "
         f"or a C extension."
     )
     return replace(

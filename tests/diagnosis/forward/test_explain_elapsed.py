@@ -22,24 +22,30 @@ def test_the_right_time_needs_no_explanation(elapsed):
 def test_an_extra_step_is_counted_with_its_sign():
     text = explain_elapsed(1.0625, 1.0, 16)
     assert text == (
-        "Integrates over 1.0625, not 1: one step too many, about +1.0 steps of h = 1/16. "
-        "A grid of 16 steps has 17 points, and a step begins at each but the last."
+        "Integrates over 1.0625, not 1: one step too many, 17 steps of h = 1/16. "
+        "Loop over `ts[:-1]`: a grid of 16 steps has 17 points."
     )
 
 
 def test_a_missing_step_is_counted_with_its_sign():
-    assert "one step too few, about -1.0 steps of h = 1.4/20" in explain_elapsed(1.33, 1.4, 20)
+    text = explain_elapsed(1.33, 1.4, 20)
+    assert text.endswith("one step too few, 19 steps of h = 1.4/20. A grid of 20 steps has 21 points.")
 
 
 def test_several_steps_too_many_are_counted():
-    assert explain_elapsed(1.54, 1.4, 20).endswith("not 1.4: about +2.0 steps of h = 1.4/20.")
+    assert explain_elapsed(1.54, 1.4, 20).endswith("not 1.4: 2 steps of h = 1.4/20 too many.")
 
 
-@pytest.mark.parametrize(("steps", "whole"), [(1.019, True), (1.021, False), (1.07, False)])
-def test_a_part_of_a_step_is_said_to_be_no_whole_number(steps, whole):
-    text = explain_elapsed(1.0 + steps / 16, 1.0, 16)
-    assert f"about {steps:+.1f} steps of h = 1/16" in text
-    assert ("not a whole number" in text) != whole
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        (1.019, "one step too many, 17 steps of h = 1/16."),
+        (1.21, "1.2 steps of h = 1/16 too many, not a whole number"),
+        (-0.5, "0.5 steps of h = 1/16 too few, not a whole number"),
+    ],
+)
+def test_a_part_of_a_step_is_said_to_be_no_whole_number(steps, words):
+    assert words in explain_elapsed(1.0 + steps / 16, 1.0, 16)
 
 
 def test_a_float32_grid_is_told_from_a_wrong_number_of_steps():
@@ -50,7 +56,7 @@ def test_a_float32_grid_is_told_from_a_wrong_number_of_steps():
 
 
 def test_an_extra_step_of_a_float32_grid_is_still_an_extra_step():
-    assert "about +1.0 steps of h = 1/10" in explain_elapsed(1.1000000163912773, 1.0, 10)
+    assert "one step too many, 11 steps of h = 1/10" in explain_elapsed(1.1000000163912773, 1.0, 10)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +126,26 @@ def test_weights_are_named_where_two_numbers_of_steps_show_the_same_factor():
     assert "0.99 times as long, with 16 steps and with 32 alike, as weights do that add up to 0.99" in text
 
 
+@pytest.mark.parametrize(("first", "words"), [(1, "the first"), (3, "the first 3")])
+def test_a_factor_of_all_steps_but_the_first_is_that_of_a_multistep_method(first, words):
+    coarse, fine = (1.4 * (1 + 0.1 * (1 - first / n)) for n in (16, 32))
+    text = explain_elapsed(coarse, 1.4, 16, finer=fine)
+    assert f"every step but {words} is 1.1 times as long as h" in text
+
+
+def test_a_part_of_a_step_is_not_put_down_to_a_multistep_method():
+    assert "multistep" not in explain_elapsed(1.4 + 0.3 * 1.4 / 16, 1.4, 16, finer=1.4 + 0.3 * 1.4 / 32)
+
+
 def test_weights_are_not_named_where_the_grid_ends_too_soon():
-    text = explain_elapsed(0.7, 1.4, 16, finer=0.7, grid="the last step begins at t = 0.96, not at 1.6")
-    assert text.endswith("about -8.0 steps of h = 1.4/16; the last step begins at t = 0.96, not at 1.6.")
+    seen = "the last of 16 steps begins at t = 0.96, not at t1 - h = 1.6"
+    assert explain_elapsed(0.7, 1.4, 16, finer=0.7, grid=seen).endswith(
+        f"Integrates over 0.7, not 1.4: {seen}."
+    )
+
+
+def test_two_times_that_differ_are_written_with_digits_that_differ():
+    assert "Integrates over 1.40001, not 1.4:" in explain_elapsed(1.400008, 1.4, 16)
 
 
 def test_a_time_that_differs_between_components_is_not_put_down_to_the_grid():

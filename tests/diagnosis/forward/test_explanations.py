@@ -83,6 +83,19 @@ def heun_of_four_stages(n, f, t, h, y):
     return y + h / 2 * (k1 + f(t + h, y + h * k1)) + 0 * (f(t, y) + f(t, y))
 
 
+def steps_of_a_tenth(dynamics, t0, t1, n_steps):
+    """Return RK4 with steps of 0.1, as many as the interval has, whatever number is asked for."""
+    return lambda y: functools.reduce(
+        lambda y, i: rk4_step(dynamics, t0 + 0.1 * i, 0.1, y), range(int((t1 - t0) / 0.1)), y
+    )
+
+
+def a_step_at_each_point(dynamics, t0, t1, n_steps):
+    """Return RK4 with a step at each point of a grid of n_steps points, the last one among them."""
+    h = (t1 - t0) / max(n_steps - 1, 1)
+    return lambda y: functools.reduce(lambda y, i: rk4_step(dynamics, t0 + i * h, h, y), range(n_steps), y)
+
+
 TIMES = "the times are float32 numbers"
 STATE = "y1 consists of float32 numbers"
 STEP = "the step is rounded to float32"
@@ -94,8 +107,18 @@ STEP = "the step is rounded to float32"
         ("constant-field", stepping(float32_state), STATE),
         ("constant-field", stepping(float32_step), STEP),
         ("constant-field", MUTANT["weight-typo"], "as weights do that add up to 0.9762"),
+        ("constant-field", layer(steps_of_a_tenth), "so the number of steps is not what was asked for"),
+        (
+            "constant-field",
+            layer(a_step_at_each_point),
+            "one step too many, 16 steps of (t1 - t0)/15, the last beginning at t1. Loop over `ts[:-1]`",
+        ),
         ("constant-field", MUTANT["last-step-not-shortened"], "h rounded to 2 decimals"),
-        ("constant-field", MUTANT["end-capped"], "the last step begins at t = 0.9563, not at 1.613"),
+        (
+            "constant-field",
+            MUTANT["end-capped"],
+            "16 steps of (t1 - t0)/32, from t0 to t = 1, not to t1 = 1.7",
+        ),
         ("time-precision", stepping(float32_state), STATE),
         ("time-precision", stepping(float32_step), STEP),
         ("time-precision", MUTANT["weight-typo"], "0.9762 times as long"),

@@ -11,8 +11,10 @@ import pytest
 from broken_adjoints import Bug, altered, observe
 
 import nodecheck.problems as problems
+from nodecheck.diagnosis.gradient.adjoint_solver import make_adjoint_solver
+from nodecheck.diagnosis.gradient.adjoints import NOT_PROPAGATED, wrong_adjoints
 from nodecheck.diagnosis.gradient.explain import explain_gradient
-from nodecheck.diagnosis.gradient.observation import Observation
+from nodecheck.diagnosis.gradient.observation import Observation, pull_back
 from nodecheck.reference import sensitivity
 
 NEURAL, LINEAR = problems.neural, problems.linear
@@ -97,6 +99,24 @@ def test_a_mistake_of_one_step_is_named_where_the_method_itself_is_accurate(caus
 def test_a_mistake_of_one_step_in_an_euler_layer_is_never_taken_for_another(bug):
     text = explain(bug, method="euler")
     assert text == "" or next(cause for cause, each in OF_ONE_STEP.items() if each is bug) in text
+
+
+@functools.lru_cache
+def at_the_floor_of_float32(n: int) -> Observation:
+    """Return gradients of an adjoint that is not propagated, off by 1e-8 whatever the step."""
+    v = np.random.default_rng(0).standard_normal((3, *LINEAR.y0.shape))
+    rows = pull_back(wrong_adjoints(make_adjoint_solver(LINEAR))[NOT_PROPAGATED], v)
+    noisy = {g: x * (1 + 1e-8 * np.sin(np.arange(x.size).reshape(x.shape))) for g, x in rows.items()}
+    gradients = tuple(
+        {g: x[k].reshape(LINEAR.groups[g].shape) for g, x in noisy.items()} for k in range(len(v))
+    )
+    return Observation(LINEAR, tuple(v), gradients, n)
+
+
+@pytest.mark.parametrize(("rounding", "is_named"), [(0.0, False), (1e-8, True)])
+def test_a_residual_at_the_measured_floor_of_rounding_need_not_shrink(rounding, is_named):
+    pair = (dataclasses.replace(at_the_floor_of_float32(n), rounding=rounding) for n in (64, 32))
+    assert ("match an adjoint that is not propagated (" in explain_gradient(*pair)) == is_named
 
 
 def test_a_state_frozen_at_y0_is_named_although_the_wrong_adjoint_grows_thirtyfold():

@@ -63,7 +63,7 @@ def test_memory_that_only_the_process_shows_breaks_the_claim():
 
 def test_the_law_is_that_of_what_is_really_held():
     facts = judged("hidden-in-bytes", peaks(1.0), "constant").facts
-    assert facts["memory law"].startswith("O(n) in the process, 1 states per step hidden")
+    assert facts["memory law"].startswith("O(n) in the process, 1 state per step hidden")
 
 
 @pytest.mark.parametrize("claim", [None, "linear"])

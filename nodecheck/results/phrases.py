@@ -1,0 +1,37 @@
+"""Numbers as words: counts with their nouns, and numbers with as many digits as tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Significant digits that tell any two float64 numbers apart.
+_ALL_DIGITS = 17
+
+
+def plural(count: int | str, noun: str) -> str:
+    """Return a count, or the text of a rounded amount, with its noun: 1 check, 3 checks, 2.5 states."""
+    return f"{count} {noun}" if str(count) == "1" else f"{count} {noun}s"
+
+
+def verb(count: int, one: str, several: str) -> str:
+    """Return the form of a verb that agrees with a count: 1 is, 2 are."""
+    return one if count == 1 else several
+
+
+def apart(found: Sequence[float], expected: Sequence[float], digits: int = 4) -> tuple[str, str]:
+    """Return two numbers, or two lists of numbers, as texts that differ where the numbers do.
+
+    Parameters
+    ----------
+    found, expected
+        One number each: "1.4"; or several: "0.3, 1.7".
+    digits
+        Significant digits to begin with: as few more are written as make the texts differ.
+    """
+    texts = ("", "")
+    for precision in range(digits, _ALL_DIGITS + 1):
+        ours, theirs = (", ".join(f"{x:.{precision}g}" for x in values) for values in (found, expected))
+        texts = ours, theirs
+        if ours != theirs:
+            break
+    return texts
