@@ -16,6 +16,7 @@ from nodecheck.numerics.constants import ADAPTER_STEPS, ADAPTER_TOLERANCES, FEWE
 from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, Inconclusive, at_least, at_most
 from nodecheck.results.phrases import plural
+from nodecheck.variations.shapes import refusal_of_odd
 
 
 @check(
@@ -48,8 +49,8 @@ def adapter(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if isinstance(outcome, Refusal):
         mistake = explain_trial(layer, problem, resolution)
         if not mistake:
-            message = f"the layer itself raises {outcome}"
-            raise Inconclusive(message)
+            odd = refusal_of_odd(layer, problem, resolution, outcome)
+            raise Inconclusive(odd or f"the layer itself raises {outcome}")
         return _evidence(layer, mistake)
     looks: tuple[Callable[[], str], ...] = (
         lambda: _explain_state(layer, problem, outcome),

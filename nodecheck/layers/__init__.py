@@ -2,7 +2,8 @@
 
 from nodecheck.layers.attempt import Refusal, attempt
 from nodecheck.layers.backend import Backend, backend_of
-from nodecheck.layers.errors import CallError, LayerError, RunawayError
+from nodecheck.layers.errors import CallError, InstrumentError, LayerError, RunawayError
+from nodecheck.layers.even_state import is_odd, made_even
 from nodecheck.layers.layer import Adjoint, TorchLayer
 from nodecheck.layers.solution import (
     Array,
@@ -29,6 +30,7 @@ __all__ = [
     "CallError",
     "Gain",
     "Gradients",
+    "InstrumentError",
     "LayerError",
     "LayerUnderTest",
     "Part",
@@ -43,6 +45,8 @@ __all__ = [
     "Variation",
     "attempt",
     "backend_of",
+    "is_odd",
     "largest_entry",
+    "made_even",
     "times_of",
 ]

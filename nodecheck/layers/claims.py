@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class Claims(Protocol):
     @property
     def tableau(self) -> ButcherTableau | str | None:
         """Claimed method, or None."""
+
+    @property
+    def supports(self) -> Collection[str]:
+        """Names of the promised capabilities."""
 
     @property
     def resolution(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -20,6 +20,11 @@ Resolution = Literal["n_steps", "tol"]
 
 _ADJOINTS = ("continuous", "discrete", None)
 _MEMORIES = ("constant", "sqrt", "log", "linear", None)
+# What a layer may promise beyond plain use; without the promise it may refuse it with an error.
+OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
+# Of the state: it needs an even number of components, such as pairs of positions and momenta.
+EVEN = "even"
+CAPABILITIES = (*OF_PARAMETERS, EVEN)
 _EXAMPLE = "write `build=lambda dynamics, t0, t1, n_steps: MyODELayer(dynamics, t0, t1, n_steps)`"
 
 
@@ -45,6 +50,11 @@ class TorchLayer:
     tableau
         The explicit Runge-Kutta method the layer claims to implement, by name (`nodecheck.TABLEAUS`) or as a
         `ButcherTableau`, or None.
+    supports
+        Capabilities that the layer promises and is held to; one that is not promised may be refused with an
+        error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
+        some; "tied-parameters": one parameter has two names.  "even" is a need: the state has an even number
+        of components, and problems with an odd number are given one more, which rests.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.
@@ -61,6 +71,7 @@ class TorchLayer:
     adjoint: Adjoint | None = field(default=None, kw_only=True)
     memory: Memory | None = field(default=None, kw_only=True)
     tableau: ButcherTableau | str | None = field(default=None, kw_only=True)
+    supports: Collection[str] = field(default=frozenset(), kw_only=True)
     expected_failures: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     resolution: Resolution = field(init=False)
 
@@ -85,12 +96,24 @@ class TorchLayer:
                 "use None if unclaimed"
             )
             raise ValueError(message)
+        object.__setattr__(self, "supports", _capabilities(self.supports))
         object.__setattr__(self, "resolution", resolution_of(self.name, self.build))
 
     @property
     def adaptive(self) -> bool:
         """True if the resolution is a tolerance."""
         return self.resolution == "tol"
+
+
+def _capabilities(supports: Collection[str]) -> frozenset[str]:
+    """Return the names of promised capabilities as a set, if they are names of capabilities."""
+    if not isinstance(supports, str) and set(supports) <= set(CAPABILITIES):
+        return frozenset(supports)
+    message = (
+        f"supports must be a set of names among {', '.join(CAPABILITIES)}, got {supports!r}; "
+        "leave out what the layer does not promise"
+    )
+    raise ValueError(message)
 
 
 def resolution_of(name: str, build: Callable[..., Any]) -> Resolution:

@@ -125,6 +125,8 @@ class Solution:
         Names of tensors that require a gradient although nobody asked for one.
     mode_changed
         True if the dynamics was left in another mode, of training and evaluation.
+    past_hooks
+        True if the field has a forward hook, and every call of it went past that: by its forward method.
     without_graph
         The final state under no_grad, where the variation asks for it.
     others
@@ -142,6 +144,7 @@ class Solution:
     changed: tuple[str, ...] = ()
     stray: tuple[str, ...] = ()
     mode_changed: bool = False
+    past_hooks: bool = False
     without_graph: Array | None = None
     others: tuple[Solution, ...] = ()
     readings: Readings | None = None

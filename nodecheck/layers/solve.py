@@ -34,6 +34,8 @@ class Variation:
         They have the parameters, shapes and fields of the problem, and other numbers.
     refusable
         True if a layer may refuse it with an error: what asks for it can be written otherwise.
+    capability
+        The capability by which a layer promises not to refuse it; "" if there is none.
     judged
         True if another answer is a failure, and not only information.
     """
@@ -42,6 +44,7 @@ class Variation:
     when: str = "in plain use"
     others: tuple[Problem, ...] = ()
     refusable: bool = False
+    capability: str = ""
     judged: bool = True
 
 

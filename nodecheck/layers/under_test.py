@@ -10,8 +10,11 @@ import numpy as np
 
 from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.claims import Claims
+from nodecheck.layers.even_state import is_odd, made_even, solve_made_even, without_last
+from nodecheck.layers.layer import EVEN
 from nodecheck.layers.solution import Array, Pullback, Solution
 from nodecheck.layers.solve import Solve
+from nodecheck.layers.trial import Trial
 from nodecheck.numerics.constants import (
     COTANGENT_UNIT,
     FAST_ORDER,
@@ -63,6 +66,11 @@ class LayerUnderTest:
         """True if the resolution of the layer is a tolerance."""
         return self.claims.adaptive
 
+    @property
+    def needs_even(self) -> bool:
+        """True if the state of the layer needs an even number of components."""
+        return EVEN in self.claims.supports
+
     def ladder(self, levels: int | None = None) -> tuple[int, ...]:
         """Return the step counts of the refinement ladder, coarse to fine."""
         order = self.claims.order or 1
@@ -113,7 +121,15 @@ class LayerUnderTest:
         self, solve: Solve, cotangents: Sequence[Array] = (), *, instruments: Sequence[str] = ()
     ) -> Solution:
         """Return the solution of a solve that is carried out now, whatever is known already."""
-        return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
+        if not (self.needs_even and is_odd(solve.problem)):
+            return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
+        even, padded = solve_made_even(solve, cotangents)
+        return without_last(self.backend.solve(self.claims, even, padded, instruments=instruments))
+
+    def trial(self, problem: Problem, resolution: float) -> Trial:
+        """Return any output for y0 of a problem, which is even where the layer needs that."""
+        asked = made_even(problem) if self.needs_even else problem
+        return self.backend.trial(self.claims, Solve(asked, resolution))
 
     def pullback(self, problem: Problem, resolution: float, cotangent: Array, **how: Any) -> Pullback:
         """Return the backward pass for one cotangent."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nodecheck.layers import Array, Gradients, LayerUnderTest
+from nodecheck.layers import Array, Gradients, LayerUnderTest, Refusal, attempt
 from nodecheck.numerics.constants import (
     PICTURE_ARROWS,
     PICTURE_BACKWARD_POINTS,
@@ -53,13 +53,21 @@ def phase_portrait(layer: LayerUnderTest, problem: Problem) -> tuple[Series, ...
 
 
 def _layer_trajectory(layer: LayerUnderTest, problem: Problem, n_steps: int) -> Array:
-    """Return the layer's states on its own grid, by asking it for each end time in turn."""
+    """Return the layer's states on its own grid, by asking it for each end time in turn.
+
+    NaN, a gap in the curve, where it refuses so few steps: a picture is no reason to fail.
+    """
     h = problem.duration / n_steps
     states: list[Array] = [problem.y0]
     for k in range(1, n_steps + 1):
         part = problem.with_interval(problem.t0, problem.t0 + k * h)
-        states.append(layer.solve(part, k).y1)
+        states.append(_state_or_gap(layer, part, k))
     return np.stack(states)
+
+
+def _state_or_gap(layer: LayerUnderTest, problem: Problem, n_steps: int) -> Array:
+    found = attempt(lambda: layer.solve(problem, n_steps).y1)
+    return np.full_like(problem.y0, math.nan) if isinstance(found, Refusal) else found
 
 
 def _field(problem: Problem, path: Array) -> Series:
@@ -110,7 +118,7 @@ def backward_trajectory(layer: LayerUnderTest, problem: Problem, cotangent: Arra
     exact = [_first_entries(sensitivity(rest).pullback(cotangent), name) for rest in rests]
     every = PICTURE_BACKWARD_POINTS // PICTURE_BACKWARD_STEPS
     seen = [
-        _first_entries(layer.pullback(rest, k, cotangent).gradients, name)
+        _first_entries(_gradients_or_gap(layer, rest, k, cotangent), name)
         for k, rest in enumerate(rests[every - 1 :: every], start=1)
     ]
     times = tuple(rest.t0 for rest in rests)
@@ -129,6 +137,11 @@ def backward_trajectory(layer: LayerUnderTest, problem: Problem, cotangent: Arra
         *pair("Adjoint", "a(t)", [e[0] for e in exact], [s[0] for s in seen]),
         *pair("Parameter gradient", f"∂L/∂{name}", [e[1] for e in exact], [s[1] for s in seen]),
     )
+
+
+def _gradients_or_gap(layer: LayerUnderTest, problem: Problem, n_steps: int, cotangent: Array) -> Gradients:
+    found = attempt(lambda: layer.pullback(problem, n_steps, cotangent).gradients)
+    return dict.fromkeys(problem.groups) if isinstance(found, Refusal) else found
 
 
 def _first_entries(gradients: Gradients, name: str) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nodecheck.layers import Adjoint
-from nodecheck.layers.layer import Memory
+from nodecheck.layers.layer import OF_PARAMETERS, Memory
 
 State = tuple[Tensor, ...]
 Field = Callable[[float, State], State]
@@ -62,6 +62,7 @@ class Backprop:
     adjoint: ClassVar[Adjoint] = "discrete"
     memory: ClassVar[Memory] = "linear"
     tableau_name: ClassVar[str | None] = "rk4"
+    supports: ClassVar[frozenset[str]] = frozenset(OF_PARAMETERS)
     adaptive: ClassVar[bool] = False
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:

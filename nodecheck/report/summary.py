@@ -17,6 +17,7 @@ _CLAIMS = (
     ("adjoint", ("gradient class",)),
     ("memory", ("memory", "memory law", "memory class")),
     ("tableau", ("tableau",)),
+    ("supports", ()),
 )
 
 
@@ -146,4 +147,6 @@ def identity(run: Run, name: str) -> list[tuple[str, str, str]]:
 
 def _claim(card: LayerCard | None, name: str) -> str:
     value = getattr(card, name, None)
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return "" if value is None else str(value)

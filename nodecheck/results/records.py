@@ -207,6 +207,10 @@ class LayerCard:
     tableau: str | None = None
     origin: str = ""
     expected_failures: Mapping[str, str] = field(default_factory=dict)
+    supports: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "supports", tuple(self.supports))  # a list where it comes from JSON
 
     @property
     def adaptive(self) -> bool:

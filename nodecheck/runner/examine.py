@@ -55,7 +55,7 @@ class Examination:
     def __init__(self, card: LayerCard, plan: Plan, measure: Measure, done: Iterable[Result] = ()) -> None:
         self._card, self._plan, self._measure = card, plan, measure
         self._done = {(r.check, r.problem): r for r in done if r.layer == card.name}
-        self._broken: set[str] = set()
+        self._broken: dict[str, str] = {}  # what is wrong with a check that others need
 
     def results_of(self, check: Check) -> Iterator[Result]:
         """Yield a result for each problem of a check; a skipped check has one, with the reason."""
@@ -67,8 +67,10 @@ class Examination:
         for problem in problems_of(check, self._plan.profile):
             known = self._done.get((check.id, problem.name if problem is not None else ""))
             result = known or self._with_context(self._measure(self._card, check, problem))
+            if result.outcome is Outcome.UNSUPPORTED:
+                self._broken[check.id] = "is unsupported"
             if result.outcome is Outcome.ERROR or result.violated:
-                self._broken.add(check.id)
+                self._broken[check.id] = "fails"
             yield result
 
     def _with_context(self, result: Result) -> Result:
@@ -83,5 +85,5 @@ class Examination:
             return reason
         for needed in preconditions(check):
             if needed in self._broken:
-                return f"means nothing while {needed} fails"
+                return f"means nothing while {needed} {self._broken[needed]}"
         return ""

@@ -47,7 +47,7 @@ def measure(check: Check, problem: Problem | None, layer: LayerUnderTest) -> Res
     except (Inconclusive, ReferenceFailure) as error:
         result = replace(nothing, outcome=Outcome.INCONCLUSIVE, reason=str(error))
     except Unsupported as error:
-        result = replace(nothing, outcome=Outcome.UNSUPPORTED, reason=str(error))
+        result = replace(nothing, outcome=Outcome.UNSUPPORTED, reason=str(error), facts=error.facts)
     except Skip as error:
         result = replace(nothing, outcome=Outcome.SKIPPED, reason=str(error))
     except KeyboardInterrupt:
@@ -90,10 +90,14 @@ def measured_result(nothing: Result, check: Check, evidence: Evidence) -> Result
 
 @dataclass(frozen=True)
 class Raised:
-    """An error as plain data: its type and message, and the innermost line of the layer's own code."""
+    """An error as plain data: its type and message, and the innermost line of the layer's own code.
+
+    `undecided` is True for a reason for no verdict, which is no error of the layer.
+    """
 
     reason: str
     where: str
+    undecided: bool = False
 
 
 def raised_by(call: Callable[[], _T]) -> _T | Raised:
@@ -111,4 +115,6 @@ def raised(nothing: Result, check: Check, error: BaseException) -> Result:
 
 
 def _described(error: BaseException) -> Raised:
+    if isinstance(error, Inconclusive):
+        return Raised(str(error), "", undecided=True)
     return Raised(f"{type(error).__name__}: {error}".strip(), origin(error))

@@ -73,6 +73,7 @@ def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
         memory=layer.memory,
         tableau=tableau,
         expected_failures=dict(layer.expected_failures),
+        supports=tuple(sorted(layer.supports)),
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, backend_of
-from nodecheck.results import LayerCard
+from nodecheck.results import Inconclusive, LayerCard
 from nodecheck.runner.measure import Raised, raised_by
 from nodecheck.runner.time_limit import time_limit
 
@@ -65,6 +65,8 @@ class RemoteBackend:
         ------
         LayerLost
             If the layer raises, or the child is lost.
+        Inconclusive
+            If an instrument cannot follow the layer.
         """
         from nodecheck.runner.isolation import Lost
 
@@ -75,7 +77,7 @@ class RemoteBackend:
             message = f"the layer {error}"
             raise LayerLost(message) from error
         if isinstance(found, Raised):
-            raise LayerLost(found.reason, found.where)
+            raise Inconclusive(found.reason) if found.undecided else LayerLost(found.reason, found.where)
         return found
 
     def isolated(self, seed: int) -> AbstractContextManager[None]:  # noqa: ARG002

@@ -158,25 +158,6 @@ FINDINGS: tuple[Finding, ...] = (
         "whose solution scales with the cotangent: a small cotangent is not propagated.",
         {"torchdyn-interpolated_adjoint-ieuler": ("cotangent-linearity",)},
     ),
-    Finding(
-        "torchdyn_adjoint_uninvolved",
-        "torchdyn",
-        "Both adjoints differentiate with respect to every parameter of the field, and put a single zero "
-        "where no gradient arrives.  The backward pass raises an error if a parameter is frozen, or if one "
-        "of several entries is not used.",
-        {
-            "torchdyn-adjoint-[!i]*": ("uninvolved-parameters",),
-            "torchdyn-interpolated_adjoint-*": ("uninvolved-parameters",),
-        },
-        "https://github.com/DiffEqML/torchdyn/issues/206",
-    ),
-    Finding(
-        "torchode_joint_adjoint_frozen",
-        "torchode",
-        "JointBacksolveAdjoint differentiates with respect to every parameter of the dynamics: the backward "
-        "pass raises an error if one is frozen.",
-        {"torchode-joint_backsolve-*": ("uninvolved-parameters",)},
-    ),
 )
 
 

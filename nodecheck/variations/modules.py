@@ -10,7 +10,7 @@ MODULES = (
     Variation("train-mode-field", "when train mode changes the field"),
     Variation("eval-mode-field", "when eval mode changes the field"),
     Variation("nested", "when parameters are two modules deep"),
-    Variation("tied", "when every parameter has two names"),
+    Variation("tied", "when every parameter has two names", refusable=True, capability="tied-parameters"),
     Variation("parametrised", "when parameters are parametrised", refusable=True),
     Variation("in-turns", "when half of the parameters are used in half of the interval", refusable=True),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, Variation, attempt
 from nodecheck.numerics.constants import RUNAWAY_FACTOR
@@ -14,10 +14,11 @@ from nodecheck.variations.comparison import compare, raised, sentence, unchanged
 
 @dataclass(frozen=True)
 class _Found:
-    """The measurements of one variation and a sentence; neither if the layer refuses it."""
+    """The measurements of one variation and a sentence; neither if the layer refuses it, or by a fact."""
 
     measurements: tuple[Measurement, ...] = ()
     diagnosis: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def same_answer(
@@ -27,11 +28,12 @@ def same_answer(
     plain = layer.solution(Solve(problem, usual_resolution(layer)), (cotangent,))
     asked = [v for v in variations if v.name in layer.backend.capabilities]
     found = {v.when: _try(layer, problem, v, cotangent, plain) for v in asked}
-    refused = ", ".join(when for when, one in found.items() if not one.measurements)
+    refused = ", ".join(when for when, one in found.items() if not (one.measurements or one.facts))
+    facts = {name: value for one in found.values() for name, value in one.facts.items()}
     return Evidence(
         tuple(m for one in found.values() for m in one.measurements),
         " ".join(one.diagnosis for one in found.values() if one.diagnosis),
-        facts={"cannot be used": refused} if refused else {},
+        facts={"cannot be used": refused, **facts} if refused else facts,
     )
 
 
@@ -46,10 +48,14 @@ def _try(
     )
     found = attempt(lambda: layer.fresh(solve, (cotangent,)))
     if isinstance(found, Refusal):
-        if variation.refusable:
+        if variation.refusable and variation.capability not in layer.claims.supports:
             return _Found()
         measurement, text = raised(variation.when, found)
         return _Found((measurement,), text)
+    if found.past_hooks:
+        return _Found(
+            facts={"dynamics": "called by its forward method, so that its forward hooks do not run"}
+        )
     change = compare(layer, problem, found, plain, tolerance=usual_resolution(layer))
     measurements = [unchanged(variation.when, change)]
     sentences = [] if measurements[0].holds else [sentence(change, variation.when)]

@@ -60,6 +60,8 @@ def assert_three_beats(error, received):
         {"memory": "O(1)"},
         {"memory": "quadratic"},
         {"tableau": "rk5"},
+        {"supports": {"odd"}},
+        {"supports": "even"},
     ],
     ids=str,
 )

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from nodecheck.layers import LayerUnderTest, Solve, TorchLayer
 from nodecheck.neural_ode import ODELayer
 from nodecheck.options.profile import CI
 from nodecheck.problems import wide
+from nodecheck.results import Inconclusive
 from nodecheck.runner.children import describe
 from nodecheck.runner.isolation import Child
 from nodecheck.runner.remote import LayerLost, RemoteBackend
@@ -47,7 +49,18 @@ def hanging(dynamics, t0, t1, n_steps):
     return solve
 
 
-LAYERS = tuple(TorchLayer(build.__name__, build) for build in (right, raising, leaving, hanging))
+def traced(dynamics, t0, t1, n_steps):
+    def solve(y0):
+        t, y = torch.tensor(t0, dtype=y0.dtype), y0
+        field = torch.jit.trace(dynamics, (t, y), check_trace=False)
+        for _ in range(n_steps):  # it is compiled when it is called again
+            y = y + (t1 - t0) / n_steps * field(t, y)
+        return y
+
+    return solve
+
+
+LAYERS = tuple(TorchLayer(build.__name__, build) for build in (right, raising, leaving, hanging, traced))
 LOCAL = {layer.name: layer for layer in LAYERS}
 
 
@@ -113,3 +126,8 @@ def test_a_remote_backend_changes_nothing_of_this_process(remote):
     with remote("right").backend.isolated(3):
         pass
     assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_a_remote_layer_that_no_instrument_can_follow_is_not_judged(remote):
+    with pytest.raises(Inconclusive, match=r"^nodecheck's instruments \(live, saved\) cannot follow"):
+        remote("traced").fresh(Solve(PROBLEM, 4), ONES, instruments=("saved", "live"))

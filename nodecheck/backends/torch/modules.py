@@ -102,15 +102,29 @@ class _Without(Dynamics):
 
 
 class _Hooked(Dynamics):
-    """Half of the field, doubled by a forward hook."""
+    """Half of the field, doubled by a forward hook.
+
+    `hook_runs` has an entry for each run of the hook, that of a copied module too: functions are not copied.
+    """
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        self.register_forward_hook(lambda _module, _inputs, output: 2 * output)
+        self.hook_runs: list[None] = []
+        self.register_forward_hook(_doubling(self.hook_runs))
 
     def forward(self, t: Any, y: Tensor) -> Tensor:
         """Return half of f(t, y)."""
         return super().forward(t, y) / 2
+
+
+def _doubling(runs: list[None]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+    """Return a hook that doubles the output, and adds to `runs` when it is run."""
+
+    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        runs.append(None)
+        return 2 * output
+
+    return hook
 
 
 class _Moded(Dynamics):
@@ -175,7 +189,13 @@ def use_module(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> 
             run_backward(y1, torch.tensor(cotangents[0]))
         gradients = {group_of(name): _sum(leaves, arranged.sign) for name, leaves in arranged.leaves.items()}
         pullbacks = (Pullback({"y0": _sum([y0]), **gradients}, arranged.trace.of("backward")),)
-    return Solution(as_numpy(y1), calls, pullbacks)
+    return Solution(as_numpy(y1), calls, pullbacks, past_hooks=_past_hooks(arranged))
+
+
+def _past_hooks(arranged: _Arranged) -> bool:
+    """Return True if the field has a hook that no call has run."""
+    field = arranged.module
+    return isinstance(field, _Hooked) and bool(arranged.trace.calls) and not field.hook_runs
 
 
 def _sum(leaves: Sequence[Tensor], sign: int = 1) -> Array | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from nodecheck.checks.check import check
-from nodecheck.layers import LayerUnderTest, Refusal, Solve, attempt
+from nodecheck.diagnosis.forward.precision import explain_float32, other_steps
+from nodecheck.layers import LayerUnderTest, Refusal, Solution, Solve, attempt
+from nodecheck.measure.identities import identity_bound
 from nodecheck.measure.scope import scope_facts
-from nodecheck.numerics import EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
+from nodecheck.numerics import EPS, EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
 from nodecheck.numerics.constants import ORDINARY_STEPS, USUAL_STEPS, USUAL_TOLERANCE
-from nodecheck.problems import Problem, neural
-from nodecheck.results import Evidence, Unsupported, at_most
+from nodecheck.problems import Problem, constant, neural
+from nodecheck.results import Evidence, Measurement, Unsupported, at_most
 from nodecheck.results.phrases import verb
 from nodecheck.variations.comparison import difference, usual_resolution
+from nodecheck.variations.shapes import refusal_of_odd
 
 
 @check(
@@ -27,11 +30,16 @@ from nodecheck.variations.comparison import difference, usual_resolution
 def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Solve one ordinary problem: a network with time as an input, a batch of four, float64.
 
-    A layer that cannot do this costs one result; nothing else is tried on it.  The scope of the verdict is
-    told here: what is looked at, and what the readings of the adapter drop.
+    A layer that cannot do this costs one result; nothing else is tried on it.  One that refuses an odd number
+    of components with an error is `unsupported`: with "even" in `supports` it is judged on even ones.  The
+    scope of the verdict is told here: what is looked at, and what the readings of the adapter drop.
     """
     solve = Solve(problem, _ordinary_resolution(layer))
-    solution = layer.solution(solve)
+    solution = attempt(lambda: layer.solution(solve))
+    if isinstance(solution, Refusal):
+        if odd := refusal_of_odd(layer, problem, solve.resolution, solution):
+            raise Unsupported(odd, {"cannot be used": "with an odd number of components"})
+        raise solution.error
     y1 = solution.y1
     bad = int(np.sum(~np.isfinite(y1)))
     diagnosis = f"{bad} of {y1.size} entries of y1 {verb(bad, 'is', 'are')} NaN or infinite." if bad else ""
@@ -114,22 +122,53 @@ def float32_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     Most models run in float32.  A constant or a buffer of fixed dtype either promotes the state or stops the
     model; stopping with an error is `unsupported`, silently returning another dtype is not.
+
+    A fixed-step layer that computes its number of steps from times and a step size may take another number
+    of steps in float32.  Then values that differ are those of two grids, and are not compared: that is a line
+    on the identity card, and the grid must still end at t1, which y' = c shows.
     """
     resolution = USUAL_TOLERANCE if layer.adaptive else USUAL_STEPS
     outcome = attempt(lambda: layer.solve(problem, resolution, dtype="float32"))
     if isinstance(outcome, Refusal):
         raise Unsupported(str(outcome))
     exact = layer.solve(problem, resolution)
+    changed = outcome.y1.dtype != np.float32
+    dtype = at_most("changes of dtype", int(changed), 0)
+    words = f"y0 is float32, y1 is {outcome.y1.dtype}." if changed else ""
     error = rms(outcome.y1 - exact.y1) / rms(exact.y1)
     widest = max(value.size for value in problem.params.values())
     bound = roundoff(max(1, exact.evaluations) * widest, eps=EPS_FLOAT32)
     if layer.adaptive:
         bound = max(bound, TOLERANCE_FACTOR * resolution)
-    changed = outcome.y1.dtype != np.float32
-    diagnosis = f"y0 is float32, y1 is {outcome.y1.dtype}." if changed else ""
-    return Evidence(
-        (at_most("changes of dtype", int(changed), 0), at_most("float32 against float64", error, bound)),
-        diagnosis,
+    same = at_most("float32 against float64", error, bound)
+    if not same.holds and not layer.adaptive and outcome.evaluations != exact.evaluations:
+        elapsed, diagnosis = _elapsed_in_float32(layer, problem, outcome, exact)
+        facts = {"float32": f"{other_steps(outcome, exact)}: values are not compared"}
+        bad = int(np.sum(~np.isfinite(outcome.y1)))
+        finite = at_most("entries of y1 that are not finite in float32", bad, 0)
+        lost = f"{bad} of {outcome.y1.size} entries of y1 are NaN or infinite in float32." if bad else ""
+        return Evidence((dtype, finite, elapsed), words or lost or diagnosis, facts=facts)
+    return Evidence((dtype, same), words or ("" if same.holds else explain_float32(outcome, error, bound)))
+
+
+def _elapsed_in_float32(
+    layer: LayerUnderTest, problem: Problem, single: Solution, double: Solution
+) -> tuple[Measurement, str]:
+    """Return the error of the time that a float32 grid of another number of steps covers, and a diagnosis."""
+    field = constant.with_interval(problem.t0, problem.t1)
+    y1 = layer.solve(field, USUAL_STEPS, dtype="float32").y1.astype(np.float64)
+    elapsed = (y1 - field.y0) / field.params["c"]
+    errors = np.abs(elapsed - field.duration)
+    evaluations = max(single.evaluations, double.evaluations)
+    bound = identity_bound(layer, field, evaluations) * EPS_FLOAT32 / EPS
+    measurement = at_most("error of the elapsed time in float32", float(np.max(errors)), bound)
+    if measurement.holds:
+        return measurement, ""
+    worst = float(elapsed.flat[np.argmax(errors)])
+    return measurement, (
+        f"{other_steps(single, double)}, and the layer integrates over {worst:.6g} in place of "
+        f"{field.duration:.6g}.  The number of steps is probably computed in the dtype of the state: take "
+        f"n_steps, or compute it in float64, and end at t1."
     )
 
 

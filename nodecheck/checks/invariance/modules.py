@@ -30,7 +30,11 @@ def other_modules(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Under a parametrisation what is trained is not the weight.  And a field may use some of its parameters at
     some times only, so that one step says nothing about the others.
 
-    A layer may refuse the first and the last two with an error, but not lose a gradient silently.
+    A layer that always calls the forward method of the module, and so its hooks never, solves another
+    equation consistently: that is a line on the identity card.  One that does so in one pass only is wrong.
+
+    A layer may refuse fields without parameters, parametrised ones and the last with an error, and tied
+    weights unless it promises them by "tied-parameters" in `supports`, but not lose a gradient silently.
     """
     (cotangent,) = layer.cotangents(problem, 1)
     evidence = same_answer(layer, problem, MODULES, cotangent)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
 from nodecheck.results import Evidence, Inconclusive
 from nodecheck.variations.comparison import judge_same
-from nodecheck.variations.shapes import OTHER_SHAPES, USUAL_SHAPE, rearranged
+from nodecheck.variations.shapes import rearranged, shapes_for, spread
 from nodecheck.variations.units import iterates
 
 
@@ -31,19 +29,28 @@ def other_sizes(layer: LayerUnderTest) -> Evidence:
     the gradient of a parameter.  Nor does it matter whether parameters are vectors, scalars, or one array of
     three axes.  A special case, a threshold, a sum over the wrong axis show here.
 
+    A layer that needs an even number of components, by "even" in `supports`, is asked for no other, and each
+    half of its state keeps its numbers: positions stay positions.
+
     A fixed-step layer does so to half of the digits, since it may take derivatives by differences; an
     adaptive one to its tolerance.
     """
-    (cotangent,) = layer.cotangents(USUAL_SHAPE, 1)
+    shapes = shapes_for(layer)
+    (cotangent,) = layer.cotangents(shapes.usual, 1)
     found = [
         judge_same(
-            when, layer, other, np.resize(cotangent, other.y0.shape), partial(rearranged, layer, other)
+            when,
+            layer,
+            other,
+            spread(cotangent, other.y0.shape, shapes.parts),
+            partial(rearranged, layer, other),
         )
-        for when, other in OTHER_SHAPES
+        for when, other in shapes.others
     ]
     measurements, sentences = zip(*found, strict=True)
     wrong = " ".join(filter(None, sentences))
     if wrong and not layer.adaptive and iterates(layer):
         message = f"the layer iterates to some tolerance, whose norm may depend on sizes: {wrong}"
         raise Inconclusive(message)
-    return Evidence(measurements, f"{wrong} Compared with y0 of shape (4, 3)." if wrong else "")
+    usual = f"Compared with y0 of shape {shapes.usual.y0.shape}."
+    return Evidence(measurements, f"{wrong} {usual}" if wrong else "")

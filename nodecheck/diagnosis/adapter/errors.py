@@ -13,7 +13,7 @@ from types import FrameType, TracebackType
 
 from nodecheck.adapt.errors import ViewCallError
 from nodecheck.diagnosis.adapter.outputs import explain_output
-from nodecheck.layers import CallError, LayerUnderTest, Solve, Trial
+from nodecheck.layers import CallError, LayerUnderTest, Trial, made_even
 from nodecheck.numerics.constants import ADAPTER_STEPS, FEWER_ADAPTER_STEPS
 from nodecheck.problems import Problem
 
@@ -26,7 +26,8 @@ _WRONG_LINE = (TypeError, AttributeError, NameError)
 
 def explain_trial(layer: LayerUnderTest, problem: Problem, resolution: float) -> str:
     """Return the mistake in the adapter and the line that mends it; "" if it may be the layer."""
-    trial = layer.backend.trial(layer.claims, Solve(problem, resolution))
+    problem = made_even(problem) if layer.needs_even else problem
+    trial = layer.trial(problem, resolution)
     if trial.error is not None:
         return _explain_error(layer, trial.error, trial, problem)
     if not trial.built:
@@ -70,7 +71,7 @@ def _explain_error(layer: LayerUnderTest, error: Exception, trial: Trial, proble
 def _counts_steps(layer: LayerUnderTest, problem: Problem) -> bool:
     """Return True if the layer takes integers, but no tolerance, and more of them cost more."""
     counts = (FEWER_ADAPTER_STEPS, ADAPTER_STEPS)
-    few, many = (layer.backend.trial(layer.claims, Solve(problem, n)) for n in counts)
+    few, many = (layer.trial(problem, n) for n in counts)
     return few.error is None and many.error is None and 0 < len(few.calls) < len(many.calls)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nodecheck.layers import Array, Call, LayerUnderTest
+from nodecheck.layers import Array, Call, LayerUnderTest, Solution
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, format_of
 from nodecheck.problems import Problem
 
@@ -33,3 +33,32 @@ def rounded_parts(layer: LayerUnderTest, problem: Problem, n_steps: int, error: 
         if precision and error <= n_steps * UNIT_ROUNDOFF[precision]
     ]
     return " and ".join(dict.fromkeys(sentences))
+
+
+def other_steps(single: Solution, double: Solution) -> str:
+    """Return a clause about the evaluations in float32 and float64, where they differ."""
+    return f"{single.evaluations} evaluations of the field in float32, {double.evaluations} in float64"
+
+
+def explain_float32(found: Solution, error: float, bound: float) -> str:
+    """Return why a float32 solution differs from that in float64, with as many evaluations of the field.
+
+    Numbers of an even lower precision are evidence; without them the difference itself is all that is known.
+    """
+    seen = (
+        f"With as many evaluations of the field in both, {found.evaluations}, y1 in float32 differs from "
+        f"that in float64 by {error:.2g} of its size; rounding allows {bound:.2g}."
+    )
+    parts = (
+        ("y1 consists of {} numbers: keep the state in its own dtype.", format_of(found.y1)),
+        (
+            "The times are {} numbers: compute them in float64.",
+            format_of(np.unique([call.t for call in found.calls])[1:]),
+        ),
+    )
+    coarse = [words.format(name) for words, name in parts if name and name != "float32"]
+    cause = " ".join(coarse) or (
+        "Neither y1 nor the times are numbers of a lower precision: look for constants that differ between "
+        "dtypes, and for small differences of large numbers."
+    )
+    return f"{seen}  {cause}"

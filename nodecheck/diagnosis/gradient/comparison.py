@@ -104,7 +104,10 @@ def compare(
     ratio: float,
     coarse_weights: Mapping[str, float],
 ) -> Comparison:
-    """Return the differences of some groups, each relative to its exact size, at both levels."""
+    """Return the differences of some groups, each relative to its exact size, at both levels.
+
+    Of no groups at all there is no difference.
+    """
     names = tuple(groups)
 
     def difference(level: int) -> Float64 | None:
@@ -112,6 +115,8 @@ def compare(
         if ours is None or theirs is None:
             return None
         weights = [coarse_weights.get(name, 1.0) if level else 1.0 for name in names]
+        if not names:
+            return np.zeros(0)
         parts = [
             (weight * (ours[name] - theirs[name]) / scales[name]).ravel()
             for name, weight in zip(names, weights, strict=True)

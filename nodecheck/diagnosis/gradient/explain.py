@@ -103,8 +103,8 @@ def _nearest(matcher: Matcher, candidates: list[Candidate], groups: tuple[str, .
     null = matcher.null(groups).size
     tried = [(matcher.compare(each.levels, groups).size, each) for each in candidates if each.freedom == 0]
     finite = [pair for pair in tried if np.isfinite(pair[0])]
-    left, nearest = min(finite, key=lambda pair: pair[0])
-    if left > LARGEST_SHARE_FOR_A_HINT * null:
+    left, nearest = min(finite, key=lambda pair: pair[0], default=(np.inf, None))
+    if nearest is None or left > LARGEST_SHARE_FOR_A_HINT * null:
         return ""
     return f"Nearest hypothesis: {noun(nearest.phrase)}, {number(left)} against {number(null)}."
 
@@ -127,7 +127,8 @@ def _narrowed(matcher: Matcher, match: Match) -> Match:
     def residual(candidate: Candidate, groups: tuple[str, ...]) -> float:
         return matcher.residual(matcher.compare(candidate.levels, groups, candidate.coarse_weights))
 
-    groups = tuple(name for name in matcher.groups if matcher.predicts_change(chosen, name))
+    changed = tuple(name for name in matcher.groups if matcher.predicts_change(chosen, name))
+    groups = changed or match.groups  # all that it explains may be left of a larger error
     return dataclasses.replace(
         match,
         groups=groups,

@@ -53,3 +53,26 @@ def test_a_setting_that_stays_changed_is_named(name):
 def test_a_setting_that_was_changed_before_is_not_the_layers_doing():
     torch.use_deterministic_algorithms(True)
     assert diagnosis(rk4()) == ""
+
+
+class Single(torch.autograd.Function):
+    """Float32 of a state, whose backward pass clears the cotangent that it is given if it `spoils` it."""
+
+    @staticmethod
+    def forward(ctx, y, spoils):
+        ctx.spoils = spoils
+        return y.float()
+
+    @staticmethod
+    def backward(ctx, cotangent):
+        pulled = cotangent.double()
+        if ctx.spoils:
+            cotangent.zero_()
+        return pulled, None
+
+
+@pytest.mark.parametrize(
+    ("spoils", "words"), [(False, ""), (True, "Changed by the layer: cotangent.")], ids=["kept", "cleared"]
+)
+def test_a_float32_output_has_a_cotangent_that_is_compared_with_what_was_given(spoils, words):
+    assert diagnosis(after(lambda _y0, y1: Single.apply(y1, spoils))) == words

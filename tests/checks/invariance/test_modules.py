@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from wrong_layers import layer, marching, rk4_step
@@ -41,12 +43,43 @@ def test_a_refusal_that_can_be_worked_around_is_information():
     assert evidence.facts == {"cannot be used": IN_TURNS}
 
 
-def test_tied_weights_may_not_be_refused():
-    evidence = measure(refusing(lambda dynamics: hasattr(dynamics, "W1_too")))
+def tied(dynamics):
+    return hasattr(dynamics, "W1_too")
+
+
+def test_a_refusal_of_tied_weights_is_information_where_they_are_not_promised():
+    evidence = measure(refusing(tied))
+    assert all(m.holds for m in evidence.measurements)
+    assert evidence.facts == {"cannot be used": "when every parameter has two names"}
+
+
+def test_tied_weights_that_are_promised_may_not_be_refused():
+    evidence = measure(dataclasses.replace(refusing(tied), supports={"tied-parameters"}))
     assert [m.name for m in evidence.measurements if not m.holds] == [
         "passes that raise when every parameter has two names"
     ]
     assert "The layer raises when every parameter has two names: NotImplementedError" in evidence.diagnosis
+
+
+def test_a_layer_that_always_calls_the_forward_method_is_not_accused():
+    def build(dynamics, t0, t1, n_steps):
+        return marching(rk4_step)(dynamics.forward, t0, t1, n_steps)
+
+    evidence = measure(layer(build))
+    assert all(m.holds for m in evidence.measurements)
+    assert evidence.facts == {
+        "dynamics": "called by its forward method, so that its forward hooks do not run"
+    }
+
+
+def test_a_layer_that_calls_the_forward_method_once_in_a_while_is_wrong():
+    def step(f, t, h, y):
+        return y + h / 2 * (f(t, y) + f.forward(t + h, y + h * f(t, y)))
+
+    evidence = measure(layer(marching(step), order=2))
+    assert [m.name for m in evidence.measurements if not m.holds] == [
+        "change when a forward hook changes the field"
+    ]
 
 
 def test_an_adaptive_layer_may_change_its_steps_with_the_number_of_parameters():

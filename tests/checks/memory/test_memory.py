@@ -205,6 +205,39 @@ def test_a_graph_that_is_kept_from_pass_to_pass_is_told_in_our_words():
     assert evidence.diagnosis.startswith("Something that is kept from an earlier pass is used in a later one")
 
 
+def traced(dynamics, t0, t1, n_steps):
+    """Euler whose field is compiled by `torch.jit.trace`; no dispatch mode can follow TorchScript."""
+    h = (t1 - t0) / n_steps
+
+    def solve(y):
+        times = [torch.tensor(t0 + i * h, dtype=y.dtype) for i in range(n_steps)]
+        field = torch.jit.trace(dynamics, (times[0], y), check_trace=False)
+        for t in times:
+            y = y + h * field(t, y)
+        return y
+
+    return solve
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("check", [memory_law, hidden_memory, memory_leak, gradient_cost], ids=lambda c: c.id)
+def test_a_layer_that_no_instrument_can_follow_is_not_judged(check):
+    with pytest.raises(Inconclusive, match="cannot follow the layer, which runs without them: RuntimeError"):
+        check.measure(LayerUnderTest(TorchLayer("traced", traced), CI), None)
+
+
+def test_an_error_of_the_layer_itself_is_no_fault_of_the_instruments():
+    def build(dynamics, t0, t1, n_steps):
+        def solve(y):
+            message = "not on a wide state"
+            raise ValueError(message)
+
+        return solve
+
+    with pytest.raises(ValueError, match="not on a wide state"):
+        memory_law.measure(LayerUnderTest(TorchLayer("raising", build), CI), None)
+
+
 @pytest.mark.parametrize("layer", [adjoint, backprop])
 def test_right_layers_return_what_they_take(layer):
     assert holds(memory_leak.measure(layer(), None))

@@ -11,11 +11,21 @@ import torch
 
 from nodecheck.backends.torch.memory.arrays import numpy_bytes
 from nodecheck.backends.torch.memory.garbage import garbage_kept
-from nodecheck.backends.torch.memory.leaks import gains
+from nodecheck.backends.torch.memory.leaks import gains, use_repeatedly
 from nodecheck.backends.torch.memory.live import live_bytes
 from nodecheck.backends.torch.memory.saved import SavedBytes, hooks_refused
 from nodecheck.backends.torch.memory.watched import Watched
-from nodecheck.layers import Array, Readings, Refusal, Solution, Solve, TorchLayer, attempt
+from nodecheck.layers import (
+    Array,
+    InstrumentError,
+    Readings,
+    Refusal,
+    Solution,
+    Solve,
+    TorchLayer,
+    attempt,
+)
+from nodecheck.numerics.constants import LEAK_USES, LEAK_WARM_UP_USES
 
 INSTRUMENTS = ("saved", "live", "arrays", "seconds", "leaks", "products", "build")
 
@@ -23,7 +33,31 @@ INSTRUMENTS = ("saved", "live", "arrays", "seconds", "leaks", "products", "build
 def solve_with_instruments(
     layer: TorchLayer, solve: Solve, cotangents: Sequence[Array], instruments: Sequence[str]
 ) -> Solution:
-    """Return the solution with the readings of the instruments."""
+    """Return the solution with the readings of the instruments.
+
+    Raises
+    ------
+    InstrumentError
+        If the layer raises beside the instruments and not without them: a dispatch mode cannot follow
+        TorchScript.
+    """
+    found = attempt(lambda: _watched(layer, solve, cotangents, instruments))
+    if not isinstance(found, Refusal):
+        return found
+    uses = LEAK_WARM_UP_USES + LEAK_USES if "leaks" in instruments else 1
+    if isinstance(attempt(lambda: use_repeatedly(Watched(layer, solve, cotangents), uses)), Refusal):
+        raise found.error
+    message = (
+        f"nodecheck's instruments ({', '.join(sorted(instruments))}) cannot follow the layer, which runs "
+        f"without them: {found}"
+    )
+    raise InstrumentError(message) from found.error
+
+
+def _watched(
+    layer: TorchLayer, solve: Solve, cotangents: Sequence[Array], instruments: Sequence[str]
+) -> Solution:
+    """Return the solution with the readings, whatever is raised."""
     if "leaks" in instruments:
         return _leaks(layer, solve, cotangents)
     if "build" in instruments:

@@ -31,8 +31,7 @@ def _tensors(name: str, use: Watched) -> Gain:
     """Return the states by which the live tensors grow with each use."""
     held = []
     with garbage_kept(), live_bytes(use.y0.device) as alive:
-        for _ in range(LEAK_WARM_UP_USES):
-            _once(use)
+        use_repeatedly(use, LEAK_WARM_UP_USES)
         gc.collect()
         start = alive.live
         for _ in range(LEAK_USES):
@@ -51,14 +50,19 @@ def _arrays(use: Watched) -> Gain:
     """
 
     def several() -> None:
-        for _ in range(LEAK_WARM_UP_USES):
-            _once(use)
+        use_repeatedly(use, LEAK_WARM_UP_USES)
         gc.collect()
 
     several()
     with garbage_kept():
         kept = numpy_bytes(several)[1] / LEAK_WARM_UP_USES / use.state_bytes
     return Gain("NumPy arrays", kept, kept)
+
+
+def use_repeatedly(use: Watched, count: int) -> None:
+    """Use a layer as so many steps of training do."""
+    for _ in range(count):
+        _once(use)
 
 
 def _once(use: Watched) -> None:
