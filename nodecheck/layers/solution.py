@@ -123,8 +123,6 @@ class Solution:
         Names of inputs and global settings that the layer has changed.
     stray
         Names of tensors that require a gradient although nobody asked for one.
-    mode_changed
-        True if the dynamics was left in another mode, of training and evaluation.
     past_hooks
         True if the field has a forward hook, and every call of it went past that: by its forward method.
     without_graph
@@ -143,7 +141,6 @@ class Solution:
     pullbacks: tuple[Pullback, ...] = ()
     changed: tuple[str, ...] = ()
     stray: tuple[str, ...] = ()
-    mode_changed: bool = False
     past_hooks: bool = False
     without_graph: Array | None = None
     others: tuple[Solution, ...] = ()

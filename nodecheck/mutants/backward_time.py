@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nodecheck.mutants.families import (
     EULER,
+    AdjointEuler,
     AdjointRK4,
     BackpropEuler,
     BackpropRK4,
@@ -44,6 +45,13 @@ class TimeShifted(AdjointRK4):
 
     def adjoint_time(self, t: float) -> float:
         return t + (self.t1 - self.t0) / self.n_steps
+
+
+class BackwardTimesShifted(AdjointEuler):
+    """The backward pass is told the times of a grid that ends a thousandth of the interval after t0."""
+
+    def adjoint_time(self, t: float) -> float:
+        return t + 1e-3 * (self.t1 - t)
 
 
 class LastBackwardStepMissing(AdjointRK4):
@@ -111,6 +119,7 @@ BACKWARD_TIME: tuple[Mutant, ...] = (
     mutant(TimeFrozenAtEnd, "adjoint_wrong_times", "gradient-order"),
     mutant(TimeFrozenAtStart, "adjoint_wrong_times", "gradient-order"),
     mutant(TimeShifted, "adjoint_wrong_times", "gradient-order"),
+    mutant(BackwardTimesShifted, "adjoint_wrong_times", "evaluation-times"),
     mutant(
         LastBackwardStepMissing,
         "backward_solver_failure_ignored",

@@ -96,6 +96,30 @@ class FrozenBetweenPasses(BackpropRK4):
         return y1
 
 
+class FrozenThawed(AdjointRK4):
+    """The backward pass makes every parameter require a gradient, also those that the user has frozen."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        gradients = super().pullback(y1, cotangent)
+        self.dynamics.requires_grad_()
+        return gradients
+
+
+class RandomNumbersDrawn(BackpropRK4):
+    """Every pass draws from the global random generator, for nothing."""
+
+    def solve(self, y0: Tensor) -> Tensor:
+        return super().solve(y0 + 0 * torch.randn_like(y0))
+
+
+class RandomGeneratorSeeded(BackpropRK4):
+    """Every pass seeds the global random generator."""
+
+    def solve(self, y0: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        return super().solve(y0)
+
+
 class StateOnClass(AdjointRK4):
     """The backward pass reads the y1 that the latest forward pass stored on the class."""
 
@@ -207,6 +231,9 @@ CONTRACT: tuple[Mutant, ...] = (
     mutant(ParameterMutated, "input_mutated", "nothing-mutated"),
     mutant(CotangentMutated, "cotangent_mutated", "nothing-mutated"),
     mutant(FrozenBetweenPasses, "input_mutated", "nothing-mutated"),
+    mutant(FrozenThawed, "input_mutated", "nothing-mutated"),
+    mutant(RandomNumbersDrawn, "global_state_changed", "nothing-mutated"),
+    mutant(RandomGeneratorSeeded, "global_state_changed", "nothing-mutated"),
     mutant(StateOnClass, "interleaved_calls_corrupt", "interleaved-calls"),
     mutant(StateOnModule, "interleaved_calls_corrupt", "interleaved-calls"),
     mutant(FirstCallRemembered, "stale_cache_after_first_call", "gradient-order"),

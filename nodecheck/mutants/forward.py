@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import ClassVar
 
 import torch
@@ -116,6 +117,22 @@ class TimeFromZero(BackpropRK4):
         super().__init__(dynamics, 0.0, t1 - t0, n_steps)
 
 
+class ToldTimesShifted(BackpropEuler):
+    """The field is told the times of a grid that starts a thousandth of the interval after t0."""
+
+    def stage_time(self, t: float, node: float, h: float) -> float:
+        return super().stage_time(t, node, h) + 1e-3 * (self.t1 - t)
+
+
+class ToldTimesBent(BackpropEuler):
+    """The field is told the times of a grid that is denser at both ends, and the steps are equal."""
+
+    def stage_time(self, t: float, node: float, h: float) -> float:
+        duration = self.t1 - self.t0
+        turns = 2 * math.pi * (t - self.t0) / duration
+        return super().stage_time(t, node, h) - 1e-3 * duration * math.sin(turns)
+
+
 class WeightTypo(BackpropRK4):
     """The last weight is 1/7, not 1/6: the weights do not add up to one."""
 
@@ -202,6 +219,8 @@ FORWARD: tuple[Mutant, ...] = (
     mutant(Float64Output, "dtype_hardcoded", "float32-state"),
     mutant(StageTimesAtStart, "stage_time_wrong", "polynomial-field", "forward-order"),
     mutant(TimeFromZero, "option_silently_ignored", "polynomial-field", "evaluation-times"),
+    mutant(ToldTimesShifted, "time_grid_shifted", "evaluation-times"),
+    mutant(ToldTimesBent, "time_grid_shifted", "evaluation-times"),
     mutant(WeightTypo, "tableau_coefficient_typo", "constant-field"),
     mutant(StageTypo, "tableau_coefficient_typo", "forward-order"),
     mutant(SwappedStages, "tableau_coefficient_typo", "polynomial-field", "forward-order"),

@@ -90,6 +90,14 @@ class NoGradByEuler(BackpropRK4):
         return advance(state, h, EULER.b, [field(t, state)])
 
 
+class NoGradInPlace(BackpropRK4):
+    """Where no gradient is recorded the steps are added to y0 in place."""
+
+    def solve(self, y0: Tensor) -> Tensor:
+        y1 = super().solve(y0)
+        return y1 if torch.is_grad_enabled() else y0.copy_(y1).clone()
+
+
 class NoGradIgnored(BackpropRK4):
     """The graph is recorded under torch.no_grad as well."""
 
@@ -158,6 +166,7 @@ USES: tuple[Mutant, ...] = (
     mutant(SecondBackwardGoesOn, "second_backward_fails", "other-uses"),
     mutant(EvalModeByEuler, "mode_name_misleading", "other-uses"),
     mutant(NoGradByEuler, "inference_mode", "other-uses"),
+    mutant(NoGradInPlace, "input_mutated", "other-uses"),
     mutant(NoGradIgnored, "inference_mode", "other-uses"),
     mutant(NoGradResultKept, "stale_cache_after_first_call", "repeated-use"),
     mutant(StateKnownBySum, "stale_cache_after_first_call", "repeated-use"),

@@ -202,6 +202,9 @@ NEAR_SWITCH = 10
 IDENTITY_TOLERANCE = 1e-6
 # Steps: odd, because some layers treat the last step apart.
 POWER_STEPS = 7
+# Powers of t whose means over the steps are taken: a shift of the times changes the first, a distortion that
+# is symmetric about the middle of the interval the second alone.
+TOLD_POWERS = (1, 2)
 # Steps on a constant field: few enough that one step more or less is plain to see.
 CONSTANT_STEPS = 16
 # Steps that a multiple may be off by: by more it is a factor, and no step too many.
@@ -238,9 +241,12 @@ COTANGENT_SCALE = 2.0**13
 
 # Other units (held by tests/checks/invariance/test_units.py).
 # Times, shifts, units and steps of 3/8 are binary fractions: grids are exact, wherever they lie.  The shifts
-# put the interval before zero, across zero, and late; powers of two scale exactly.
+# put the interval before zero, across zero, late, and very late; powers of two scale exactly.
 UNITS_INTERVAL = (0.25, 1.75)
-TIME_SHIFTS = (-2.5, -0.5, 40.0)
+TIME_SHIFTS = (-2.5, -0.5, 40.0, 2.0**17)
+# A late start, as in seconds after twelve days.  The spacing of float32 is 1/16 there, a sixth of a step of
+# 0.35; that of float64 is 1.2e-10, far below the rounding of a float32 state.
+LATE_START = 1e6
 TIME_UNIT = 8.0
 STATE_UNIT = 1024.0
 # Factors of parameters and of y0 between two uses, as a step of training changes them.
@@ -267,8 +273,6 @@ ADAPTER_TOLERANCES = (1e-3, 1e-4, 1e-6)
 STEP_SIZES = (0.125, 0.0625, 0.03125)
 # Factor of evaluations for half the step: twice, less a shorter last step and a start; 45/23 at least.
 TWICE_THE_EVALUATIONS = 1.75
-# Half of the digits: layers may take derivatives by differences.
-HALF_OF_THE_DIGITS = math.sqrt(EPS)
 # Examples that Hypothesis draws of what an adaptive layer has to solve; each costs many evaluations.
 FEW_EXAMPLES = 3
 # Part of the examples of a profile for pairs of cotangents: each pair costs three passes.

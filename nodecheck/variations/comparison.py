@@ -22,7 +22,6 @@ from nodecheck.numerics import EPS, MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth
 from nodecheck.numerics.constants import (
     COMPARED_SWEEP,
     COMPARED_TOLERANCE,
-    HALF_OF_THE_DIGITS,
     USUAL_STEPS,
     USUAL_TOLERANCE,
 )
@@ -109,6 +108,7 @@ def compare(
     expected: Solution,
     roundings: float = 1.0,
     tolerance: float = COMPARED_TOLERANCE,
+    eps: float = EPS,
 ) -> Change:
     """Return the differences of a solution to the expected one, in the groups that both should have.
 
@@ -121,6 +121,8 @@ def compare(
         Factor by which more may be rounded away than in an ordinary pass.
     tolerance
         The tolerance that an adaptive layer was given.
+    eps
+        Unit of rounding of the state.
     """
     pairs: dict[str, tuple[Array | None, Array]] = {"y1": (found.y1, expected.y1)}
     for name, gradient in found.gradients.items():
@@ -129,7 +131,7 @@ def compare(
             pairs[f"∂L/∂{name}"] = (gradient, exact)
     widest = max(problem.y0.size, *(value.size for value in problem.params.values()))
     operations = max(1, expected.all_evaluations) * widest
-    bound = roundings * max(HALF_OF_THE_DIGITS, roundoff(operations))
+    bound = roundings * max(math.sqrt(eps), roundoff(operations, eps=eps))
     if layer.adaptive:
         bound = max(bound, TOLERANCE_FACTOR * tolerance)
     scales = {"y1": largest_entry(expected.y1)}

@@ -14,3 +14,5 @@ MODULES = (
     Variation("parametrised", "when parameters are parametrised", refusable=True),
     Variation("in-turns", "when half of the parameters are used in half of the interval", refusable=True),
 )
+# The gradients are those of the parameters of the second half alone: no plain solution has them.
+LATE_TURN = Variation("late-turn", "in the second half of the interval", refusable=True)

@@ -57,15 +57,23 @@ def _try(
             facts={"dynamics": "called by its forward method, so that its forward hooks do not run"}
         )
     change = compare(layer, problem, found, plain, tolerance=usual_resolution(layer))
-    measurements = [unchanged(variation.when, change)]
-    sentences = [] if measurements[0].holds else [sentence(change, variation.when)]
-    if sentences and not variation.judged:
-        return _Found()
+    same = unchanged(variation.when, change)
+    measurements, sentences = _side_effects(variation, found)
+    if variation.judged or same.holds:
+        measurements.insert(0, same)
+        sentences.insert(0, "" if same.holds else sentence(change, variation.when))
+    return _Found(tuple(measurements), " ".join(filter(None, sentences)))
+
+
+def _side_effects(variation: Variation, found: Solution) -> tuple[list[Measurement], list[str]]:
+    """Return the measurements of what a layer left changed, and sentences; none if it left nothing."""
+    measurements, sentences = [], []
     if found.stray:
         name = f"tensors that require a gradient {variation.when}"
         measurements.append(at_most(name, len(found.stray), 0))
         sentences.append(f"{' and '.join(found.stray)} is made to require a gradient {variation.when}.")
-    if found.mode_changed:
-        measurements.append(at_most(f"modules in another mode afterwards {variation.when}", 1, 0))
-        sentences.append(f"The dynamics is in another mode afterwards {variation.when}.")
-    return _Found(tuple(measurements), " ".join(sentences))
+    if found.changed:
+        name = f"inputs or settings changed {variation.when}"
+        measurements.append(at_most(name, len(found.changed), 0))
+        sentences.append(f"Changed by the layer {variation.when}: {', '.join(found.changed)}.")
+    return measurements, sentences

@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from nodecheck.layers import LayerUnderTest, Pullback, Solution
-from nodecheck.numerics.constants import STATE_UNIT, TIME_SHIFTS, TIME_UNIT, UNITS_INTERVAL
-from nodecheck.problems import Array, Problem, neural
-from nodecheck.variations.comparison import compared_resolution, plain_solution
+from nodecheck.layers import LayerUnderTest, Pullback, Refusal, Solution, Solve, attempt
+from nodecheck.numerics import EPS_FLOAT32
+from nodecheck.numerics.constants import (
+    COMPARED_SWEEP,
+    LATE_START,
+    RUNAWAY_FACTOR,
+    STATE_UNIT,
+    TIME_SHIFTS,
+    TIME_UNIT,
+    UNITS_INTERVAL,
+    USUAL_STEPS,
+)
+from nodecheck.problems import Array, Problem, neural, spiral
+from nodecheck.results import Measurement
+from nodecheck.variations.comparison import (
+    compare,
+    compared_resolution,
+    plain_solution,
+    sentence,
+    unchanged,
+)
 
 USUAL_UNITS = neural.with_interval(*UNITS_INTERVAL)
+LATE = spiral.replace(name="spiral_late").with_interval(LATE_START, LATE_START + spiral.duration)
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,34 @@ SCALED = (
     _LARGER,
     Units(f"for a state 1/{STATE_UNIT:g} as large", state=1 / STATE_UNIT),
 )
+
+
+def judge_late_in_float32(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...], str, str]:
+    """Return the change of a float32 solution of an autonomous field at a late t0, a sentence, and a refusal.
+
+    The field does not depend on time, and times that are kept in float64 give steps of the same length to
+    eps t0, far below the rounding of the state.  Nothing is measured where float32 is refused, or where an
+    iteration to a tolerance below its rounding goes on for ever; late times may be refused with an error.
+    """
+    tolerance = COMPARED_SWEEP[-1]
+    resolution = tolerance if layer.adaptive else USUAL_STEPS
+    (cotangent,) = layer.cotangents(spiral, 1)
+    limit = RUNAWAY_FACTOR * plain_solution(layer, spiral, cotangent, resolution).all_evaluations
+
+    def solved(problem: Problem) -> Solution | Refusal:
+        solve = Solve(problem, resolution, dtype="float32", limit=limit)
+        return attempt(lambda: layer.solution(solve, (cotangent,)))
+
+    expected = solved(spiral)
+    if isinstance(expected, Refusal):
+        return (), "", ""
+    found, when = solved(LATE), f"in float32 where t0 is {LATE_START:g} and not {spiral.t0:g}"
+    if isinstance(found, Refusal):
+        return (), "", when
+    change = compare(layer, LATE, found, expected, tolerance=tolerance, eps=EPS_FLOAT32)
+    measurement = unchanged(when, change)
+    why = "Although the field does not depend on time: times or steps are kept in float32."
+    return (measurement,), "" if measurement.holds else f"{sentence(change, when)} {why}", ""
 
 
 def iterates(layer: LayerUnderTest) -> bool:

@@ -18,7 +18,7 @@ from nodecheck.reference import sensitivity
 
 # Their faults show neither in y1 nor in the first gradient from t0 to t1 > t0, but on a second use.
 HIDDEN = {"float64-output", "unsigned-step", "input-mutated", "parameter-mutated", "cotangent-mutated"}
-HIDDEN |= {"frozen-between-passes"}
+HIDDEN |= {"frozen-between-passes", "frozen-thawed", "random-numbers-drawn", "random-generator-seeded"}
 HIDDEN |= {"trajectory-saved", "hidden-in-list", "hidden-in-num-py", "reference-cycle", "outputs-remembered"}
 HIDDEN |= {"state-on-class", "state-on-module", "first-call-remembered", "buffer-not-reset"}
 HIDDEN |= {"odd-number-of-steps-short", "reverse-time-sign", "reverse-time-detached", "reverse-time-by-euler"}

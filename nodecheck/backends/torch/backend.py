@@ -8,6 +8,7 @@ from functools import partial
 
 import torch
 
+from nodecheck.backends.torch.changes import solve_watched
 from nodecheck.backends.torch.memory.instrumented import INSTRUMENTS, solve_with_instruments
 from nodecheck.backends.torch.modules import MODULES, use_module
 from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
@@ -57,7 +58,7 @@ class TorchBackend:
         require_compatible(instruments)
         run, carried = _VARIATIONS[solve.variation.name], _CARRIED[solve.variation.name]
         if "changes" in instruments:
-            run, carried = partial(solve_plainly, watch=True), _PLAIN
+            run, carried = solve_watched, _PLAIN
         elif instruments:
             run, carried = partial(solve_with_instruments, instruments=instruments), _WITH_INSTRUMENTS
         elif isinstance(layer, OwnLayer) and cotangents:

@@ -175,6 +175,13 @@ def _in_turns(problem: Problem) -> _Arranged:
     return _Arranged(dynamics, dynamics.trace, pairs)
 
 
+def _late_turn(problem: Problem) -> _Arranged:
+    """Return the dynamics in turns, of which the parameters of the second half are looked at alone."""
+    dynamics = _InTurns(problem)
+    late = {name: [getattr(dynamics, f"{name}_late")] for name in problem.params}
+    return _Arranged(dynamics, dynamics.trace, late)
+
+
 def use_module(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
     """Return the solution with the dynamics in another form; the gradients are those of the problem."""
     problem = solve.problem
@@ -213,4 +220,5 @@ MODULES: Mapping[str, Callable[[Problem], _Arranged]] = {
     "tied": _tied,
     "parametrised": _parametrised,
     "in-turns": _in_turns,
+    "late-turn": _late_turn,
 }

@@ -54,35 +54,38 @@ def prepare(layer: TorchLayer, solve: Solve) -> Prepared:
     return Prepared(dynamics, y0, built(layer, dynamics, solve.problem, solve.resolution))
 
 
-def solve_plainly(
-    layer: TorchLayer, solve: Solve, cotangents: Sequence[Array] = (), *, watch: bool = False
-) -> Solution:
-    """Return the solution in plain use: for each cotangent one forward and one backward pass.
-
-    With `watch`, inputs and global settings are compared before and after.
-    """
-    passes = [_one_pass(layer, solve, cotangent, watch=watch) for cotangent in cotangents or (None,)]
+def solve_plainly(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array] = ()) -> Solution:
+    """Return the solution in plain use: for each cotangent one forward and one backward pass."""
+    passes = [_one_pass(prepare(layer, solve), cotangent) for cotangent in cotangents or (None,)]
     first = passes[0]
     pullbacks = tuple(pullback for one in passes for pullback in one.pullbacks)
     return replace(first, pullbacks=pullbacks)
 
 
-def _one_pass(layer: TorchLayer, solve: Solve, cotangent: Array | None, *, watch: bool) -> Solution:
-    one = prepare(layer, solve)
-    watching = Watch(one.dynamics) if watch else None
+def _one_pass(one: Prepared, cotangent: Array | None) -> Solution:
     with recorded() as dropped:
         y1 = one.forward()
     calls = tuple(one.dynamics.trace.calls)
-    changed = set(watching.changed(one.leaves, solve)) if watching else set()
+    if cotangent is None:
+        return Solution(as_numpy(y1), calls, dropped=tuple(dropped))
+    given = torch.tensor(cotangent, dtype=y1.dtype, device=y1.device)
+    return Solution(as_numpy(y1), calls, (one.pull_back(y1, given),), dropped=tuple(dropped))
+
+
+def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Solution:
+    """Return the solution of one pass; inputs and global settings are compared before and after."""
+    watching = Watch(one.dynamics)
+    y1 = one.forward()
+    calls = tuple(one.dynamics.trace.calls)
+    changed = set(watching.changed(one.leaves, solve))
     pullbacks: tuple[Pullback, ...] = ()
     if cotangent is not None:
         given = torch.tensor(cotangent, dtype=y1.dtype, device=y1.device)
         before = given.clone()
         pullbacks = (one.pull_back(y1, given),)
-        if watching:
-            changed |= set(watching.changed(one.leaves, solve))
-            changed |= set() if torch.equal(given, before) else {"cotangent"}
-    return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)), dropped=tuple(dropped))
+        changed |= set(watching.changed(one.leaves, solve))
+        changed |= set() if torch.equal(given, before) else {"cotangent"}
+    return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)))
 
 
 def built(layer: TorchLayer, dynamics: nn.Module, problem: Problem, resolution: float) -> Any:

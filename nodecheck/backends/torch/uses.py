@@ -19,6 +19,7 @@ from nodecheck.backends.torch.passes import (
     prepare,
     run_backward,
 )
+from nodecheck.backends.torch.settings import CHANGED_BY_IMPORTS, Watch
 from nodecheck.layers import Array, Gradients, Pullback, Solution, Solve, TorchLayer
 
 
@@ -51,13 +52,14 @@ def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solutio
     one = prepare(layer, solve)
     if how.adjust is not None:
         how.adjust(one.dynamics, one.call)
-    training = one.dynamics.training
     leaf, one.y0 = how.state(solve.problem.y0)
     leaves = {"y0": leaf} if leaf.requires_grad else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a warning excuses nothing
         with how.mode():
+            watching = Watch(one.dynamics)
             y1 = one.forward()
+            changed = set(watching.changed(one.leaves, solve))
         calls = tuple(one.dynamics.trace.calls)
         stray = (
             *(["y0"] if one.y0.requires_grad and not leaves else []),
@@ -69,13 +71,9 @@ def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solutio
             with one.dynamics.trace.backward():
                 gradients = how.backward(y1, leaves, cotangents[0])
             pullbacks = (Pullback(gradients, one.dynamics.trace.of("backward")),)
-    return Solution(
-        as_numpy(y1),
-        calls,
-        pullbacks,
-        stray=stray,
-        mode_changed=one.dynamics.training != training,
-    )
+            changed |= set(watching.changed(one.leaves, solve))
+    changed -= CHANGED_BY_IMPORTS
+    return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)), stray=stray)
 
 
 def _variable(y0: Array) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,11 @@ from nodecheck.measure.identities import identity_bound
 from nodecheck.measure.scope import scope_facts
 from nodecheck.numerics import EPS, EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
 from nodecheck.numerics.constants import ORDINARY_STEPS, USUAL_STEPS, USUAL_TOLERANCE
-from nodecheck.problems import Problem, constant, neural
+from nodecheck.problems import Problem, constant, group_of, neural
 from nodecheck.results import Evidence, Measurement, Unsupported, at_most
 from nodecheck.results.phrases import verb
 from nodecheck.variations.comparison import difference, usual_resolution
+from nodecheck.variations.reuse import frozen_parameter
 from nodecheck.variations.shapes import refusal_of_odd
 
 
@@ -101,11 +102,31 @@ def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
     cite="PyTorch documentation, Extending PyTorch: inputs and grad_output are not modified",
 )
 def nothing_mutated(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Compare y0, parameters, cotangent and global settings, bit by bit, before and after a pass."""
-    solve, cotangents = Solve(problem, usual_resolution(layer)), layer.cotangents(problem, 1)
-    changed = layer.solution(solve, cotangents, instruments=("changes",)).changed
-    diagnosis = f"Changed by the layer: {', '.join(changed)}." if changed else ""
-    return Evidence((at_most("inputs changed", len(changed), 0),), diagnosis)
+    """Compare y0, parameters, cotangent, global settings and random states before and after a pass.
+
+    The parameters must stay the same objects, of the same values, dtype and device, and require a gradient
+    where they did: also where one of them is frozen.  A layer whose answer is not random may not draw from
+    the random generator that all of a program shares, and no layer may seed it: every dropout and every
+    shuffling after it would be another one.  `torch.Generator` and `torch.random.fork_rng` serve instead.
+    """
+    frozen = frozen_parameter(problem)
+    others = tuple(group for group in problem.groups if group != group_of(frozen))
+    changed = _changed(layer, problem, None)
+    outcome = attempt(lambda: _changed(layer, problem, others))
+    # A layer that raises where a parameter is frozen is another check's matter.
+    thawed = () if isinstance(outcome, Refusal) else tuple(name for name in outcome if name not in changed)
+    sentences = [f"Changed by the layer: {', '.join(changed)}."] if changed else []
+    sentences += [f"Changed where {frozen} is frozen: {', '.join(thawed)}."] if thawed else []
+    measurements = (
+        at_most("inputs changed", len(changed), 0),
+        at_most(f"inputs changed only where {frozen} is frozen", len(thawed), 0),
+    )
+    return Evidence(measurements, " ".join(sentences))
+
+
+def _changed(layer: LayerUnderTest, problem: Problem, wrt: tuple[str, ...] | None) -> tuple[str, ...]:
+    solve, cotangents = Solve(problem, usual_resolution(layer), wrt=wrt), layer.cotangents(problem, 1)
+    return layer.solution(solve, cotangents, instruments=("changes",)).changed
 
 
 @check(

@@ -8,6 +8,7 @@ from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, Inconclusive
 from nodecheck.variations.modules import MODULES
 from nodecheck.variations.same_answer import same_answer
+from nodecheck.variations.turns import judge_turns
 from nodecheck.variations.units import iterates
 
 
@@ -28,7 +29,8 @@ def other_modules(layer: LayerUnderTest, problem: Problem) -> Evidence:
     of pruning and of older normalisations do, and a field may depend on train and eval mode.  Parameters sit
     in modules within modules.  A tied weight is one parameter under two names, and its gradient counts once.
     Under a parametrisation what is trained is not the weight.  And a field may use some of its parameters at
-    some times only, so that one step says nothing about the others.
+    some times only, so that one step says nothing about the others, and a graph that is recorded in one step
+    gives the gradient to the wrong ones.
 
     A layer that always calls the forward method of the module, and so its hooks never, solves another
     equation consistently: that is a line on the identity card.  One that does so in one pass only is wrong.
@@ -38,9 +40,12 @@ def other_modules(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """
     (cotangent,) = layer.cotangents(problem, 1)
     evidence = same_answer(layer, problem, MODULES, cotangent)
+    turns, sentence = judge_turns(layer, problem, cotangent)
     if evidence.diagnosis and not layer.adaptive and iterates(layer):
         message = (
             f"the layer iterates to some tolerance, whose norm may depend on parameters: {evidence.diagnosis}"
         )
         raise Inconclusive(message)
-    return evidence
+    return Evidence(
+        (*evidence.measurements, *turns), f"{evidence.diagnosis} {sentence}".strip(), facts=evidence.facts
+    )

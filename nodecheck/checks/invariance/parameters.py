@@ -21,7 +21,7 @@ from nodecheck.numerics import TOLERANCE_FACTOR, roundoff
 from nodecheck.problems import Problem, group_of, neural
 from nodecheck.results import Evidence, Measurement, Unsupported, at_most
 from nodecheck.variations.comparison import compared_resolution, difference
-from nodecheck.variations.reuse import UNUSED_PARAMETERS
+from nodecheck.variations.reuse import UNUSED_PARAMETERS, frozen_parameter
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def uninvolved_parameters(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 
 def _cases(problem: Problem) -> tuple[_Case, ...]:
-    frozen = tuple(problem.params)[len(problem.params) // 2]
+    frozen = frozen_parameter(problem)
     return (
         _Case(
             f"{frozen} frozen",

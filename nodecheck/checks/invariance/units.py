@@ -6,7 +6,7 @@ from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
 from nodecheck.results import Evidence
 from nodecheck.variations.comparison import judge_same
-from nodecheck.variations.units import SCALED, SHIFTED, USUAL_UNITS, iterates
+from nodecheck.variations.units import SCALED, SHIFTED, USUAL_UNITS, iterates, judge_late_in_float32
 
 
 @check(
@@ -22,10 +22,13 @@ def other_units(layer: LayerUnderTest) -> Evidence:
     """Solve f(t - s, y) from t0 + s to t1 + s: before zero, across zero, and late; nothing else may change.
 
     Times that are clamped, taken by their absolute value, or kept in lower precision give another answer,
-    forward or backward.  A fixed-step layer has to be indifferent to units, too: f(t/8, y)/8 on an interval
-    eight times as long, and 1024 f(t, y/1024) for a state 1024 times as large, are the same equation.  Powers
-    of two scale exactly, and half of the digits are enough, for layers that take derivatives by differences;
-    clamped steps, clipped states and thresholds do not scale.
+    forward or backward.  Times that are kept in float32 beside a float32 state show where t0 is a million:
+    the solution of a field without time may not depend on it.  A layer may refuse that with an error.
+
+    A fixed-step layer has to be indifferent to units, too: f(t/8, y)/8 on an interval eight times as long,
+    and 1024 f(t, y/1024) for a state 1024 times as large, are the same equation.  Powers of two scale
+    exactly, and half of the digits are enough, for layers that take derivatives by differences; clamped
+    steps, clipped states and thresholds do not scale.
 
     Not so where the number of evaluations follows a tolerance, of the step or of an iteration: such layers
     are asked for shifts alone, adaptive ones to their tolerance.
@@ -38,5 +41,8 @@ def other_units(layer: LayerUnderTest) -> Evidence:
     ]
     measurements, sentences = zip(*found, strict=True)
     wrong = " ".join(filter(None, sentences))
-    interval = [USUAL_UNITS.t0, USUAL_UNITS.t1]
-    return Evidence(measurements, f"{wrong} Compared with the interval {interval}." if wrong else "")
+    if wrong:
+        wrong += f" Compared with the interval {[USUAL_UNITS.t0, USUAL_UNITS.t1]}."
+    late, sentence, refused = judge_late_in_float32(layer)
+    facts = {"cannot be used": refused} if refused else {}
+    return Evidence((*measurements, *late), f"{wrong} {sentence}".strip(), facts=facts)

@@ -47,8 +47,8 @@ _ADAPTIVE = {"adaptive_heun": 2, "fehlberg2": 2, "bosh3": 3, "dopri5": 5, "dopri
 
 
 def _endpoints(t0: float, t1: float, y0: Tensor) -> Tensor:
-    """Return t0 and t1 in the dtype of the state, shape (2,)."""
-    return torch.tensor([t0, t1], dtype=y0.dtype, device=y0.device)
+    """Return t0 and t1 in float64, for a state of any dtype, shape (2,)."""
+    return torch.tensor([t0, t1], dtype=torch.float64, device=y0.device)
 
 
 def _grid(n_steps: int) -> Callable[..., Tensor]:

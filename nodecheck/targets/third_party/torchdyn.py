@@ -53,8 +53,22 @@ class _Field(nn.Module):
 
 
 def _grid(t0: float, t1: float, n_steps: int, y0: Tensor) -> Tensor:
-    """Return the times of `n_steps` equal steps in the dtype of the state, shape (n_steps + 1,)."""
-    return torch.linspace(t0, t1, n_steps + 1, dtype=y0.dtype, device=y0.device)
+    """Return the times of `n_steps` equal steps in the dtype of the state, shape (n_steps + 1,).
+
+    In float64 they would make a float64 state of a float32 one.
+
+    Raises
+    ------
+    ValueError
+        If the dtype changes the length of the interval by more than it changes the state.
+    """
+    grid = torch.linspace(t0, t1, n_steps + 1, dtype=y0.dtype, device=y0.device)
+    if abs(float(grid[-1] - grid[0]) - (t1 - t0)) > torch.finfo(y0.dtype).eps * abs(t1 - t0):
+        message = (
+            f"{y0.dtype} does not represent the interval from {t0} to {t1}; use a float64 state, or shift it"
+        )
+        raise ValueError(message)
+    return grid
 
 
 def _fixed(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:

@@ -44,8 +44,15 @@ def _solve(solver: Any, term: Any, y0: Tensor, t0: float, t1: float, dt0: float 
     """Return the final state; all members share the interval.
 
     torchode takes one step size for each problem, and the joint adjoint solves the batch as one problem.
+    Both adjoints put times and state into one vector, which has one dtype.
     """
-    times = torch.tensor([t0, t1], dtype=y0.dtype, device=y0.device).expand(len(y0), 2)
+    dtype = torch.float64 if isinstance(solver, torchode.AutoDiffAdjoint) else y0.dtype
+    times = torch.tensor([t0, t1], dtype=dtype, device=y0.device).expand(len(y0), 2)
+    if abs(float(times[0, 1] - times[0, 0]) - (t1 - t0)) > torch.finfo(y0.dtype).eps * abs(t1 - t0):
+        message = (
+            f"{dtype} does not represent the interval from {t0} to {t1}; use a float64 state, or shift it"
+        )
+        raise ValueError(message)
     problem = torchode.InitialValueProblem(y0, times[:, 0], times[:, 1], times)
     problems = 1 if isinstance(solver, torchode.JointBacksolveAdjoint) else len(y0)
     step = None if dt0 is None else torch.full_like(times[:problems, 0], dt0)

@@ -23,7 +23,7 @@ from nodecheck.numerics import EPS, EPS_FLOAT32
 from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import neural, wide
 from nodecheck.variations.autograd import USES
-from nodecheck.variations.modules import MODULES
+from nodecheck.variations.modules import LATE_TURN, MODULES
 from nodecheck.variations.reuse import REUSES
 
 PACKAGE = Path(nodecheck.__file__).parent
@@ -158,7 +158,7 @@ def test_the_limit_counts_the_backward_pass_too():
         solved(rk4("continuous"), limit=31)
 
 
-@pytest.mark.parametrize("variation", [PLAIN, *USES, *MODULES], ids=lambda v: v.name)
+@pytest.mark.parametrize("variation", [PLAIN, *USES, *MODULES, LATE_TURN], ids=lambda v: v.name)
 def test_the_backend_knows_every_variation(variation):
     assert variation.name in BACKEND.capabilities
 
@@ -174,7 +174,7 @@ def test_the_backend_knows_every_instrument(name):
 
 
 def test_no_capability_is_left_out_here():
-    variations = {variation.name for variation in (PLAIN, *USES, *MODULES, *REUSES)}
+    variations = {variation.name for variation in (PLAIN, *USES, *MODULES, LATE_TURN, *REUSES)}
     assert variations | {*INSTRUMENTS} == BACKEND.capabilities
 
 

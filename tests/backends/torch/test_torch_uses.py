@@ -159,4 +159,19 @@ def test_a_dynamics_that_is_left_in_another_mode_is_told():
     def build(dynamics, t0, t1, n_steps):
         return lambda y0: y0 + dynamics.train()(t0, y0)
 
-    assert solved(TorchLayer("trains", build), "eval-mode").mode_changed
+    assert solved(TorchLayer("trains", build), "eval-mode").changed == ("training mode of the dynamics",)
+
+
+@pytest.mark.parametrize("name", ["no-grad", "inference-mode", "y0-is-computed"])
+def test_an_input_that_is_written_into_in_some_use_is_named(name):
+    def build(dynamics, t0, t1, n_steps):
+        return lambda y0: y0 + 0 * y0.detach().add_(1)
+
+    assert solved(TorchLayer("writes", build), name).changed == ("y0",)
+
+
+def test_a_grad_mode_that_a_layer_leaves_changed_is_named():
+    def build(dynamics, t0, t1, n_steps):
+        return lambda y0: (torch.set_grad_enabled(True) and None) or y0 + dynamics(t0, y0)
+
+    assert solved(TorchLayer("enables", build), "no-grad").changed == ("grad mode",)

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from wrong_layers import layer, marching, rk4_step
+from wrong_layers import continuous, layer, marching, rk4, rk4_step
 
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, TorchLayer
@@ -108,3 +108,34 @@ def test_an_iteration_whose_norm_depends_on_parameters_decides_nothing():
 
     with pytest.raises(Inconclusive, match="iterates to some tolerance, whose norm may depend on parameters"):
         measure(layer(build))
+
+
+def recorded(at_the_end):
+    """Return RK4 over a graph of the field that is recorded at one time and replayed at all others."""
+
+    def build(dynamics, t0, t1, n_steps):
+        def solve(y0):
+            time = torch.tensor(t1 if at_the_end else t0, dtype=y0.dtype)
+            field = torch.jit.trace(dynamics, (time, y0.detach()), check_trace=False)
+            return marching(rk4_step)(lambda t, y: field(torch.tensor(t, dtype=y.dtype), y), t0, t1, n_steps)(
+                y0
+            )
+
+        return solve
+
+    return layer(build)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch warns that a trace has one branch
+@pytest.mark.parametrize(("at_the_end", "half"), [(False, "second"), (True, "first")])
+def test_a_graph_that_is_recorded_once_has_one_branch_of(at_the_end, half):
+    evidence = measure(recorded(at_the_end))
+    measurements = {m.name: m.value for m in evidence.measurements}
+    assert measurements["parameters of half of the interval without a gradient"] == 5
+    assert f"no gradient arrives at W1, u, b1, W2, b2 of the {half} half" in evidence.diagnosis
+
+
+@pytest.mark.parametrize("under_test", [rk4(), continuous()], ids=lambda under_test: under_test.name)
+def test_parameters_of_both_halves_get_their_part_from(under_test):
+    measurements = {m.name: m.value for m in measure(under_test).measurements}
+    assert measurements["parameters of half of the interval without a gradient"] == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
-from wrong_layers import adaptive, continuous, rk4, rk4_step
+from wrong_layers import adaptive, continuous, marching, rk4, rk4_step
 
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, TorchLayer
@@ -15,6 +17,7 @@ from nodecheck.results import Inconclusive
 from nodecheck.variations.shapes import OTHER_SHAPES, USUAL_SHAPE
 from nodecheck.variations.units import iterates
 
+LATE = "change in float32 where t0 is 1e+06 and not 0.3"
 BY_ID = {check.id: check for check in CHECKS}
 
 
@@ -24,6 +27,10 @@ def measure(name, layer):
 
 def names(evidence):
     return [m.name for m in evidence.measurements]
+
+
+def violated(evidence):
+    return [m.name for m in evidence.measurements if not m.holds]
 
 
 def implicit(norm, tolerance=1e-9):
@@ -72,10 +79,12 @@ def test_a_layer_without_iterations_is_asked_for_shifts_and_units():
         "change on [-2.25, -0.75]",
         "change on [-0.25, 1.25]",
         "change on [40.25, 41.75]",
+        "change on [131072, 131074]",
         "change on an interval 8 times as long",
         "change on an interval 1/8 as long",
         "change for a state 1024 times as large",
         "change for a state 1/1024 as large",
+        LATE,
     ]
 
 
@@ -84,13 +93,13 @@ def test_a_layer_without_iterations_is_asked_for_shifts_and_units():
 )
 def test_where_a_tolerance_has_units_there_are_shifts_alone(layer):
     evidence = measure("other-units", layer)
-    assert [name.startswith("change on [") for name in names(evidence)] == [True] * 3
+    assert [name.startswith("change on [") for name in names(evidence) if name != LATE] == [True] * 4
     assert all(m.holds for m in evidence.measurements)
 
 
 @pytest.mark.parametrize("layer", [rk4(), continuous()], ids=lambda layer: layer.name)
 def test_powers_of_two_leave_every_bit_as_it_was(layer):
-    assert [m.value for m in measure("other-units", layer).measurements] == [0.0] * 7
+    assert [m.value for m in measure("other-units", layer).measurements] == [0.0] * 9
 
 
 @pytest.mark.parametrize("eps", [1e-4, 1e-6])
@@ -105,7 +114,72 @@ def test_a_rounded_time_is_seen_where_times_are_late(eps):
         return solve
 
     evidence = measure("other-units", TorchLayer("rounded", build))
-    assert [m.name for m in evidence.measurements if not m.holds] == ["change on [40.25, 41.75]"]
+    assert violated(evidence) == ["change on [40.25, 41.75]", "change on [131072, 131074]"]
+
+
+def in_the_dtype_of_the_state(dynamics, t0, t1, n_steps):
+    """RK4 on a grid of times in the dtype of the state."""
+
+    def solve(y):
+        grid = torch.linspace(t0, t1, n_steps + 1, dtype=y.dtype)
+        for t, after in itertools.pairwise(grid):
+            y = rk4_step(dynamics, t, after - t, y)
+        return y
+
+    return solve
+
+
+def adaptive_in_the_dtype_of_the_state(dynamics, t0, t1, tol):
+    def solve(y):
+        ends = torch.tensor([t0, t1], dtype=y.dtype).tolist()
+        return adaptive().build(dynamics, *ends, tol)(y)
+
+    return solve
+
+
+@pytest.mark.parametrize("build", [in_the_dtype_of_the_state, adaptive_in_the_dtype_of_the_state])
+def test_float32_times_beside_a_float32_state_show_late(build):
+    evidence = measure("other-units", TorchLayer("float32", build))
+    assert violated(evidence) == [LATE]
+    assert "times or steps are kept in float32" in evidence.diagnosis
+
+
+def test_a_float32_time_told_to_the_field_is_no_rounded_step():
+    def build(dynamics, t0, t1, n_steps):
+        def field(t, y):
+            return dynamics(torch.tensor(t, dtype=y.dtype), y)
+
+        return marching(rk4_step)(field, t0, t1, n_steps)
+
+    assert violated(measure("other-units", TorchLayer("told", build))) == []
+
+
+def test_a_layer_that_refuses_float32_is_not_asked_late():
+    def build(dynamics, t0, t1, n_steps):
+        def solve(y):
+            if y.dtype != torch.float64:
+                message = "expected float64"
+                raise TypeError(message)
+            return marching(rk4_step)(dynamics, t0, t1, n_steps)(y)
+
+        return solve
+
+    assert LATE not in names(measure("other-units", TorchLayer("float64", build)))
+
+
+def test_late_times_beside_a_float32_state_may_be_refused():
+    def build(dynamics, t0, t1, n_steps):
+        def solve(y):
+            if y.dtype == torch.float32 and t0 > 1e5:
+                message = "underflow in dt"
+                raise AssertionError(message)
+            return marching(rk4_step)(dynamics, t0, t1, n_steps)(y)
+
+        return solve
+
+    evidence = measure("other-units", TorchLayer("raises", build))
+    assert violated(evidence) == []
+    assert evidence.facts == {"cannot be used": LATE.removeprefix("change ")}
 
 
 def test_an_iteration_is_known_by_its_evaluations():

@@ -1,0 +1,46 @@
+"""The global generators of random numbers: their states, read, set and seeded."""
+
+# ruff: noqa: NPY002
+# The generator that all of a process shares is what is looked at here.
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+_LARGEST_SEED = 2**32  # of NumPy
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of PyTorch, NumPy and Python."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % _LARGEST_SEED)
+    random.seed(seed)
+
+
+def read_generators() -> tuple[Any, ...]:
+    """Return the states of the generators, to be handed to `set_generators`."""
+    return torch.get_rng_state(), np.random.get_state(), random.getstate()
+
+
+def set_generators(states: tuple[Any, ...]) -> None:
+    """Set the states of the generators."""
+    of_torch, of_numpy, of_python = states
+    torch.set_rng_state(of_torch)
+    np.random.set_state(of_numpy)
+    random.setstate(of_python)
+
+
+def comparable_states() -> Mapping[str, Hashable]:
+    """Return the state of each generator by its name, as something to compare."""
+    of_torch, of_numpy, of_python = read_generators()
+    kind, keys, *rest = of_numpy
+    return {
+        "torch": of_torch.numpy().tobytes(),
+        "NumPy": (kind, keys.tobytes(), *rest),
+        "Python": of_python,
+    }
