@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nodecheck.diagnosis.forward.elapsed import Elapsed, explain_elapsed
-from nodecheck.diagnosis.forward.grid import explain_grid, explain_no_effect, explain_told_times, grid_of
+from nodecheck.diagnosis.forward.grid import explain_grid, explain_no_effect, explain_step_times, grid_of
 from nodecheck.diagnosis.forward.precision import rounded_parts, stage_times
 from nodecheck.diagnosis.step_count import explain_onset, forward_error
 from nodecheck.layers import Array, Call, LayerUnderTest
@@ -104,7 +104,7 @@ def _grid(layer: LayerUnderTest, problem: Problem, n_steps: int, time: float) ->
 
 def wrong_times(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     """Return how the times told to the field differ from those of the steps; "" if that is not seen."""
-    return explain_outside(layer, problem, n_steps) or explain_told_times(layer, problem, n_steps)
+    return explain_outside(layer, problem, n_steps) or explain_step_times(layer, problem, n_steps)
 
 
 def explain_outside(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:

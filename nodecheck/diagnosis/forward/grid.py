@@ -117,7 +117,7 @@ def _told(layer: LayerUnderTest, problem: Problem, n_steps: int) -> Array | None
     return grid.starts if grid is not None and shown else None
 
 
-def explain_told_times(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
+def explain_step_times(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     """Return how the times told to the field differ from those of the steps; "" if that is not seen.
 
     A first stage within its step is later by a part of h, which halves with twice as many steps.
