@@ -12,7 +12,6 @@ import numpy as np
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.numerics import (
     FLOOR_FACTOR,
-    INCONSISTENT_BELOW,
     OrderFit,
     fit_order,
     group_errors,
@@ -163,14 +162,37 @@ def require_refinable(layer: LayerUnderTest, problem: Problem) -> None:
 
 
 def order_of(layer: LayerUnderTest) -> int:
-    """Return the claimed order, or the one measured on the network, rounded down where it has not settled."""
+    """Return the claimed order, or the one measured on the network in the asymptotic window above the floor.
+
+    A ladder whose last orders still change is refined: they may fall to a lower order, or to a floor of the
+    layer's own, above which the order is another one.  What has not settled then is rounded down.
+
+    Raises
+    ------
+    Inconclusive
+        If no order is claimed and the ladder shows none.
+    """
     if layer.claims.order is not None:
         return layer.claims.order
-    fitted = forward_ladder(layer, neural).fit
+    return layer.once("measured order", lambda: _measured_order(layer))
+
+
+def _measured_order(layer: LayerUnderTest) -> int:
+    fitted = settled(
+        lambda extra: forward_ladder(layer, neural, extra), lambda ladder: ladder.fit.settling
+    ).fit
     if fitted.exact:
         fitted = _forward_ladder(layer, neural, COARSE_LADDER).fit
-    if len(fitted.pairwise) < 2 or not min(fitted.pairwise[-2:]) >= INCONSISTENT_BELOW:
+    order = fitted.before_the_floor if fitted.stalls else _last_order(fitted)
+    if math.isnan(order):
         orders = ", ".join(f"{s:z.2f}" for s in fitted.pairwise) or "none"
         message = f"no order is claimed and none can be measured: successive orders {orders}"
         raise Inconclusive(message)
-    return max(1, round(fitted.slope) if fitted.asymptotic else math.floor(min(fitted.pairwise[-2:])))
+    return max(1, round(order))
+
+
+def _last_order(fitted: OrderFit) -> float:
+    """Return the order of the last levels, rounded down where they do not agree on one; NaN if too few."""
+    if len(fitted.pairwise) < 2:
+        return math.nan
+    return fitted.slope if fitted.asymptotic else math.floor(min(fitted.pairwise[-2:]))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nodecheck.layers import LayerUnderTest
+from nodecheck.measure.controls import control
 from nodecheck.numerics import (
     EPS,
     HIGH_ORDER,
@@ -16,16 +17,20 @@ from nodecheck.numerics import (
     ORDER_MARGIN,
     TOLERANCE_FACTOR,
     fit_growth,
+    relative_error,
     roundoff,
 )
 from nodecheck.numerics.constants import (
     CLEAR_RISE,
     ENOUGH_TOLERANCES,
     ENOUGH_TOLERANCES_IF_SMOOTH,
+    LARGEST_EXCESS,
     MANY_EVALUATIONS,
     ORDERS_LOST,
+    SCIPY_PAIRS,
 )
 from nodecheck.problems import Problem
+from nodecheck.reference import sensitivity, solve_adaptive
 from nodecheck.results import Measurement, at_least, at_most
 
 
@@ -103,6 +108,39 @@ def order_against_claim(
     log_n, log_e = np.log(np.maximum(evaluations, 1)), np.log(np.maximum(errors, roundoff(evaluations[-1])))
     observed = max(-float(np.polyfit(log_n[s:], log_e[s:], 1)[0]) for s in (0, tight_end))
     return (at_least("observed order against evaluations", observed, order - ORDERS_LOST - ORDER_MARGIN),)
+
+
+def error_beside_controls(
+    layer: LayerUnderTest, problem: Problem, tolerances: Sequence[float], errors: Sequence[float]
+) -> tuple[Measurement, ...]:
+    """Return the error over that of right methods of the claimed order, at the tight end of the sweep.
+
+    An error may follow the tolerance and be far too large: that of one wrong step in a hundred, the one that
+    is interpolated to t1.  Pairs differ in what their estimates promise, implicit methods in what a step
+    costs.  So the layer is held to the nearer of two: SciPy's pair at the same tolerance, and our own solver
+    at as many evaluations in equal steps.  Without local extrapolation an order is lost, and may be.
+    """
+    order = layer.claims.order
+    own = control(layer, order) if order is not None else None
+    if order is None or own is None or not np.isfinite(errors).all():
+        return ()
+    evaluations = [max(1, layer.solve(problem, tol).evaluations) for tol in tolerances]
+    excesses = [
+        error / _control_error(own, problem, tol, n) / (n / evaluations[0]) ** ORDERS_LOST
+        for tol, error, n in zip(tolerances, errors, evaluations, strict=True)
+    ]
+    name = f"error over that of a right method of order {order}"
+    return (at_most(name, float(np.median(excesses[-MINIMUM_LEVELS - 1 :])), LARGEST_EXCESS),)
+
+
+def _control_error(own: LayerUnderTest, problem: Problem, tol: float, evaluations: int) -> float:
+    """Return the larger error of two right methods: at this tolerance, and at this cost."""
+    exact = sensitivity(problem).y1
+    method = "RK23" if (own.claims.order or 1) < SCIPY_PAIRS else "RK45"
+    steps = max(1, round(evaluations / own.evaluations_per_step(problem)))
+    at_cost = relative_error(own.solve(problem, steps).y1, exact)
+    at_tolerance = relative_error(solve_adaptive(problem, tol, method)[0], exact)
+    return float(np.nanmax([at_cost, at_tolerance, roundoff(evaluations)]))
 
 
 def follows_tolerance(

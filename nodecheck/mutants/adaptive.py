@@ -168,6 +168,14 @@ class BackwardToleranceFixed(AdaptiveAdjoint):
         return AdaptiveAdjoint(self.dynamics, self.t0, self.t1, _LOOSE).backward(state)
 
 
+class AdjointNotInNorm(AdaptiveAdjoint):
+    """The error norm of the backward pass is that of the state and the parameters, without the adjoint."""
+
+    def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
+        state, proposal, embedded = ((*x[:1], *x[2:]) for x in (state, proposal, embedded))
+        return super().error(state, proposal, embedded, h)
+
+
 class ParametersNotConverged(AdaptiveAdjoint):
     """The gradients of the parameters are always those for the tolerance 1e-3."""
 
@@ -209,6 +217,7 @@ ADAPTIVE: tuple[Mutant, ...] = (
     mutant(BackwardGivesUp, "gives_up_silently", "long-interval"),
     mutant(EndOvershot, "last_partial_step_wrong", "forward-tolerance"),
     mutant(BackwardToleranceFixed, "backward_options_not_forwarded", "gradient-tolerance"),
+    mutant(AdjointNotInNorm, "error_norm_dilution", "gradient-tolerance"),
     mutant(ParametersNotConverged, "backward_options_not_forwarded", "gradient-tolerance"),
     mutant(AdaptiveTimeReversed, "adjoint_wrong_times", "gradient-tolerance"),
     mutant(AdaptiveWrongSign, "adjoint_sign_or_transpose", "gradient-tolerance"),

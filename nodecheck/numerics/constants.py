@@ -159,6 +159,13 @@ MANY_EVALUATIONS = 20
 CLEAR_RISE = 2.5
 # Orders lost without local extrapolation, or by an interpolation of one degree less.
 ORDERS_LOST = 1
+# Order from which SciPy's pair of orders five and four is the nearer one to a method, and not that of three
+# and two.
+SCIPY_PAIRS = 4
+# Factor of an error over that of a right method of its order.  Measured: ten at most for right layers of
+# torchdiffeq, torchode, torchdyn and tests/samples, and 29 for torchdiffeq's bosh3, which loses order in its
+# last step; 76 and more where that step ends in a cubic or in a quadrature of its stages.
+LARGEST_EXCESS = 45.0
 # Tolerances that a sweep may be extended by.
 MOST_EXTRA_TOLERANCES = 2
 # Factor: a state that is more exact may take a step or two more; the tolerance itself asks for several times

@@ -47,6 +47,25 @@ class OrderFit:
         """True if the last two pairwise orders agree within the margin that separates two orders."""
         return len(self.pairwise) >= 2 and abs(self.pairwise[-1] - self.pairwise[-2]) <= ORDER_MARGIN
 
+    @property
+    def stalls(self) -> bool:
+        """True if the error of the last levels does not shrink: it is at a floor of the layer's own."""
+        return bool(self.pairwise) and not self.pairwise[-1] >= INCONSISTENT_BELOW
+
+    @property
+    def settling(self) -> bool:
+        """True if the last orders differ, or fall as they do before a floor or a lower order."""
+        if len(self.pairwise) < 2:
+            return False
+        return not self.asymptotic or self.pairwise[-2] - self.pairwise[-1] > CONTROL_MARGIN
+
+    @property
+    def before_the_floor(self) -> float:
+        """Mean of the two successive orders that agree best, of those that shrink; NaN if no two agree."""
+        windows = [w for w in itertools.pairwise(self.pairwise) if min(w) >= INCONSISTENT_BELOW]
+        before, last = min(windows, key=lambda w: abs(w[0] - w[1]), default=(math.nan, math.nan))
+        return (before + last) / 2 if abs(before - last) <= ORDER_MARGIN else math.nan
+
     def rises_towards(self, order: float) -> bool:
         """Return True if the order is below the one asked for, but still rising on finer grids."""
         if not self.slope < order - ORDER_MARGIN or len(self.pairwise) < 2:

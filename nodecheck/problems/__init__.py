@@ -4,7 +4,7 @@ from nodecheck.problems.linear import constant, linear, power
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
 from nodecheck.problems.oscillators import rotation, time_linear
-from nodecheck.problems.posed import neural_reversed_quarter, uneven
+from nodecheck.problems.posed import at_rest, neural_reversed_quarter, uneven
 from nodecheck.problems.problem import RESERVED, Array, Float64, Problem, group_of
 from nodecheck.problems.switch import switch
 from nodecheck.problems.wide import wide
@@ -38,6 +38,7 @@ __all__ = [
     "Array",
     "Float64",
     "Problem",
+    "at_rest",
     "constant",
     "cubic",
     "group_of",

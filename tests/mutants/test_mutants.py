@@ -28,6 +28,8 @@ HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", 
 HIDDEN |= {"cotangent-clamped", "gradient-clipped", "small-adjoint-zeroed"}
 # These show only after many steps.
 HIDDEN |= {"gives-up-late", "backward-gives-up"}
+# This shows only where the adjoint moves and the state does not.
+HIDDEN |= {"adjoint-not-in-norm"}
 # These show in other uses and modules, and in other sizes, times and magnitudes.
 HIDDEN |= {mutant.name for mutant in (*USES, *MODULES, *RANGES)}
 

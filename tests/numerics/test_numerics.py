@@ -305,3 +305,20 @@ def errors_of_slopes(*slopes):
 def test_an_order_above_the_claim_that_still_falls_has_not_settled(slopes, falling):
     fitted = fit_order((8, 16, 32, 64), errors_of_slopes(*slopes), 1e-300)
     assert fitted.falls_towards(5) is falling
+
+
+@pytest.mark.parametrize(
+    ("slopes", "order"),
+    [((4.1, 4.0, 1.6, 0.0), 4.05), ((3.6, 3.9, 4.0, 0.2), 3.95), ((0.9, 0.8, 0.6, 0.4), 0.85)],
+)
+def test_the_order_before_a_floor_is_that_on_which_levels_agree_best(slopes, order):
+    fitted = fit_order((8, 16, 32, 64, 128), errors_of_slopes(*slopes), 1e-300)
+    assert fitted.stalls
+    assert fitted.before_the_floor == pytest.approx(order)
+
+
+@pytest.mark.parametrize("slopes", [(4.3, 0.1, 0.0), (4.0, 2.4, 0.0), (0.0, 0.0, 0.0), (4.0, 0.0)])
+def test_there_is_no_order_before_a_floor_where_no_two_agree(slopes):
+    assert math.isnan(
+        fit_order((8, 16, 32, 64)[: len(slopes) + 1], errors_of_slopes(*slopes), 1e-300).before_the_floor
+    )

@@ -6,10 +6,12 @@ from nodecheck.checks.check import check
 from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.forward.explanations import explain_order
 from nodecheck.diagnosis.forward.reverse import explain_reverse
+from nodecheck.diagnosis.limits import explain_limits
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import asymptotic, control, shows
 from nodecheck.measure.convergence import forward_ladder, order_of, require_refinable, settled
 from nodecheck.measure.discretisation import unexplained
+from nodecheck.measure.limits import limit_measurements
 from nodecheck.measure.pictures import phase_portrait
 from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, OrderFit
 from nodecheck.numerics.constants import TRAJECTORY_PARTS
@@ -48,6 +50,9 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     order runs on the same ladder first; where that does not show its order, the problem decides nothing.
     Without a claim the order is measured and reported.
 
+    An error that does not depend on the step hides below that of a method of low order on every level of the
+    ladder; it is what is left when the levels are extrapolated to a step of zero.
+
     One problem runs from the later to the earlier time.  A layer that refuses t1 < t0 with an error is
     `unsupported` there; one that answers must be right, and of its order: a method for negative steps may be
     another one than for positive steps.
@@ -76,7 +81,9 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if claimed is None and Feature.TIME_DEPENDENT in features(problem) and fitted.asymptotic:
         measurements += _order_lost_to_time(layer, fitted)
     wrong = any(not m.holds for m in measurements)
-    diagnosis = explain_order(layer, problem, fitted, claimed) if wrong else ""
+    limits = () if wrong else _limits(layer, problem)
+    measurements += limits
+    diagnosis = explain_order(layer, problem, fitted, claimed) if wrong else explain_limits(limits)
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
 
@@ -97,6 +104,14 @@ def _order_measurements(fitted: OrderFit, claimed: int | None, problem: Problem)
     settled = fitted.asymptotic and not fitted.falls_towards(claimed)
     judged_from_above = settled and Feature.TIME_DEPENDENT in features(problem)
     return (lower, upper) if judged_from_above else (lower,)
+
+
+def _limits(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    """Return the error of y1 that refinement leaves; none where no order is claimed and none is seen."""
+    try:
+        return limit_measurements(layer, order_of(layer), problem)
+    except Inconclusive:
+        return ()
 
 
 def _order_lost_to_time(layer: LayerUnderTest, fitted: OrderFit) -> tuple[Measurement, ...]:

@@ -7,6 +7,7 @@ import math
 from nodecheck.checks.check import check
 from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.layer_gradient import explain_layer_gradient
+from nodecheck.diagnosis.limits import explain_limits
 from nodecheck.diagnosis.step_count import explain_which, gradient_error
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import asymptotic, control
@@ -20,6 +21,7 @@ from nodecheck.measure.convergence import (
     over_cotangents,
     settled,
 )
+from nodecheck.measure.limits import limit_measurements
 from nodecheck.measure.own_derivative import own_derivative_distance
 from nodecheck.measure.pictures import backward_trajectory
 from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, ORDER_MARGIN, group_errors
@@ -89,7 +91,8 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     This tells a bug from discretisation: the error of a right adjoint, continuous or discrete, shrinks like
     h^order; the error of a wrong one stays, or shrinks too slowly.  Errors are RMS over random cotangents and
     relative to the group.  Our own solver of the same order is the control.  The ladder has even numbers of
-    steps only; one odd number beside it must do as well.
+    steps only; one odd number beside it must do as well.  An error that does not depend on the step, and is
+    smaller than that of the finest level, is seen in what the levels tend to.
 
     One problem runs from the later to the earlier time: a sign, a sort or a comparison of times that suits
     one direction is enough for a gradient that is wrong in the other, below a forward pass that is right.  A
@@ -108,7 +111,9 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     measurements = tuple(_order_measurement(group, ladder, order) for group, ladder in ladders.items())
     wrong = any(not m.holds for m in measurements)
     odd = _at_an_odd_number(layer, problem, ladders) if problem.on_card else ()
-    measurements += odd
+    limits = () if wrong else limit_measurements(layer, order, problem, gradients=True)
+    _require_own_limit(layer, problem, limits)
+    measurements += odd + limits
     if wrong:
         _require_own_error(layer, problem, ladders, order)
     series = tuple(
@@ -117,7 +122,10 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     if problem.in_pictures:
         series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
-    diagnosis = explain_layer_gradient(layer, problem) if wrong else _explain_odd(layer, problem, odd)
+    if wrong:
+        diagnosis = explain_layer_gradient(layer, problem)
+    else:
+        diagnosis = f"{_explain_odd(layer, problem, odd)} {explain_limits(limits)}".strip()
     if problem.duration < 0:
         return Evidence(measurements, diagnosis)
     facts = {"gradient order": _range(ladders)} if problem.on_card else {}
@@ -189,6 +197,18 @@ def _require_own_error(
         message = (
             f"the gradient is the derivative of the layer's own forward pass, to rounding; that derivative "
             f"converges at order {slowest:z.2f}, not {order}: the forward pass decides, not the gradient"
+        )
+        raise Inconclusive(message)
+
+
+def _require_own_limit(layer: LayerUnderTest, problem: Problem, limits: tuple[Measurement, ...]) -> None:
+    """Raise `Inconclusive` if the gradient is right and the forward pass is what has another limit."""
+    if all(m.holds for m in limits):
+        return
+    if own_derivative_distance(layer, problem, FEW_STEPS).at_rounding:
+        message = (
+            "the gradient is the derivative of the layer's own forward pass, to rounding, and that has an "
+            "error that does not depend on the step: the forward pass decides, not the gradient"
         )
         raise Inconclusive(message)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from nodecheck.checks.check import check
 from nodecheck.checks.convergence.reverse import require_reverse_time
+from nodecheck.diagnosis.adjoint_at_rest import explain_at_rest
 from nodecheck.diagnosis.layer_gradient import explain_at_tolerance
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.convergence import (
@@ -16,12 +17,18 @@ from nodecheck.measure.convergence import (
     judged_groups,
     over_cotangents,
 )
-from nodecheck.measure.tolerance import affordable, follows_tolerance, order_against_claim
+from nodecheck.measure.tolerance import (
+    affordable,
+    error_beside_controls,
+    follows_tolerance,
+    order_against_claim,
+)
 from nodecheck.measure.tolerance_sweep import Sweep, exponent, sweep_tolerances
 from nodecheck.numerics import MAXIMUM_GROWTH, TOLERANCE_FACTOR, group_errors, relative_error
 from nodecheck.numerics.constants import CLEAR_RISE, HARDLY_MORE
 from nodecheck.problems import (
     Problem,
+    at_rest,
     linear,
     lotka_volterra,
     neural,
@@ -31,7 +38,7 @@ from nodecheck.problems import (
     uneven,
 )
 from nodecheck.reference import Feature, sensitivity, solve_adaptive
-from nodecheck.results import Evidence, Series, at_most
+from nodecheck.results import Evidence, Series, Skip, at_most
 
 
 @check(
@@ -54,7 +61,8 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     Whatever the controller does, N evaluations leave an error like N^(-p), one order less where the lower of
     two embedded solutions is kept.  A claimed order that is missed by more says that the method is another:
-    a coefficient, a stage time, the interpolation to t1.
+    a coefficient, a stage time, the interpolation to t1.  An error that follows the tolerance may still be
+    far above that of right methods of the order, at this tolerance and at this cost: a step in many is wrong.
 
     Some problems run from the later to the earlier time.  A layer that refuses t1 < t0 with an error is
     `unsupported` there.
@@ -68,6 +76,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     tolerances, errors, growth = sweep.tolerances, sweep.errors["y1"], sweep.growths["y1"]
     own = _scipy_errors(problem, tolerances)
     claimed = order_against_claim(layer, problem, tolerances, errors)
+    beside = error_beside_controls(layer, problem, tolerances, errors)
     diagnosis = ""
     if not growth <= MAXIMUM_GROWTH:
         diagnosis = (
@@ -80,6 +89,13 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
             f"{layer.claims.order} is claimed: a coefficient, a stage time or the interpolation to t1 is "
             f"wrong."
         )
+    elif beside and not beside[0].holds:
+        diagnosis = (
+            f"The error follows the tolerance, from {errors[0] / tolerances[0]:.2g} to "
+            f"{errors[-1] / tolerances[-1]:.2g} times as large, but it is {beside[0].value:.2g} times that "
+            f"of right methods of order {layer.claims.order} at equal tolerance and at equal cost: some "
+            f"steps are wrong, as the last one is where it is interpolated to t1.  End the last step at t1."
+        )
     series = (
         _curve("Error against tolerance", f"y1, {problem.name}", tolerances, errors),
         _curve("Error against tolerance", f"SciPy RK45, {problem.name}", tolerances, own),
@@ -87,7 +103,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     facts = {"growth of error/tol": f"{growth:z.2f}"} if problem.on_card else {}
     measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
     metrics = (error_at_tolerance("y1", problem, tolerances, errors),)
-    return Evidence((measurement, *claimed), diagnosis, series, facts, metrics)
+    return Evidence((measurement, *claimed, *beside), diagnosis, series, facts, metrics)
 
 
 def _tolerance_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
@@ -115,7 +131,7 @@ def _tolerance_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
     requires=frozenset({"adaptive"}),
     problems=(neural, spiral, linear, lotka_volterra, time_linear),
     most=2,  # every mutant that fails on the third fails on one of these
-    more=(("ci", neural_reversed_quarter),),
+    more=(("ci", neural_reversed_quarter), ("ci", at_rest)),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
     needs="backward-pass",
     cite="Chen et al. (2018), sec. 2; SciMLSensitivity issue 1094: judge by the tolerance sweep",
@@ -126,8 +142,12 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Finite differences of an adaptive solver are biased, so only the exact gradient is a yardstick.  A
     wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.
 
-    One problem runs from the later to the earlier time, as in the check of the forward pass.
+    One problem runs from the later to the earlier time, as in the check of the forward pass.  On another the
+    state is at rest, and the adjoint alone moves: a step control of the backward pass must look at it.
     """
+    if problem == at_rest and layer.claims.adjoint != "continuous":
+        message = "asked only where a continuous adjoint is claimed: no other has a step control of its own"
+        raise Skip(message)
     if problem.duration < 0:
         require_reverse_time(layer, problem, with_gradient=True)
     count = enough_cotangents(layer, problem)
@@ -145,7 +165,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     wrong = any(not m.holds for m in measurements)
     diagnosis = _explain_gradient(layer, problem, sweep) if wrong else ""
-    if problem.duration < 0:
+    if problem.duration < 0 or problem == at_rest:
         return Evidence(measurements, diagnosis)
     series = tuple(
         _curve(
@@ -170,6 +190,8 @@ def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: Sweep) -> 
     Other causes are looked for only if that explains no error so large.  The gradient may be worse than the
     state, or than the loosest tolerance, by the factor by which any right answer may exceed its tolerance.
     """
+    if problem == at_rest and (text := explain_at_rest(layer, sweep)):
+        return text
     tolerances, exact = sweep.tolerances, sensitivity(problem).y1
     errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]
     if exponent(problem, tolerances, errors) > MAXIMUM_GROWTH:

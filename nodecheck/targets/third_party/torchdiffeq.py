@@ -1,7 +1,9 @@
 """Layers made of torchdiffeq's odeint (backpropagation) and odeint_adjoint (continuous adjoint).
 
 All solvers of torchdiffeq 0.2.5 are included, with two exceptions.  `fixed_adams` is another name of
-`implicit_adams`.  `scipy_solver` computes in NumPy, so that only the adjoint has a gradient.
+`implicit_adams`.  `scipy_solver` computes in NumPy, so that only the adjoint has a gradient.  Options are
+tried on one solver each: a step size in place of a grid, limits of the step, other norms, and tolerances and
+parameters of the adjoint's own.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import Memory
+from nodecheck.numerics.constants import EPS
 from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.targets.known_failures import expected_failures
 
@@ -106,6 +109,60 @@ def _adaptive(function: str, method: str, order: int, **solver: str) -> TorchLay
     )
 
 
+def _by_step_size(function: str, method: str) -> TorchLayer:
+    """Return the layer of a fixed-step solver that is given the size of its steps and not a grid."""
+    solve, adjoint, memory = _SOLVERS[function]
+    order, tableau = _FIXED_GRID[method]
+
+    def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
+        # Longer than the quotient by the rounding of n additions: see `_grid`.  Time runs forwards inside.
+        options = {"step_size": abs(t1 - t0) / n_steps * (1 + n_steps * EPS)}
+        return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), method=method, options=options)[-1]
+
+    name = f"torchdiffeq-{function}-{method}-step_size"
+    return TorchLayer(
+        name,
+        build,
+        order=order,
+        adjoint=adjoint,
+        memory=memory,
+        tableau=tableau,
+        expected_failures=expected_failures(name),
+    )
+
+
+def _largest(tensor: Tensor) -> Tensor:
+    return tensor.abs().max()
+
+
+def _limited(duration: float) -> dict[str, Any]:
+    """Return options of both passes: another norm, a first and a largest step."""
+    return {"norm": _largest, "first_step": duration / 16, "max_step": duration / 4}
+
+
+def _with_options(name: str, *, limited: bool = False, **backward: Any) -> TorchLayer:
+    """Return the layer of the adjoint of dopri5 with options, its parameters and tolerances given."""
+
+    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
+        forward: dict[str, Any] = {"method": "dopri5", "rtol": tol, "atol": tol}
+        if limited:
+            forward["options"] = _limited(abs(t1 - t0))
+        alone = {"adjoint_rtol": tol, "adjoint_atol": tol, "adjoint_params": tuple(dynamics.parameters())}
+        return lambda y0: torchdiffeq.odeint_adjoint(
+            dynamics, y0, _endpoints(t0, t1, y0), **forward, **alone, **backward
+        )[-1]
+
+    full_name = f"torchdiffeq-odeint_adjoint-dopri5-{name}"
+    return TorchLayer(
+        full_name,
+        build,
+        order=5,
+        adjoint="continuous",
+        memory="constant",
+        expected_failures=expected_failures(full_name),
+    )
+
+
 LAYERS: tuple[TorchLayer, ...] = (
     *(
         layer
@@ -116,4 +173,7 @@ LAYERS: tuple[TorchLayer, ...] = (
         )
     ),
     _adaptive("odeint_adjoint", "scipy_solver", 5, solver="RK45"),
+    _by_step_size("odeint_adjoint", "rk4"),
+    _with_options("seminorm", adjoint_options={"norm": "seminorm"}),
+    _with_options("limited", limited=True),
 )

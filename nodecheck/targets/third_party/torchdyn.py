@@ -95,8 +95,11 @@ def _fixed(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
     )
 
 
-def _adaptive(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
-    """Return the layer of an adaptive solver; without a sensitivity, that of the functional odeint."""
+def _adaptive(solver: str, sensitivity: _Sensitivity | None, *, seminorm: bool = False) -> TorchLayer:
+    """Return the layer of an adaptive solver; without a sensitivity, that of the functional odeint.
+
+    With `seminorm`, the error norm of the adjoint leaves out the gradients of the parameters.
+    """
     order = _ADAPTIVE[solver]
     adjoint, _, memory = _CLAIMS[sensitivity or "autograd"]
 
@@ -112,10 +115,11 @@ def _adaptive(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
             rtol=tol,
             atol_adjoint=tol,
             rtol_adjoint=tol,
+            seminorm=seminorm,
         )
         return lambda y0: model(y0, _grid(t0, t1, 1, y0))[1][-1]
 
-    name = _name(solver, sensitivity)
+    name = _name(f"seminorm-{solver}" if seminorm else solver, sensitivity)
     return TorchLayer(
         name,
         build,
@@ -130,11 +134,14 @@ def _name(solver: str, sensitivity: _Sensitivity | None) -> str:
     return f"torchdyn-odeint-{solver}" if sensitivity is None else f"torchdyn-{sensitivity}-{solver}"
 
 
-LAYERS: tuple[TorchLayer, ...] = tuple(
-    layer
-    for sensitivity in (*_CLAIMS, None)
-    for layer in (
-        *(_fixed(solver, sensitivity) for solver in (_FIXED if sensitivity else ("rk4",))),
-        *(_adaptive(solver, sensitivity) for solver in _ADAPTIVE),
-    )
+LAYERS: tuple[TorchLayer, ...] = (
+    *(
+        layer
+        for sensitivity in (*_CLAIMS, None)
+        for layer in (
+            *(_fixed(solver, sensitivity) for solver in (_FIXED if sensitivity else ("rk4",))),
+            *(_adaptive(solver, sensitivity) for solver in _ADAPTIVE),
+        )
+    ),
+    _adaptive("dopri5", "adjoint", seminorm=True),
 )

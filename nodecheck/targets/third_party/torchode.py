@@ -1,7 +1,8 @@
 """Layers made of torchode 1.0.1: one step size for each batch member, and three adjoints.
 
 Each adjoint is combined with every stepping method.  The step size is fixed, or controlled where the method
-estimates its error.  Euler has no estimate: with a controller, torchode keeps its first step size.
+estimates its error.  Euler has no estimate: with a controller, torchode keeps its first step size.  One
+layer tries other options: a PID controller with another norm and a first and a largest step.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 import torchode
 from torch import Tensor, nn
+from torchode.step_size_controllers import max_norm
 
 from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import Memory
@@ -107,11 +109,37 @@ def _fixed(adjoint: str, method: str) -> TorchLayer:
     )
 
 
-LAYERS: tuple[TorchLayer, ...] = tuple(
-    layer
-    for adjoint in _ADJOINTS
-    for layer in (
-        *(_adaptive(adjoint, method) for method, (_, _, _, estimates) in _METHODS.items() if estimates),
-        *(_fixed(adjoint, method) for method in _METHODS),
+def _with_options() -> TorchLayer:
+    """Return dopri5 under a PID controller, by the largest error, with a first and a largest step."""
+
+    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
+        term = torchode.ODETerm(dynamics)
+        # Söderlind (2003): a proportional and an integral part, 0.2 and 0.5 for a method of order five.
+        controller = torchode.PIDController(
+            tol, tol, 0.2, 0.5, 0.0, term=term, norm=max_norm, dt_max=abs(t1 - t0) / 4
+        )
+        solver = torchode.AutoDiffAdjoint(torchode.Dopri5(term=term), controller)
+        return lambda y0: _solve(solver, term, y0, t0, t1, (t1 - t0) / 16)
+
+    name = "torchode-autodiff-dopri5-pid"
+    return TorchLayer(
+        name,
+        build,
+        order=5,
+        adjoint="discrete",
+        memory="linear",
+        expected_failures=expected_failures(name),
     )
+
+
+LAYERS: tuple[TorchLayer, ...] = (
+    *(
+        layer
+        for adjoint in _ADJOINTS
+        for layer in (
+            *(_adaptive(adjoint, method) for method, (_, _, _, estimates) in _METHODS.items() if estimates),
+            *(_fixed(adjoint, method) for method in _METHODS),
+        )
+    ),
+    _with_options(),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from wrong_layers import adams_bashforth, euler, layer, marching, midpoint_step, rk4, rk4_step
 
-from nodecheck.diagnosis.forward.grid import explain_grid, explain_told_times, grid_of
+from nodecheck.diagnosis.forward.grid import explain_grid, explain_step_times, grid_of
 from nodecheck.layers import LayerUnderTest
 from nodecheck.numerics.constants import ORDINARY_STEPS
 from nodecheck.options.profile import SMOKE
@@ -24,7 +24,7 @@ def telling(clock):
 
 
 def told(wrong):
-    return explain_told_times(LayerUnderTest(wrong, SMOKE), neural, ORDINARY_STEPS)
+    return explain_step_times(LayerUnderTest(wrong, SMOKE), neural, ORDINARY_STEPS)
 
 
 @pytest.mark.parametrize(
