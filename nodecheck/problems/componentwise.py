@@ -18,6 +18,9 @@ CUBE: Shapes = {"V": (2, 2, _HIDDEN)}
 SCALARS: Shapes = {f"v{i}": () for i in range(4 * _HIDDEN)}
 # Twelve numbers, or twelve copies of them: more members and components than small sizes have.
 STATE_SHAPES = ((1, 12), (12, 1), (48, 3), (4, 36))
+# For layers that need an even number of components, and may treat the halves of the state differently.
+EVEN_STATE = (6, 2)
+EVEN_STATE_SHAPES = ((1, 12), (3, 4), (48, 4), (4, 36))
 
 
 def _each(t: Array, y: Array, /, **params: Array) -> Array:

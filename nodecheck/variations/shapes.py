@@ -19,7 +19,15 @@ from nodecheck.layers import (
 )
 from nodecheck.layers.layer import EVEN
 from nodecheck.problems import Problem
-from nodecheck.problems.componentwise import CUBE, SCALARS, STATE_SHAPES, componentwise, cut
+from nodecheck.problems.componentwise import (
+    CUBE,
+    EVEN_STATE,
+    EVEN_STATE_SHAPES,
+    SCALARS,
+    STATE_SHAPES,
+    componentwise,
+    cut,
+)
 from nodecheck.variations.comparison import plain_solution
 
 USUAL_SHAPE = componentwise()
@@ -30,9 +38,7 @@ OTHER_SHAPES: tuple[tuple[str, Problem], ...] = (
 )
 
 
-# For layers that need an even number of components, and may treat the halves of the state differently.
-_EVEN_SHAPE = componentwise((6, 2))
-_EVEN_SHAPES = ((1, 12), (3, 4), (48, 4), (4, 36))
+_EVEN_SHAPE = componentwise(EVEN_STATE)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def shapes_for(layer: LayerUnderTest) -> Shapes:
     """Return the shapes that a layer is asked for: with even numbers of components if it needs them."""
     if not layer.needs_even:
         return Shapes(USUAL_SHAPE, OTHER_SHAPES)
-    states = ((s, _EVEN_SHAPE.replace(y0=spread(_EVEN_SHAPE.y0, s, 2))) for s in _EVEN_SHAPES)
+    states = ((s, _EVEN_SHAPE.replace(y0=spread(_EVEN_SHAPE.y0, s, 2))) for s in EVEN_STATE_SHAPES)
     of_params = (
         (when, problem.replace(y0=_EVEN_SHAPE.y0))
         for when, problem in OTHER_SHAPES

@@ -91,7 +91,7 @@ def test_a_cotangent_in_another_dtype_is_another_solution(counted):
 def test_instruments_make_another_solution(counted):
     for instruments in ((), ("changes",), ("products",)):
         counted.layer.solution(Solve(linear, 4), instruments=instruments)
-    assert counted.passes == 3
+    assert counted.passes == 4  # a watched solution takes two passes
 
 
 def test_what_a_layer_raised_is_asked_for_again():

@@ -67,7 +67,7 @@ def test_a_wrong_layer_exits_with_1(run, target):
 
 def test_a_wrong_layer_is_told_why(run, target):
     result = run("check", target(WRONG), *QUICK)
-    assert "+1.0 steps" in result.output
+    assert "one step too many" in result.output
 
 
 def test_the_verdicts_are_in_run_json(run, target, tmp_path):

@@ -73,7 +73,7 @@ def test_a_layer_that_was_corrected_is_fixed(layer, replayed):
 def test_a_layer_that_was_not_is_still_failing_and_told_why(layer, replayed):
     result = replayed(run_of(layer(steps=1)))
     assert (result.exit_code, result.output[:13]) == (1, "STILL FAILING")
-    assert "+1.0 steps" in result.output
+    assert "one step too many" in result.output
 
 
 def test_the_number_of_then_stands_beside_that_of_now(layer, replayed):
