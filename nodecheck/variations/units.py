@@ -55,6 +55,11 @@ class Units:
     state: float = 1.0
 
     @property
+    def is_late(self) -> bool:
+        """True for times so late that a layer may refuse them with an error."""
+        return self.shift == max(TIME_SHIFTS)
+
+    @property
     def problem(self) -> Problem:
         """The usual problem in these units."""
         return USUAL_UNITS.replace(

@@ -7,7 +7,7 @@ from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.forward.explanations import explain_order
 from nodecheck.diagnosis.forward.reverse import explain_reverse
 from nodecheck.diagnosis.limits import explain_limits
-from nodecheck.layers import LayerUnderTest
+from nodecheck.layers import LayerUnderTest, attempt
 from nodecheck.measure.controls import asymptotic, control, shows
 from nodecheck.measure.convergence import forward_ladder, order_of, require_refinable, settled
 from nodecheck.measure.discretisation import unexplained
@@ -28,6 +28,7 @@ from nodecheck.problems import (
 from nodecheck.reference import Feature, features, sensitivity
 from nodecheck.reference.ivp import solve_ivp_states
 from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
+from nodecheck.variations.units import iterates
 
 _OTHERS = tuple(p for p in (*ORDER_PROBLEMS, cubic(1.0)) if p not in (spiral, neural, time_linear, logistic))
 
@@ -82,6 +83,8 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         measurements += _order_lost_to_time(layer, fitted)
     wrong = any(not m.holds for m in measurements)
     limits = () if wrong else _limits(layer, problem)
+    if not all(m.holds for m in limits) and attempt(lambda: iterates(layer)) is True:
+        limits = ()  # what an iteration to a tolerance leaves does not depend on the step
     measurements += limits
     diagnosis = explain_order(layer, problem, fitted, claimed) if wrong else explain_limits(limits)
     return Evidence(measurements, diagnosis, series, facts, metrics)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nodecheck.checks.check import check
-from nodecheck.layers import LayerUnderTest
+from nodecheck.layers import Array, LayerUnderTest, Refusal, attempt
 from nodecheck.results import Evidence
-from nodecheck.variations.comparison import judge_same
-from nodecheck.variations.units import SCALED, SHIFTED, USUAL_UNITS, iterates, judge_late_in_float32
+from nodecheck.variations.comparison import judge_same, plain_solution
+from nodecheck.variations.units import SCALED, SHIFTED, USUAL_UNITS, Units, iterates, judge_late_in_float32
 
 
 @check(
@@ -23,7 +23,7 @@ def other_units(layer: LayerUnderTest) -> Evidence:
 
     Times that are clamped, taken by their absolute value, or kept in lower precision give another answer,
     forward or backward.  Times that are kept in float32 beside a float32 state show where t0 is a million:
-    the solution of a field without time may not depend on it.  A layer may refuse that with an error.
+    the solution of a field without time may not depend on it.  A layer may refuse late times with an error.
 
     A fixed-step layer has to be indifferent to units, too: f(t/8, y)/8 on an interval eight times as long,
     and 1024 f(t, y/1024) for a state 1024 times as large, are the same equation.  Powers of two scale
@@ -35,14 +35,21 @@ def other_units(layer: LayerUnderTest) -> Evidence:
     """
     (cotangent,) = layer.cotangents(USUAL_UNITS, 1)
     units = SHIFTED if layer.adaptive or iterates(layer) else (*SHIFTED, *SCALED)
+    refused = [one for one in units if one.is_late and _raises(layer, one, cotangent)]
     found = [
         judge_same(one.when, layer, one.problem, cotangent, one.expected(layer), one.roundings)
         for one in units
+        if one not in refused
     ]
     measurements, sentences = zip(*found, strict=True)
     wrong = " ".join(filter(None, sentences))
     if wrong:
         wrong += f" Compared with the interval {[USUAL_UNITS.t0, USUAL_UNITS.t1]}."
-    late, sentence, refused = judge_late_in_float32(layer)
-    facts = {"cannot be used": refused} if refused else {}
+    late, sentence, refused_in_float32 = judge_late_in_float32(layer)
+    cannot = "; ".join(filter(None, (*(one.when for one in refused), refused_in_float32)))
+    facts = {"cannot be used": cannot} if cannot else {}
     return Evidence((*measurements, *late), f"{wrong} {sentence}".strip(), facts=facts)
+
+
+def _raises(layer: LayerUnderTest, one: Units, cotangent: Array) -> bool:
+    return isinstance(attempt(lambda: plain_solution(layer, one.problem, cotangent)), Refusal)

@@ -182,6 +182,29 @@ def test_late_times_beside_a_float32_state_may_be_refused():
     assert evidence.facts == {"cannot be used": LATE.removeprefix("change ")}
 
 
+def refusing_beyond(latest):
+    """Return RK4, which raises where the interval ends later."""
+
+    def build(dynamics, t0, t1, n_steps):
+        if t1 > latest:
+            msg = "too late"
+            raise ValueError(msg)
+        return rk4().build(dynamics, t0, t1, n_steps)
+
+    return TorchLayer("refuses", build)
+
+
+def test_very_late_times_may_be_refused_in_float64_too():
+    evidence = measure("other-units", refusing_beyond(1e3))
+    assert violated(evidence) == []
+    assert evidence.facts["cannot be used"].startswith("on [131072, 131074]")
+
+
+def test_ordinary_times_may_not_be_refused():
+    evidence = measure("other-units", refusing_beyond(10.0))
+    assert "passes that raise on [40.25, 41.75]" in violated(evidence)
+
+
 def test_an_iteration_is_known_by_its_evaluations():
     layers = (rk4(), continuous(), implicit(torch.linalg.vector_norm))
     assert [iterates(LayerUnderTest(layer, CI)) for layer in layers] == [False, False, True]
