@@ -91,7 +91,7 @@ class NoGradByEuler(BackpropRK4):
 
 
 class NoGradInPlace(BackpropRK4):
-    """Where no gradient is recorded the steps are added to y0 in place."""
+    """Under no_grad, y0 itself is overwritten with y1."""
 
     def solve(self, y0: Tensor) -> Tensor:
         y1 = super().solve(y0)

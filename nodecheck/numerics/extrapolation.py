@@ -14,7 +14,7 @@ from nodecheck.numerics.orders import richardson
 
 @dataclass(frozen=True)
 class Limit:
-    """What a sequence of values tends to as the step goes to zero.
+    """The extrapolated value of a sequence at a step of zero, with its error.
 
     Attributes
     ----------

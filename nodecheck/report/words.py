@@ -140,7 +140,7 @@ def _memory_verdict(run: Run, name: str) -> Verdict:
 
 
 def _part_that_passed(run: Run, name: str) -> str:
-    """Return what was looked at, and the number of checks that passed, as a phrase."""
+    """Return the scope and the number of checks that passed, as a phrase."""
     passed = ", ".join([what_passed(run.of_layer(name)), *not_run(run, name), *properties(run, name)])
     return "; ".join(filter(None, (scope(run, name), passed)))
 

@@ -76,7 +76,7 @@ def as_layers(found: Any, object_name: str, target: str) -> tuple[TorchLayer, ..
 
 
 def given_layers(layers: Any) -> tuple[TorchLayer, ...]:
-    """Return what was given to a function in place of a target: a layer, or any iterable of them.
+    """Return one layer, or the layers of an iterable, as a tuple.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a layer changes that is not its own: inputs, global settings, the state of random generators."""
+"""Changes outside of a layer: of its inputs, of global settings, of the states of random generators."""
 
 from __future__ import annotations
 

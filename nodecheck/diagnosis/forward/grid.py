@@ -105,7 +105,7 @@ def _last_start(grid: Grid) -> str:
 
 
 def remedy(n_steps: int, *, too_many: bool) -> str:
-    """Return what to do about one step too many, or too few."""
+    """Return the remedy for one step too many, or one too few."""
     points = f"a grid of {plural(n_steps, 'step')} has {n_steps + 1} points"
     return f"Loop over `ts[:-1]`: {points}" if too_many else points.capitalize()
 
