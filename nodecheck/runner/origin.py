@@ -9,12 +9,15 @@ from traceback import walk_tb
 from types import FrameType
 
 from nodecheck.layers import LayerError
+from nodecheck.runner.time_limit import TimeLimitExceeded
 
 # Packages of nodecheck that hold layers, or code that runs inside them.
 _OF_LAYERS = {"adapt", "mutants", "neural_ode", "targets"}
 # Libraries that layers and nodecheck call alike: a line of theirs tells nothing about who called it wrongly.
 _LIBRARIES = {"torch", "numpy", "scipy", "array_api_compat", *sys.stdlib_module_names}
 _AUTOGRAD = "torch.autograd"
+# A limit is reached wherever the code happens to be: a line of nodecheck is then no fault of it.
+_LIMITS = (TimeLimitExceeded, MemoryError)
 
 
 def origin(error: BaseException) -> str:
@@ -23,6 +26,8 @@ def origin(error: BaseException) -> str:
         return ""  # ours, about what the layer returned
     lines = list(walk_tb(error.__traceback__))
     named = [line for line in lines if _is_of_layer(line[0])] or _backward_pass(lines)
+    if not named and isinstance(error, _LIMITS):
+        return ""
     if not named:
         return "Raised in nodecheck itself, not in the layer: please report it."
     frame, number = named[-1]

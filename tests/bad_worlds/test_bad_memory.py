@@ -18,7 +18,7 @@ from nodecheck.neural_ode import ODELayer
 from nodecheck.results import Status, load_run
 
 LADDER = ("--steps", "4:40", "--state", "256", "--device", "cpu", "--output", "out")
-LIMITS = ("--time-limit", "2", "--memory-limit", "1")
+LIMITS = ("--time-limit", "8", "--memory-limit", "1")
 LATE = 16  # the first level at which a layer that is bad late is bad
 
 
@@ -29,7 +29,7 @@ def _press_ctrl_c():
 # Deed and words of the reason.
 DEEDS = {
     "segfaults": (lambda: ctypes.string_at(0), "crashed its process with SIGSEGV (signal 11)"),
-    "sleeps": (lambda: time.sleep(1e6), "did not end within 2 seconds"),
+    "sleeps": (lambda: time.sleep(1e6), "did not end within 8 seconds"),
     "exits": (lambda: os._exit(0), "ended its process with exit code 0"),
     "allocates": (lambda: torch.ones(2**33), "can't allocate memory"),
     "presses Ctrl-C": (_press_ctrl_c, "KeyboardInterrupt"),

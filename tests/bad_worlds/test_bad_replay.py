@@ -11,7 +11,8 @@ from nodecheck.frontends.cli.main import main
 from nodecheck.results import LayerCard, Outcome, Result, Run, to_json
 
 LAYERS = f"{Path(__file__).parents[1] / 'samples' / 'bad_layers.py'}:LAYERS"
-LIMITS = ("--time-limit", "1", "--memory-limit", "1")
+# Seconds: short for the layer that waits for its end, ample for those that need a new process on a busy machine.
+SHORT, AMPLE = "1", "60"
 PROBLEM = "neural"
 # Words of what is said.
 LOST = {
@@ -27,11 +28,14 @@ LOST = {
 def replayed(tmp_path):
     """Replay an error of a layer that a run has stored."""
 
+    def limits(layer):
+        return "--time-limit", SHORT if layer == "sleeps_for_ever" else AMPLE, "--memory-limit", "1"
+
     def invoke(layer, target=LAYERS, check="adapter", problem=PROBLEM):
         error = Result(layer, check, problem, Outcome.ERROR, "t")
         run = Run((error,), layers=(LayerCard(layer, target, "n_steps"),), profile="smoke")
         (tmp_path / "run.json").write_bytes(to_json(run))
-        outcome = CliRunner().invoke(main, ["replay", str(tmp_path / "run.json"), error.id, *LIMITS])
+        outcome = CliRunner().invoke(main, ["replay", str(tmp_path / "run.json"), error.id, *limits(layer)])
         return outcome.exit_code, " ".join(outcome.output.split())
 
     return invoke

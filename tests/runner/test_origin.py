@@ -11,6 +11,7 @@ from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.problems import spiral
 from nodecheck.runner.measure import raised_by
 from nodecheck.runner.origin import origin
+from nodecheck.runner.time_limit import TimeLimitExceeded
 
 OURS = "Raised in nodecheck itself, not in the layer: please report it."
 HERE = "(runner/test_origin.py, line "
@@ -76,3 +77,14 @@ class Checked:
 
 def test_a_dataclass_of_the_layer_names_its_own_line():
     assert raised_by(lambda: Checked(3)).where.startswith(f"Raised in __post_init__ {HERE}")
+
+
+@pytest.mark.parametrize("limit", [TimeLimitExceeded, MemoryError])
+def test_a_limit_reached_in_code_of_nodecheck_is_no_fault_of_it(limit):
+    def reach():
+        run_as("nodecheck.measure.cost", "raise limit", limit=limit)
+
+    try:
+        reach()
+    except limit as error:
+        assert origin(error.with_traceback(error.__traceback__.tb_next.tb_next)) == ""
