@@ -20,6 +20,7 @@ REQUIREMENTS: Mapping[str, str] = MappingProxyType(
     {
         "fixed-step": "asked only of fixed-step layers",
         "adaptive": "asked only of adaptive layers",
+        "output-times": "asked only of layers with output times: build(dynamics, ts, n_steps or tol)",
     }
 )
 
@@ -79,8 +80,8 @@ class Check:
 
     @property
     def asked_of(self) -> str:
-        """The kind of layers that the check is asked of: "all", "fixed-step" or "adaptive"."""
-        return next((kind for kind in ("fixed-step", "adaptive") if kind in self.requires), "all")
+        """The kind of layers that the check is asked of: a requirement, or "all"."""
+        return next((kind for kind in REQUIREMENTS if kind in self.requires), "all")
 
     def why_not(self, properties: Collection[str]) -> str:
         """Return the reason why a check does not apply to a layer with these properties; "" if it does."""

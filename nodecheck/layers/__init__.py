@@ -16,12 +16,11 @@ from nodecheck.layers.solution import (
     largest_entry,
     times_of,
 )
-from nodecheck.layers.solve import FINAL, PLAIN, Solve, Variation
+from nodecheck.layers.solve import PLAIN, Solve, Variation
 from nodecheck.layers.trial import Part, Trial
 from nodecheck.layers.under_test import LayerUnderTest
 
 __all__ = [
-    "FINAL",
     "PLAIN",
     "Adjoint",
     "Array",

@@ -41,5 +41,9 @@ class Claims(Protocol):
         """The name of its resolution: "n_steps" or "tol"."""
 
     @property
+    def output_times(self) -> bool:
+        """True if the layer returns the states at given output times."""
+
+    @property
     def adaptive(self) -> bool:
         """True if the resolution is a tolerance."""

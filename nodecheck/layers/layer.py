@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from nodecheck.layers.form import Form, Resolution, form_of
 from nodecheck.numerics.tableaus import TABLEAUS
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Adjoint = Literal["continuous", "discrete"]
 Memory = Literal["constant", "sqrt", "log", "linear"]
-Resolution = Literal["n_steps", "tol"]
 
 _ADJOINTS = ("continuous", "discrete", None)
 _MEMORIES = ("constant", "sqrt", "log", "linear", None)
@@ -25,7 +24,6 @@ OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 # Of the state: it needs an even number of components, such as pairs of positions and momenta.
 EVEN = "even"
 CAPABILITIES = (*OF_PARAMETERS, EVEN)
-_EXAMPLE = "write `build=lambda dynamics, t0, t1, n_steps: MyODELayer(dynamics, t0, t1, n_steps)`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +36,12 @@ class TorchLayer:
         Unique name in reports.
     build
         ``build(dynamics, t0, t1, n_steps)`` for a fixed-step layer, ``build(dynamics, t0, t1, tol)`` for an
-        adaptive one (rtol = atol = tol); returns a callable y0 -> y1 on float64 tensors of shape (B, d).
-        ``dynamics`` is an `nn.Module` called as ``dynamics(t, y)``; ``t0`` and ``t1`` are floats.  The name
-        of the fourth parameter says which kind of layer it is.
+        adaptive one (rtol = atol = tol, or two parameters rtol and atol); returns a callable y0 -> y1 on
+        float64 tensors of shape (B, d).  ``dynamics`` is an `nn.Module` called as ``dynamics(t, y)``; ``t0``
+        and ``t1`` are floats.  ``build(dynamics, ts, n_steps)`` and ``build(dynamics, ts, tol)`` are for
+        layers with output times: ``ts`` is a float64 tensor of shape (T,), strictly monotone, and the
+        callable is y0 -> ys of shape (T, B, d) with ys[0] = y0; n_steps counts the steps of the whole
+        interval.  The names of the parameters say which form it is.
     order
         Claimed order of the forward pass; None: measure it.
     adjoint
@@ -62,7 +63,7 @@ class TorchLayer:
     Raises
     ------
     ValueError, TypeError
-        If a claim is none of those above, or `build` does not have four parameters.
+        If a claim is none of those above, or `build` has none of these forms.
     """
 
     name: str
@@ -73,7 +74,7 @@ class TorchLayer:
     tableau: ButcherTableau | str | None = field(default=None, kw_only=True)
     supports: Collection[str] = field(default=frozenset(), kw_only=True)
     expected_failures: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    resolution: Resolution = field(init=False)
+    form: Form = field(init=False, repr=False)
 
     backend: ClassVar[str] = "torch"
 
@@ -97,7 +98,17 @@ class TorchLayer:
             )
             raise ValueError(message)
         object.__setattr__(self, "supports", _capabilities(self.supports))
-        object.__setattr__(self, "resolution", resolution_of(self.name, self.build))
+        object.__setattr__(self, "form", form_of(self.name, self.build))
+
+    @property
+    def resolution(self) -> Resolution:
+        """The name of the resolution: "n_steps" or "tol"."""
+        return self.form.resolution
+
+    @property
+    def output_times(self) -> bool:
+        """True if the layer returns the states at given output times."""
+        return self.form.output_times
 
     @property
     def adaptive(self) -> bool:
@@ -114,26 +125,3 @@ def _capabilities(supports: Collection[str]) -> frozenset[str]:
         "leave out what the layer does not promise"
     )
     raise ValueError(message)
-
-
-def resolution_of(name: str, build: Callable[..., Any]) -> Resolution:
-    """Return the name of the fourth parameter of `build`, which says if the layer is adaptive."""
-    if not callable(build):
-        message = f"build of {name!r} must be a function, got {type(build).__name__}; {_EXAMPLE}"
-        raise TypeError(message)
-    try:
-        parameters = list(inspect.signature(build).parameters.values())
-    except (TypeError, ValueError) as error:
-        message = f"build of {name!r} must have a readable signature, got {build!r}; {_EXAMPLE}"
-        raise TypeError(message) from error
-    required = [
-        p for p in parameters[4:] if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    names = tuple(p.name for p in parameters[:4])
-    if len(names) == 4 and names[3] in ("n_steps", "tol") and not required:
-        return names[3]  # type: ignore[return-value]
-    message = (
-        f"build of {name!r} must take (dynamics, t0, t1, n_steps) or (dynamics, t0, t1, tol), "
-        f"got ({', '.join(p.name for p in parameters)}); {_EXAMPLE}"
-    )
-    raise TypeError(message)

@@ -114,7 +114,8 @@ class Solution:
     Attributes
     ----------
     y1
-        Final state, in the dtype that the layer returned, shape of y0.
+        Final state, in the dtype that the layer returned, shape of y0; at output times all states, with an
+        axis of times in front.
     calls
         Calls of the dynamics in the forward pass.
     pullbacks

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from nodecheck.problems import Problem
-
-
-@dataclass(frozen=True)
-class Final:
-    """The output is the state at t1."""
-
-
-FINAL = Final()
-# What a layer returns of the trajectory; other outputs become further members of this union.
-Output: TypeAlias = Final
 
 
 @dataclass(frozen=True)
@@ -58,11 +47,9 @@ class Solve:
     Attributes
     ----------
     problem
-        The initial value problem, with y0 of shape (B, d).
+        The initial value problem, with y0 of shape (B, d); it says at which times it is to be solved.
     resolution
         Number of steps, or tolerance.
-    output
-        What is returned of the trajectory.
     wrt
         Names of the groups that require a gradient: "y0" and parameters.  None: all of them.
     variation
@@ -77,7 +64,6 @@ class Solve:
 
     problem: Problem
     resolution: float
-    output: Output = FINAL
     wrt: tuple[str, ...] | None = None
     variation: Variation = PLAIN
     dtype: str = "float64"

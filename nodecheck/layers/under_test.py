@@ -87,7 +87,7 @@ class LayerUnderTest:
         return np.random.default_rng((self.seed, salt))
 
     def cotangents(self, problem: Problem, count: int | None = None) -> tuple[Array, ...]:
-        """Return random cotangents of the shape of y1: multiples of 1/63, Gaussian in distribution.
+        """Return random cotangents of the shape of the output: multiples of 1/63, Gaussian in distribution.
 
         Gaussian, because random signs miss a pair of errors (+e, -e) with probability one half.  Of 63rds,
         because float32 represents none but whole numbers: a cotangent that passes through it is changed.
@@ -98,7 +98,7 @@ class LayerUnderTest:
             draws = [rng.standard_normal(shape) for _ in range(number)]
             return tuple(np.round(d * COTANGENT_UNIT) / COTANGENT_UNIT for d in draws)
 
-        number, shape = count or self.profile.cotangents, problem.y0.shape
+        number, shape = count or self.profile.cotangents, problem.output_shape
         return self.once(("cotangents", shape, number), draw)
 
     def solve(self, problem: Problem, resolution: float, **how: Any) -> Solution:

@@ -18,7 +18,7 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
-    """An initial value problem y' = f(t, y; params), y(t0) = y0, to be solved at t1.
+    """An initial value problem y' = f(t, y; params), y(t0) = y0, to be solved at t1, or at output times.
 
     Problems compare and hash by value, so that solutions and references can be cached: two problems are
     equal if their names, fields, intervals and arrays are.  Fields are functions and compare as such.  Arrays
@@ -40,6 +40,8 @@ class Problem:
         Interval; ``t1 < t0`` integrates backwards in time.
     params
         Parameters by name, float64.  A parameter is shared by the whole batch.
+    ts
+        Output times, strictly monotone from t0 to t1; () where the state at t1 alone is asked for.
     exact_flow
         ``exact_flow(t0, t, y0, /, **params) -> y(t)``, the exact solution that starts from y0 at t0, in the
         conventions of ``vector_field``; None where there is no closed form.
@@ -63,6 +65,7 @@ class Problem:
     t0: float
     t1: float
     params: Mapping[str, Float64] = dataclasses.field(default_factory=dict)
+    ts: tuple[float, ...] = ()
     exact_flow: Callable[..., Array] | None = None
     reveals: str = ""
     blind_to: str = ""
@@ -79,6 +82,7 @@ class Problem:
         if self.t0 == self.t1 or not np.isfinite([self.t0, self.t1]).all():
             msg = f"t0 and t1 must be finite and different, got {self.t0!r} and {self.t1!r}"
             raise ValueError(msg)
+        _require_from_start_to_end(self.ts, self.t0, self.t1)
         object.__setattr__(self, "y0", _frozen(self.y0))
         object.__setattr__(self, "params", {name: _frozen(value) for name, value in self.params.items()})
         object.__setattr__(self, "_identity", self._value())
@@ -87,7 +91,7 @@ class Problem:
         """Return the attributes by which problems compare, arrays by their bytes."""
         arrays = tuple((name, value.shape, value.tobytes()) for name, value in self.groups.items())
         ends = (float(self.t0).hex(), float(self.t1).hex())  # -0.0 is another time than 0.0
-        return self.name, self.vector_field, self.exact_flow, ends, arrays
+        return self.name, self.vector_field, self.exact_flow, ends, tuple(map(float.hex, self.ts)), arrays
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Problem) and self._identity == other._identity
@@ -106,6 +110,11 @@ class Problem:
         return self.t1 - self.t0
 
     @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what is asked for: (B, d), or (T, B, d) at T output times."""
+        return (len(self.ts), *self.y0.shape) if self.ts else self.y0.shape
+
+    @property
     def groups(self) -> dict[str, Float64]:
         """The arrays that a gradient is taken with respect to: "y0", and the parameters by `group_of`."""
         return {"y0": self.y0, **{group_of(name): value for name, value in self.params.items()}}
@@ -121,17 +130,35 @@ class Problem:
         return dataclasses.replace(self, **{"on_card": False, "in_pictures": False} | changes)
 
     def with_interval(self, t0: float, t1: float) -> Self:
-        """Return the problem on [t0, t1]; y0 is unchanged and now holds at the new t0."""
-        return self.replace(t0=t0, t1=t1)
+        """Return the problem on [t0, t1], solved at t1; y0 is unchanged and now holds at the new t0."""
+        return self.replace(t0=t0, t1=t1, ts=())
+
+    def at_shares(self, *shares: float, name: str) -> Self:
+        """Return the problem with output times at these shares of the interval, between t0 and t1.
+
+        Both ends are output times, too; shares are strictly between 0 and 1, in rising order.
+        """
+        between = tuple(self.t0 + share * self.duration for share in shares)
+        return self.replace(name=name, ts=(float(self.t0), *between, float(self.t1)))
 
     def reversed(self) -> Self:
         """Return the problem with t0 and t1 swapped: the same y0 now holds at t1, and time runs backwards."""
-        return self.replace(name=f"{self.name}_reversed", t0=self.t1, t1=self.t0)
+        return self.replace(name=f"{self.name}_reversed", t0=self.t1, t1=self.t0, ts=self.ts[::-1])
 
 
 def group_of(parameter: str) -> str:
     """Return the name of the group of a parameter: its own, or ``params/name`` where that is reserved."""
     return f"params/{parameter}" if parameter in RESERVED else parameter
+
+
+def _require_from_start_to_end(ts: tuple[float, ...], t0: float, t1: float) -> None:
+    """Raise if output times are not strictly monotone from t0 to t1; none are fine."""
+    if not ts:
+        return
+    steps = np.diff(ts) * np.sign(t1 - t0)
+    if (ts[0], ts[-1]) != (t0, t1) or not (steps > 0).all():
+        msg = f"ts must run strictly from t0 = {t0!r} to t1 = {t1!r}, got {ts!r}; include both ends, in order"
+        raise ValueError(msg)
 
 
 def _frozen(value: npt.ArrayLike) -> Float64:

@@ -16,16 +16,18 @@ from nodecheck.reference.routes import Route, routes_for
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """The accurate y(t1) and its derivatives, float64 and read-only.
+    """The accurate y(t1) and its derivatives, float64 and read-only; at output times, those of each state.
 
     Attributes
     ----------
     y1
-        Final state, shape (B, d).
+        Final state, shape (B, d); at T output times all states, shape (T, B, d).
     jacobians
-        "y0": dy1_i/dy0_j of each member of the batch, shape (B, d, d); each parameter: (B, d, *shape).
+        "y0": dy1_i/dy0_j of each member of the batch, shape (B, d, d); each parameter: (B, d, *shape).  At
+        output times with T in front.
     dy1_dt0, dy1_dt1
-        Derivatives with respect to the ends of the interval, shape (B, d).
+        Derivatives with respect to the ends of the interval, of the shape of y1.  At output times, with
+        respect to t0 and to the time of each state.
     rtol
         Estimated relative error of y1 and of each Jacobian, in the maximum norm relative to the group's own
         largest entry: the disagreement of two independent routes.
@@ -54,7 +56,7 @@ class Sensitivity:
         Parameters
         ----------
         cotangent
-            Real, shape (B, d).
+            Real, of the shape of y1.
 
         Raises
         ------
@@ -67,10 +69,11 @@ class Sensitivity:
                 "pass one entry for each entry of y1"
             )
             raise ValueError(msg)
+        w = np.reshape(cotangent, (-1, *self.y1.shape[-2:]))  # an axis of outputs, at least one
         return {
-            name: np.einsum("bi,bij->bj", cotangent, jacobian)
+            name: np.einsum("tbi,tbij->bj", w, jacobian.reshape(*w.shape, -1))
             if name == "y0"
-            else np.tensordot(cotangent, jacobian, axes=2)
+            else np.tensordot(cotangent, jacobian, axes=self.y1.ndim)
             for name, jacobian in self.jacobians.items()
         }
 
@@ -84,6 +87,36 @@ def sensitivity(problem: Problem) -> Sensitivity:
     ReferenceFailure
         If a route cannot solve the problem.
     """
+    return _at_output_times(problem) if problem.ts else _at_the_end(problem)
+
+
+def _at_output_times(problem: Problem) -> Sensitivity:
+    """Return the states at all output times and their derivatives: those of the problems that end there."""
+    parts = [_at_the_start(problem)]
+    parts += [sensitivity(problem.with_interval(problem.t0, t)) for t in problem.ts[1:]]
+    return Sensitivity(
+        y1=np.stack([part.y1 for part in parts]),
+        jacobians={name: np.stack([part.jacobians[name] for part in parts]) for name in parts[0].jacobians},
+        dy1_dt0=np.stack([part.dy1_dt0 for part in parts]),
+        dy1_dt1=np.stack([part.dy1_dt1 for part in parts]),
+        rtol=max(part.rtol for part in parts),
+        routes=parts[-1].routes,
+    )
+
+
+def _at_the_start(problem: Problem) -> Sensitivity:
+    """Return the state at t0, which is y0 and depends on nothing else."""
+    batch, size = problem.y0.shape
+    others = {g: np.zeros((batch, size, *value.shape)) for g, value in problem.groups.items() if g != "y0"}
+    identity = np.broadcast_to(np.eye(size), (batch, size, size)).copy()
+    still = np.zeros_like(problem.y0)
+    names = ("y0", "y0")
+    return Sensitivity(
+        problem.y0.copy(), {"y0": identity, **others}, still, still.copy(), SMALLEST_REFERENCE_RTOL, names
+    )
+
+
+def _at_the_end(problem: Problem) -> Sensitivity:
     routes = routes_for(problem)
     y1, groups = _values(problem, routes[0])
     other_y1, other_groups = _values(problem, routes[1])

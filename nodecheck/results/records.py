@@ -208,6 +208,7 @@ class LayerCard:
     origin: str = ""
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     supports: tuple[str, ...] = ()
+    output_times: bool = False  # the layer returns the states at given output times
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "supports", tuple(self.supports))  # a list where it comes from JSON
@@ -222,8 +223,9 @@ class LayerCard:
 class Run:
     """All results of one run, with targets, seed and environment, by which it can be repeated.
 
-    `checks` are the checks of the profile by id, each with the layers it applies to: "all", "fixed-step" or
-    "adaptive".  A check without a result was left out.  Older versions did not write this field.
+    `checks` are the checks of the profile by id, each with the layers it applies to: "all", "fixed-step",
+    "adaptive" or "output-times".  A check without a result was left out.  Older versions did not write this
+    field.
     """
 
     results: tuple[Result, ...]
@@ -273,7 +275,8 @@ class Run:
         card = next((card for card in self.layers if card.name == name), None)
         if card is None:  # it was never loaded, so no check applies
             return ()
-        kinds = ("all", "adaptive" if card.resolution == "tol" else "fixed-step")
+        kinds = {"all", "adaptive" if card.adaptive else "fixed-step"}
+        kinds |= {"output-times"} if card.output_times else set()
         found = {r.check for r in self.of_layer(name)}
         return tuple(check for check, kind in self.checks.items() if kind in kinds and check not in found)
 

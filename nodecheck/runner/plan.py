@@ -74,6 +74,7 @@ def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
         tableau=tableau,
         expected_failures=dict(layer.expected_failures),
         supports=tuple(sorted(layer.supports)),
+        output_times=layer.output_times,
     )
 
 
@@ -162,8 +163,8 @@ def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:
 
 def left_out(card: LayerCard, check: Check, profile: Profile) -> str:
     """Return the reason why a check is skipped whatever the layer does; "" if it is not."""
-    kind = "adaptive" if card.resolution == "tol" else "fixed-step"
-    reason = check.why_not({kind})
+    properties = {"adaptive" if card.adaptive else "fixed-step"}
+    reason = check.why_not(properties | ({"output-times"} if card.output_times else set()))
     return reason or ("" if within(check, profile) else f"part of the {check.profile} profile")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from nodecheck.backends.torch.dynamics import Dynamics, Trace
-from nodecheck.backends.torch.passes import as_numpy, built, checked, run_backward
+from nodecheck.backends.torch.passes import as_numpy, built, reader, run_backward
 from nodecheck.layers import Array, Pullback, Solution, Solve, TorchLayer
 from nodecheck.problems import Problem, group_of
 
@@ -188,7 +188,7 @@ def use_module(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> 
     arranged = MODULES[solve.variation.name](problem)
     arranged.trace.limit = solve.limit
     y0 = torch.tensor(problem.y0, requires_grad=True)
-    y1 = checked(built(layer, arranged.module, problem, solve.resolution)(y0), y0)
+    y1 = reader(layer, problem)(built(layer, arranged.module, problem, solve.resolution)(y0), y0)
     calls = tuple(arranged.trace.calls)
     pullbacks: tuple[Pullback, ...] = ()
     if cotangents:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from nodecheck.backends.torch.dynamics import Dynamics
-from nodecheck.backends.torch.passes import parameters_of
+from nodecheck.backends.torch.passes import as_numpy, built, parameters_of, reader, run_backward
 from nodecheck.layers import Adjoint, Array, Pullback, Solution, Solve, TorchLayer
 from nodecheck.neural_ode import ODELayer
 from nodecheck.numerics.tableau import ButcherTableau
@@ -22,11 +23,14 @@ class OwnLayer(TorchLayer):
 @functools.lru_cache
 def own_layer(tableau: ButcherTableau, adjoint: Adjoint) -> OwnLayer:
     """Return our own layer with a Runge-Kutta method."""
+
+    def build(dynamics: nn.Module, ts: Tensor, n_steps: int) -> Callable[[Tensor], Tensor]:
+        layer = ODELayer(dynamics, ts[0], ts[-1], n_steps, solver=tableau, adjoint=adjoint)
+        return lambda y0: layer.solve(y0, ts)
+
     return OwnLayer(
         f"own-{tableau.name}-{adjoint}",
-        lambda dynamics, t0, t1, n_steps: ODELayer(
-            dynamics, t0, t1, n_steps, solver=tableau, adjoint=adjoint
-        ),
+        build,
         order=tableau.order,
         adjoint=adjoint,
     )
@@ -38,9 +42,10 @@ def solve_side_by_side(layer: TorchLayer, solve: Solve, cotangents: Sequence[Arr
     params = {name: np.broadcast_to(p, (count, 1, *p.shape)) for name, p in problem.params.items()}
     dynamics = Dynamics(problem.replace(params=params))
     y0 = torch.tensor(np.tile(problem.y0, (count, 1, 1)), requires_grad=True)
-    y1 = layer.build(dynamics, problem.t0, problem.t1, n_steps=solve.resolution)(y0)
+    output = reader(layer, problem)(built(layer, dynamics, problem, solve.resolution)(y0), y0)
+    axis = output.ndim - y0.ndim  # that of the copies: behind that of times, where there is one
     with dynamics.trace.backward():
-        y1.backward(torch.tensor(np.stack(cotangents)))  # type: ignore[no-untyped-call]
+        run_backward(output, torch.tensor(np.stack(cotangents, axis=axis)))
     grads = {group: p.grad for group, p in parameters_of(dynamics).items()}
     found = {"y0": y0.grad} | {group: None if g is None else g[:, 0] for group, g in grads.items()}
     backward = dynamics.trace.of("backward")
@@ -48,4 +53,5 @@ def solve_side_by_side(layer: TorchLayer, solve: Solve, cotangents: Sequence[Arr
         Pullback({n: None if g is None else g[k].numpy() for n, g in found.items()}, backward)
         for k in range(count)
     )
-    return Solution(y1[0].detach().numpy(), dynamics.trace.of("forward"), pullbacks)
+    first = as_numpy(output.select(axis, 0))
+    return Solution(first, dynamics.trace.of("forward"), pullbacks)

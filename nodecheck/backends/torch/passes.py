@@ -20,11 +20,12 @@ Leaves = Mapping[str, Tensor]
 
 @dataclass(eq=False)
 class Prepared:
-    """A layer that is built, and its inputs."""
+    """A layer that is built, its inputs, and how what it returns is read."""
 
     dynamics: Dynamics
     y0: Tensor
     call: Callable[[Tensor], Any]
+    read: Callable[[Any, Tensor], Tensor]
 
     @property
     def leaves(self) -> dict[str, Tensor]:
@@ -32,8 +33,8 @@ class Prepared:
         return {"y0": self.y0, **parameters_of(self.dynamics)}
 
     def forward(self) -> Tensor:
-        """Return y1."""
-        return checked(self.call(self.y0), self.y0)
+        """Return y1; at output times all states."""
+        return self.read(self.call(self.y0), self.y0)
 
     def pull_back(self, y1: Tensor, cotangent: Tensor) -> Pullback:
         """Return the gradients, and the calls of the dynamics that they took."""
@@ -51,7 +52,8 @@ def prepare(layer: TorchLayer, solve: Solve) -> Prepared:
     for group, parameter in parameters_of(dynamics).items():
         parameter.requires_grad_(group in wanted)
     y0 = torch.tensor(solve.problem.y0, dtype=dtype, device=solve.device, requires_grad="y0" in wanted)
-    return Prepared(dynamics, y0, built(layer, dynamics, solve.problem, solve.resolution))
+    call = built(layer, dynamics, solve.problem, solve.resolution)
+    return Prepared(dynamics, y0, call, reader(layer, solve.problem))
 
 
 def solve_plainly(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array] = ()) -> Solution:
@@ -90,7 +92,31 @@ def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Soluti
 
 def built(layer: TorchLayer, dynamics: nn.Module, problem: Problem, resolution: float) -> Any:
     """Return the layer built for a problem."""
-    return layer.build(dynamics, problem.t0, problem.t1, **{layer.resolution: resolution})
+    arguments = layer.form.arguments(resolution)
+    if not layer.output_times:
+        return layer.build(dynamics, problem.t0, problem.t1, **arguments)
+    ts = torch.tensor(_output_times(problem), dtype=torch.float64)
+    return layer.build(dynamics, ts, **arguments)
+
+
+def _output_times(problem: Problem) -> tuple[float, ...]:
+    return problem.ts or (problem.t0, problem.t1)
+
+
+def reader(layer: TorchLayer, problem: Problem) -> Callable[[Any, Tensor], Tensor]:
+    """Return a function (output, y0) -> y1, or -> ys where a problem asks for the states at output times.
+
+    The output is that of the layer; `LayerError` is raised where it has another shape.
+    """
+    if not layer.output_times:
+        return checked
+    count = len(_output_times(problem))
+
+    def read(ys: Any, y0: Tensor) -> Tensor:
+        states = checked_states(ys, y0, count)
+        return states if problem.ts else states[-1]
+
+    return read
 
 
 def parameters_of(dynamics: nn.Module) -> dict[str, Tensor]:
@@ -128,9 +154,30 @@ def checked(y1: Any, y0: Tensor) -> Tensor:
     """
     if isinstance(y1, Tensor) and y1.shape == y0.shape:
         return y1
-    received = f"a tensor of shape {tuple(y1.shape)}" if isinstance(y1, Tensor) else f"{type(y1).__name__}"
     message = (
-        f"expected y1 as a tensor of shape {tuple(y0.shape)}, like y0, got {received}; "
-        f"return the final state only, for instance `lambda y0: odeint(...)[-1]`"
+        f"expected y1 as a tensor of shape {tuple(y0.shape)}, like y0, got {_described(y1)}; "
+        f"return the final state only, for instance `lambda y0: odeint(...)[-1]`, or let build take "
+        f"(dynamics, ts, …) and return all states"
     )
     raise LayerError(message)
+
+
+def checked_states(ys: Any, y0: Tensor, count: int) -> Tensor:
+    """Return `ys` if it is a tensor of `count` states of the shape of y0, times first.
+
+    Raises
+    ------
+    LayerError
+        If it is anything else.
+    """
+    if isinstance(ys, Tensor) and ys.shape == (count, *y0.shape):
+        return ys
+    message = (
+        f"expected ys as a tensor of shape {(count, *y0.shape)}, one state for each time in ts, the first of "
+        f"them y0, got {_described(ys)}; stack the states along a first axis, `torch.stack(states)`"
+    )
+    raise LayerError(message)
+
+
+def _described(value: Any) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -8,17 +8,17 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.passes import (
     Prepared,
     as_numpy,
     built,
-    checked,
     gradients_of,
     parameters_of,
     prepare,
+    reader,
 )
 from nodecheck.layers import Array, Pullback, Solution, Solve, TorchLayer
 from nodecheck.problems import Problem
@@ -38,7 +38,7 @@ def use_again(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> S
     """
     problems = (*solve.variation.others, solve.problem)
     dynamics = Dynamics(problems[0])
-    call = built(layer, dynamics, problems[0], solve.resolution)
+    call, read = built(layer, dynamics, problems[0], solve.resolution), reader(layer, problems[0])
     y0 = torch.tensor(problems[0].y0, requires_grad=True)
     found = []
     for k, problem in enumerate(problems):
@@ -46,11 +46,11 @@ def use_again(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> S
         if not np.array_equal(as_numpy(y0), problem.y0):
             y0 = torch.tensor(problem.y0, requires_grad=True)
         dynamics.trace.calls.clear()
-        one = Prepared(dynamics, y0, call)
+        one = Prepared(dynamics, y0, call, read)
         y1 = one.forward()
         calls = dynamics.trace.of("forward")
         pullback = one.pull_back(y1, torch.tensor(cotangents[0]))
-        again = _without_graph(call, y0) if k else None
+        again = _without_graph(one) if k else None
         found.append(Solution(as_numpy(y1), calls, (pullback,), without_graph=again))
     return replace(found[-1], others=tuple(found[:-1]))
 
@@ -62,10 +62,10 @@ def _set_parameters(dynamics: Dynamics, problem: Problem) -> None:
                 parameter.copy_(torch.tensor(problem.params[name]))
 
 
-def _without_graph(call: Callable[[Tensor], Tensor], y0: Tensor) -> Array:
+def _without_graph(one: Prepared) -> Array:
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # checkpoints warn that there is nothing to differentiate
-        return as_numpy(checked(call(y0), y0))
+        return as_numpy(one.forward())
 
 
 def overlap_passes(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
@@ -76,7 +76,7 @@ def overlap_passes(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array])
     one = prepare(layer, solve)
     parameters = parameters_of(one.dynamics)
     states = [one.y0, *(torch.tensor(other.y0, requires_grad=True) for other in solve.variation.others)]
-    outputs = [checked(one.call(y0), y0) for y0 in states]
+    outputs = [one.read(one.call(y0), y0) for y0 in states]
     calls = tuple(one.dynamics.trace.calls)
     found = [
         Solution(
@@ -112,7 +112,8 @@ def use_with_unused(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]
     for name, parameter in (before | own | after).items():
         dynamics.register_parameter(name, parameter)
     y0 = torch.tensor(solve.problem.y0, requires_grad=True)
-    one = Prepared(dynamics, y0, built(layer, dynamics, solve.problem, solve.resolution))
+    call = built(layer, dynamics, solve.problem, solve.resolution)
+    one = Prepared(dynamics, y0, call, reader(layer, solve.problem))
     y1 = one.forward()
     calls = tuple(dynamics.trace.calls)
     return Solution(as_numpy(y1), calls, (one.pull_back(y1, torch.tensor(cotangents[0])),))

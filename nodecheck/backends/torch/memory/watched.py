@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.memory.products import Products
-from nodecheck.backends.torch.passes import as_numpy, built
+from nodecheck.backends.torch.passes import as_numpy, built, reader
 from nodecheck.layers import Array, Pullback, Readings, Solution, Solve, TorchLayer
 
 
@@ -29,6 +29,7 @@ class Watched:
         self.y0 = torch.tensor(solve.problem.y0, dtype=dtype, device=solve.device, requires_grad=True)
         self._cotangents = [torch.tensor(c, dtype=dtype, device=solve.device) for c in cotangents]
         self._call = built(layer, self.dynamics, solve.problem, solve.resolution)
+        self._read = reader(layer, solve.problem)
 
     @property
     def state_bytes(self) -> int:
@@ -42,8 +43,7 @@ class Watched:
 
     def forward(self) -> Tensor:
         """Return y1."""
-        y1: Tensor = self._call(self.y0)
-        return y1
+        return self._read(self._call(self.y0), self.y0)
 
     def backward(self, y1: Tensor) -> None:
         """Send the cotangent back, if there is one; a detached output sends nothing anywhere."""
