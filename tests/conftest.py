@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A first example may import or compile, and the machine may be busy: no time limit for a single example.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 # On problems this small, threads only wait for each other; read when torch and NumPy are loaded, after this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

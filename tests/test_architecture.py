@@ -441,7 +441,7 @@ class TestCheck:
         assert check.requires <= set(REQUIREMENTS)
 
     def test_it_is_asked_of_one_kind_of_layers_or_of_all(self, check):
-        assert check.asked_of in ("all", "fixed-step", "adaptive")
+        assert check.asked_of in ("all", *REQUIREMENTS)
 
     def test_what_it_needs_comes_before_it(self, check):
         before = [c.id for c in CHECKS[: CHECKS.index(check)]]

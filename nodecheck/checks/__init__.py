@@ -37,6 +37,9 @@ from nodecheck.checks.invariance.units import other_units
 from nodecheck.checks.memory.cost import gradient_cost
 from nodecheck.checks.memory.law import hidden_memory, memory_law
 from nodecheck.checks.memory.leaks import memory_leak
+from nodecheck.checks.outputs.gradient import output_gradients
+from nodecheck.checks.outputs.states import output_states
+from nodecheck.checks.outputs.times import output_times
 from nodecheck.checks.tolerance.long_interval import long_interval
 from nodecheck.checks.tolerance.powers import power_tolerance
 from nodecheck.checks.tolerance.step_rejection import sudden_change
@@ -62,6 +65,8 @@ CHECKS: tuple[Check, ...] = (
     power_tolerance,
     sudden_change,
     long_interval,
+    output_times,
+    output_states,
     batch_independence,
     gradient_completeness,
     constant_field_gradient,
@@ -71,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     finite_differences,
     backprop_agreement,
     cotangent_linearity,
+    output_gradients,
     uninvolved_parameters,
     other_uses,
     other_modules,

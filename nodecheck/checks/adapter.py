@@ -76,6 +76,11 @@ def _explain_state(layer: LayerUnderTest, problem: Problem, run: Solution) -> st
     if run.y1.dtype.kind != "f":
         return f"`build` returns a tensor of {run.y1.dtype} for y0 of float64; return the state at t1."
     unchanged = np.array_equal(run.y1, problem.y0)
+    if unchanged and run.calls and layer.claims.output_times:
+        return (
+            "The last of the states that `build` returns is y0 as it was, although the dynamics is evaluated "
+            f"{plural(run.evaluations, 'time')}: return one state for each time in ts, in the order of ts."
+        )
     if unchanged and run.calls:
         return (
             f"`build` returns y0 as it was, although the dynamics is evaluated "

@@ -124,7 +124,7 @@ def _difference_quotient(
             axis=-1,
         )
 
-    start = np.zeros(problem.y0.size)
+    start = np.zeros(math.prod(problem.output_shape))
     size = float(np.max(np.abs(layer.solve(problem, n_steps).y1)))
     # A component that hardly moves has no relative accuracy to reach: it is held to that of the state.
     result = derivative(  # type: ignore[call-overload]  # the stubs know f(float) and f(1-d array) only
@@ -137,7 +137,7 @@ def _difference_quotient(
     if not np.all(result.status == 0):
         message = f"finite differences of the forward map do not converge at {n_steps} steps"
         raise Inconclusive(message)
-    shape = problem.y0.shape
+    shape = problem.output_shape
     return result.df.reshape(shape), result.error.reshape(shape)
 
 

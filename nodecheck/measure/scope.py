@@ -9,7 +9,7 @@ from nodecheck.layers import Solve
 from nodecheck.results import NOT_LOOKED_AT, SCOPE
 
 
-def scope_facts(solve: Solve, dropped: Sequence[Dropped]) -> dict[str, str]:
+def scope_facts(solve: Solve, dropped: Sequence[Dropped], *, output_times: bool) -> dict[str, str]:
     """Return the part of the output that checks see, and what else the layer is known to return.
 
     Parameters
@@ -18,9 +18,12 @@ def scope_facts(solve: Solve, dropped: Sequence[Dropped]) -> dict[str, str]:
         A solve as the checks ask for it.
     dropped
         What the readings of the adapter dropped in it.
+    output_times
+        True if the states at output times are looked at, too.
     """
     others = [part.what for part in dropped if not part.appended]
     appended = "".join(f" without {part.what}" for part in dropped if part.appended)
     only = " only" if others else ""
-    scope = f"final state{only}{appended} ({solve.dtype}, {solve.device.upper()})"
+    states = "states at output times" if output_times else "final state"
+    scope = f"{states}{only}{appended} ({solve.dtype}, {solve.device.upper()})"
     return {SCOPE: scope} | ({NOT_LOOKED_AT: " and ".join(others)} if others else {})

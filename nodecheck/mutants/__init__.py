@@ -21,6 +21,8 @@ from nodecheck.mutants.gradient import GRADIENT
 from nodecheck.mutants.memory import MEMORY
 from nodecheck.mutants.modules import MODULES
 from nodecheck.mutants.mutant import Mutant, as_layer
+from nodecheck.mutants.output_families import AdjointAtOutputs, AtSteps, Interpolated
+from nodecheck.mutants.outputs import OUTPUTS
 from nodecheck.mutants.ranges import RANGES
 from nodecheck.mutants.uninvolved import UNINVOLVED
 from nodecheck.mutants.uses import USES
@@ -37,6 +39,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *RANGES,
     *ADAPTIVE,
     *MEMORY,
+    *OUTPUTS,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -49,6 +52,9 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         AdjointRK4,
         AdaptiveBackprop,
         AdaptiveAdjoint,
+        AtSteps,
+        Interpolated,
+        AdjointAtOutputs,
     )
 )
 

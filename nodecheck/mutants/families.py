@@ -64,9 +64,11 @@ class Backprop:
     tableau_name: ClassVar[str | None] = "rk4"
     supports: ClassVar[frozenset[str]] = frozenset(OF_PARAMETERS)
     adaptive: ClassVar[bool] = False
+    output_times: ClassVar[bool] = False
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
         self.dynamics, self.t0, self.t1, self.n_steps = dynamics, t0, t1, n_steps
+        self.ts: tuple[float, ...] = (t0, t1)
 
     def __call__(self, y0: Tensor) -> Tensor:
         """Return y1."""

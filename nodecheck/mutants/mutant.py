@@ -65,7 +65,15 @@ def as_layer(solver: type[Backprop], *, claims: type[Backprop]) -> TorchLayer:
 
 
 def _build(solver: type[Backprop]) -> Callable[..., Callable[[Tensor], Tensor]]:
-    """Return the `build` of a class of solvers, whose fourth parameter names the kind of its resolution."""
+    """Return the `build` of a class of solvers, whose parameters say which form it has."""
+    if solver.output_times:
+
+        def build_at_outputs(dynamics: nn.Module, ts: Tensor, n_steps: int) -> Callable[[Tensor], Tensor]:
+            layer = solver(dynamics, float(ts[0]), float(ts[-1]), n_steps)
+            layer.ts = tuple(ts.tolist())
+            return layer
+
+        return build_at_outputs
     if solver.adaptive:
 
         def build_adaptive(

@@ -453,6 +453,21 @@ MOST_STEP_DECIMALS = 10
 # numbers of every format; that many others are no accident.
 FEWEST_FORMAT_VALUES = 3
 
+# Output times (held by tests/checks/outputs).
+# Output times that must do as well as a few, and the steps for them: more than outputs.
+MANY_OUTPUTS, STEPS_FOR_MANY_OUTPUTS = 100, 128
+# Where in the gaps of a grid further output times lie, and the power of the shares: denser at the start.
+OUTPUT_OFFSET, OUTPUT_POWER = 0.3, 1.5
+# Shares of the interval of output times that are far from each other, for causes.
+SEPARATE_SHARES = (0.25, 0.5, 0.75)
+# A place on a grid, in steps, is a whole number up to this: rounding of a time over a step.
+WHOLE_STEP = 1e-9
+# Cotangents by which the weights of the outputs are fitted: two, so that no group is too small for them.
+JUMP_COTANGENTS = 2
+# Weights of a cotangent are whole numbers, and the discretisation error of the methods of order one is below
+# a tenth on the third level of the ladder: so much may be left over, and so much is no weight.
+CLEAR_JUMP, EXPLAINED_SHARE = 0.1, 0.1
+
 # Drawn inputs and what is looked for among results (held by the tests of `measure/` and `checks/`).
 # Drawn constant fields: at most so many components and members, starts and durations in eighths, steps.
 DRAWN_COMPONENTS, DRAWN_MEMBERS = 4, 5

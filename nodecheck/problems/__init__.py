@@ -4,7 +4,15 @@ from nodecheck.problems.linear import constant, linear, power
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
 from nodecheck.problems.oscillators import rotation, time_linear
-from nodecheck.problems.posed import at_rest, neural_reversed_quarter, uneven
+from nodecheck.problems.posed import (
+    at_rest,
+    constant_at_outputs,
+    neural_at_outputs,
+    neural_reversed_at_outputs,
+    neural_reversed_quarter,
+    quarter_reversed_at_outputs,
+    uneven,
+)
 from nodecheck.problems.problem import RESERVED, Array, Float64, Problem, group_of
 from nodecheck.problems.switch import switch
 from nodecheck.problems.wide import wide
@@ -40,14 +48,18 @@ __all__ = [
     "Problem",
     "at_rest",
     "constant",
+    "constant_at_outputs",
     "cubic",
     "group_of",
     "linear",
     "logistic",
     "lotka_volterra",
     "neural",
+    "neural_at_outputs",
+    "neural_reversed_at_outputs",
     "neural_reversed_quarter",
     "power",
+    "quarter_reversed_at_outputs",
     "rotation",
     "spiral",
     "switch",

@@ -1,9 +1,10 @@
-"""Problems of the suite in another setting: another direction of time, an uneven batch, a state at rest."""
+"""Problems of the suite in another setting: time backwards, output times, a state at rest."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from nodecheck.problems.linear import constant
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic
 from nodecheck.problems.oscillators import time_linear
@@ -28,3 +29,12 @@ at_rest = time_linear.replace(
     reveals="a step control of the backward pass that looks at the state and the parameters alone",
     blind_to="everything about the state and the parameters: both have nothing to resolve; backpropagation",
 )
+
+# Output times.  At the first, a step of every even number of steps ends; the others lie between steps, two of
+# them close together.  Of a step, a third or two thirds lie before them, and after doubling the steps two
+# thirds or a third: so the error of an interpolation is that of the same places on every level of a ladder.
+_SHARES = (1 / 8, 5 / 12, 5 / 12 + 1e-4, 17 / 24)
+neural_at_outputs = neural.at_shares(*_SHARES, name="neural_at_outputs")
+neural_reversed_at_outputs = neural.reversed().at_shares(*_SHARES, name="neural_reversed_at_outputs")
+quarter_reversed_at_outputs = neural_reversed_quarter.at_shares(*_SHARES, name="quarter_reversed_at_outputs")
+constant_at_outputs = constant.at_shares(*_SHARES, name="constant_at_outputs")

@@ -138,7 +138,7 @@ class Problem:
 
         Both ends are output times, too; shares are strictly between 0 and 1, in rising order.
         """
-        between = tuple(self.t0 + share * self.duration for share in shares)
+        between = tuple(float(self.t0 + share * self.duration) for share in shares)
         return self.replace(name=name, ts=(float(self.t0), *between, float(self.t1)))
 
     def reversed(self) -> Self:

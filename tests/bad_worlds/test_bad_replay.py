@@ -11,7 +11,7 @@ from nodecheck.frontends.cli.main import main
 from nodecheck.results import LayerCard, Outcome, Result, Run, to_json
 
 LAYERS = f"{Path(__file__).parents[1] / 'samples' / 'bad_layers.py'}:LAYERS"
-# Seconds: short for the layer that waits for its end, ample for those that need a new process on a busy machine.
+# Seconds: short for the layer that waits for its end, ample for those that need a process on a busy machine.
 SHORT, AMPLE = "1", "60"
 PROBLEM = "neural"
 # Words of what is said.

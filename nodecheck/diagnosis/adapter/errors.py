@@ -12,7 +12,7 @@ from traceback import walk_tb
 from types import FrameType, TracebackType
 
 from nodecheck.adapt.errors import ViewCallError
-from nodecheck.diagnosis.adapter.outputs import explain_output
+from nodecheck.diagnosis.adapter.outputs import explain_output, explain_outputs
 from nodecheck.layers import CallError, LayerUnderTest, Trial, made_even
 from nodecheck.numerics.constants import ADAPTER_STEPS, FEWER_ADAPTER_STEPS
 from nodecheck.problems import Problem
@@ -35,6 +35,8 @@ def explain_trial(layer: LayerUnderTest, problem: Problem, resolution: float) ->
             f"`build` returns {trial.described}; it has to return a function y0 -> y1, "
             f"for instance `lambda y0: odeint(dynamics, y0, ...)[-1]`."
         )
+    if layer.claims.output_times:
+        return explain_outputs(trial, problem.y0)
     return explain_output(trial, problem.y0)
 
 

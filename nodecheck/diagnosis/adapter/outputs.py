@@ -25,6 +25,30 @@ def explain_output(trial: Trial, y0: Array) -> str:
     return f"{seen}; it has to return the state at t1, a tensor like y0."
 
 
+def explain_outputs(trial: Trial, y0: Array) -> str:
+    """Return what is wrong with the output of a layer with two output times; "" if it may be right."""
+    wanted = (2, *y0.shape)
+    whole = trial.parts[0] if trial.parts and trial.parts[0].expression == "y" else None
+    if whole is not None and whole.is_tensor and whole.value.shape == wanted:
+        return ""
+    seen = f"`build` returns {trial.described} for y0 of shape {tuple(y0.shape)} and two times in ts"
+    if trial.are_states:
+        return f"{seen}: return torch.stack(y) for y."
+    for part in trial.parts:
+        shape = part.value.shape
+        if part.is_tensor and shape == wanted:
+            return f"{seen}. {part.expression} has the shape of the states: return {part.reading} for y."
+        moved = next((k for k in range(1, len(shape)) if _moved(shape, k) == wanted), 0)
+        if part.is_tensor and moved:
+            return f"{seen}. Times come first: return {part.reading}.movedim({moved}, 0) for y."
+    return f"{seen}; it has to return the states at these times, a tensor of shape {wanted}."
+
+
+def _moved(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """Return a shape with one axis moved to the front."""
+    return (shape[axis], *shape[:axis], *shape[axis + 1 :])
+
+
 def _is(value: Array, y0: Array) -> bool:
     floating = value.dtype.kind == "f"
     return floating and value.shape == y0.shape and np.array_equal(value.astype(np.float64), y0)

@@ -1,0 +1,1 @@
+"""Checks of layers that return the states at given output times."""

@@ -1,0 +1,125 @@
+"""The gradient of a loss on the states at all output times."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodecheck.checks.check import check
+from nodecheck.checks.convergence.reverse import require_reverse_time
+from nodecheck.diagnosis.outputs.gradient import explain_gradient
+from nodecheck.layers import Array, LayerUnderTest
+from nodecheck.measure.controls import asymptotic, control
+from nodecheck.measure.convergence import (
+    enough_cotangents,
+    exact_gradients,
+    forward_ladder,
+    gradient_ladders,
+    judged_groups,
+    order_of,
+    settled,
+)
+from nodecheck.measure.own_derivative import own_derivative_distance
+from nodecheck.measure.tolerance import follows_tolerance
+from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, group_errors, roundoff
+from nodecheck.numerics.constants import BATCH_STEPS, FEW_STEPS, USUAL_TOLERANCE
+from nodecheck.problems import Problem, neural_at_outputs, quarter_reversed_at_outputs
+from nodecheck.reference import Feature
+from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
+
+
+@check(
+    title="Gradient through output times is right",
+    failure_title="Gradient through output times is wrong",
+    theme="Gradient",
+    kind="order",
+    requires=frozenset({"output-times"}),
+    problems=(neural_at_outputs,),
+    more=(("smoke", quarter_reversed_at_outputs),),
+    features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
+    needs="backward-pass",
+    cite="Chen et al. (2018), app. B: the adjoint jumps by ∂L/∂y(t_k) at every output time",
+)
+def output_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
+    """Send a cotangent back from every output time at once, and fit the order of the gradient's error.
+
+    The adjoint runs from t1 back to t0 and jumps by the cotangent of each output on its way.  A jump that is
+    forgotten, doubled or made in another place leaves an error that no step removes.  For an adaptive layer
+    the error must follow the tolerance.
+
+    The state at t0 is y0: the gradient for a cotangent there alone is that cotangent, and nothing for the
+    parameters.
+
+    In one problem output times decrease.  A layer that refuses them with an error is `unsupported` there.
+    """
+    if problem.duration < 0:
+        require_reverse_time(layer, problem, with_gradient=True)
+    measurements = _within_tolerance(layer, problem) if layer.adaptive else _of_order(layer, problem)
+    measurements += _at_the_start(layer, problem)
+    wrong = any(not m.holds for m in measurements)
+    if wrong and not layer.adaptive:
+        _require_own_error(layer, problem)
+    return Evidence(measurements, explain_gradient(layer, problem) if wrong else "")
+
+
+def _of_order(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    order = order_of(layer)
+    own = control(layer, order)
+    judges = None if own is None else asymptotic(gradient_ladders(own, problem), order, problem)
+    ladders = settled(
+        lambda extra: gradient_ladders(layer, problem, extra),
+        lambda found: any(ladder.fit.rises_towards(order) for ladder in found.values()),
+    )
+    measurements: list[Measurement] = []
+    for group, ladder in ladders.items():
+        if judges is not None and group not in judges:
+            continue
+        if ladder.fit.exact:
+            measurements.append(ladder.at_floor(f"error of ∂L/∂{group} on the finest grid"))
+        elif ladder.fit.rises_towards(order):
+            rate = ladder.fit.pairwise[-1]
+            measurements.append(at_least(f"order of ∂L/∂{group}, still rising", rate, INCONSISTENT_BELOW))
+        else:
+            measurements.append(at_least(f"order of ∂L/∂{group}", ladder.fit.slope, order - ORDER_MARGIN))
+    return tuple(measurements)
+
+
+def _require_own_error(layer: LayerUnderTest, problem: Problem) -> None:
+    """Raise `Inconclusive` if the gradient is right and the states are what does not converge."""
+    slope, order = forward_ladder(layer, problem).fit.slope, order_of(layer)
+    if slope < order - ORDER_MARGIN and own_derivative_distance(layer, problem, FEW_STEPS).at_rounding:
+        message = (
+            f"the gradient is the derivative of the layer's own states, to rounding; those converge at order "
+            f"{slope:z.2f}, not {order}: the forward pass decides, not the gradient"
+        )
+        raise Inconclusive(message)
+
+
+def _within_tolerance(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    count = enough_cotangents(layer, problem)
+    exact = exact_gradients(layer, problem, count)
+
+    def error(tol: float) -> float:
+        found = group_errors([run.gradients for run in layer.gradients(problem, tol, count)], exact)
+        return float(np.max([found[group] for group in judged_groups(problem)]))
+
+    return follows_tolerance("error of the gradient", layer, problem, error)
+
+
+def _at_the_start(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
+    """Return what a cotangent at t0 alone leaves beside itself: nothing of the interval has a part in it."""
+    cotangent = layer.cotangents(problem, 1)[0].copy()
+    cotangent[1:] = 0.0
+    resolution = USUAL_TOLERANCE if layer.adaptive else BATCH_STEPS
+    found = layer.pullback(problem, resolution, cotangent).gradients
+    scale = float(np.max(np.abs(cotangent)))
+    bound = roundoff(max(1, layer.solve(problem, resolution).evaluations))
+    at_start = _largest(found["y0"], cotangent[0]) / scale
+    elsewhere = max(_largest(value) for name, value in found.items() if name != "y0") / scale
+    return (
+        at_most("difference of ∂L/∂y0 to a cotangent at t0 alone", at_start, bound),
+        at_most("parameter gradient for a cotangent at t0 alone", elsewhere, bound),
+    )
+
+
+def _largest(value: Array | None, expected: Array | float = 0.0) -> float:
+    return float(np.max(np.abs((0.0 if value is None else value) - expected), initial=0.0))

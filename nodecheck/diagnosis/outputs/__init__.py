@@ -1,0 +1,1 @@
+"""Causes of wrong states at output times, and of wrong gradients through them."""

@@ -1,0 +1,41 @@
+"""The names of the parameters of `build` say which form a layer has."""
+
+# ruff: noqa: ARG005
+
+from __future__ import annotations
+
+import pytest
+
+from nodecheck.layers.form import form_of
+
+FORMS = [
+    (lambda dynamics, t0, t1, n_steps: None, "n_steps", False, {"n_steps": 8}),
+    (lambda dynamics, t0, t1, tol: None, "tol", False, {"tol": 8}),
+    (lambda dynamics, t0, t1, rtol, atol: None, "tol", False, {"rtol": 8, "atol": 8}),
+    (lambda dynamics, ts, n_steps: None, "n_steps", True, {"n_steps": 8}),
+    (lambda dynamics, ts, tol: None, "tol", True, {"tol": 8}),
+    (lambda dynamics, ts, rtol, atol: None, "tol", True, {"rtol": 8, "atol": 8}),
+    (lambda f, a, b, n_steps, more=1: None, "n_steps", False, {"n_steps": 8}),
+]
+
+
+@pytest.mark.parametrize(("build", "resolution", "output_times", "arguments"), FORMS)
+def test_every_form_is_told_from_the_names(build, resolution, output_times, arguments):
+    form = form_of("mine", build)
+    assert (form.resolution, form.output_times) == (resolution, output_times)
+    assert form.arguments(8) == arguments
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda dynamics, t0, t1: None,
+        lambda dynamics, ts: None,
+        lambda dynamics, ts, t1, n_steps: None,
+        lambda dynamics, t0, t1, atol: None,
+        lambda dynamics, ts, n_steps, more: None,
+    ],
+)
+def test_other_parameters_are_refused_with_the_forms_there_are(build):
+    with pytest.raises(TypeError, match=r"must take .*dynamics, t0, t1, ….*dynamics, ts, …"):
+        form_of("mine", build)
