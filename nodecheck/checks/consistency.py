@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-
 from nodecheck.checks.check import check
 from nodecheck.checks.convergence.gradient import consistency
 from nodecheck.diagnosis.forward.grid import remedy
 from nodecheck.diagnosis.gradient.experiments import format_of_cotangent
-from nodecheck.diagnosis.layer_gradient import explain_layer_gradient, observe
+from nodecheck.diagnosis.gradient.stage_states import explain_stage_states
+from nodecheck.diagnosis.layer_gradient import explain_layer_gradient
+from nodecheck.diagnosis.layer_observation import observe
 from nodecheck.layers import LayerUnderTest
-from nodecheck.measure.controls import control, own_layer
+from nodecheck.measure.controls import control
 from nodecheck.measure.convergence import Ladder, fit, gradient_ladders, order_of
+from nodecheck.measure.matching_tableau import matching_tableau, own_backprop
 from nodecheck.measure.own_derivative import (
     Distance,
     own_derivative_distance,
@@ -24,7 +25,6 @@ from nodecheck.numerics import (
     INCONSISTENT_BELOW,
     SEPARATION,
     group_errors,
-    relative_error,
     roundoff,
 )
 from nodecheck.numerics.constants import (
@@ -35,7 +35,6 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.numerics.formats import UNIT_ROUNDOFF
 from nodecheck.numerics.tableau import ButcherTableau
-from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, Skip, at_least, at_most
@@ -43,7 +42,6 @@ from nodecheck.results.phrases import plural, verb
 
 # The features without which some class of wrong adjoint does not show.
 GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE}
-_FEWER, _MORE = (FEW_STEPS - 1, FEW_STEPS // 2), (FEW_STEPS + 1, 2 * FEW_STEPS)
 
 
 @check(
@@ -129,6 +127,9 @@ def _explain_class(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     if found == "inconsistent":
         return explain_layer_gradient(layer, problem)
     seen = f"The gradient is {found}, but not the derivative of the layer's own forward pass"
+    stages = explain_stage_states(layer, problem)
+    if stages:
+        return f"{seen}. {stages}"
     distances = own_derivative_distances(layer, problem, FEW_STEPS)
     largest = max(d.value for d in distances.values())
     precision = format_of_cotangent(observe(layer, problem, FEW_STEPS, FEW_STEPS))
@@ -227,7 +228,11 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     adjoint then agrees to rounding as well; a continuous one approaches it as the steps shrink.  A forward
     pass that is one of ours to rounding with fewer steps takes fewer than it is asked for.
     """
-    tableau, n_steps, distance = _matching(layer, problem)
+    matching = matching_tableau(layer, problem)
+    if matching is None:
+        message = "no tableau is claimed, and the forward pass is none of our explicit Runge-Kutta methods"
+        raise Skip(message)
+    tableau, n_steps, distance = matching
     if n_steps > FEW_STEPS:  # substeps, or a number that is rounded up
         message = f"with n_steps = {FEW_STEPS} y1 is that of {plural(n_steps, 'step')} of our {tableau.name}"
         raise Skip(message)
@@ -251,39 +256,10 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
         worst = max(errors, key=lambda g: errors[g])
         diagnosis = (
             f"With the tableau {tableau.name} at {FEW_STEPS} steps, y1 is off by {distance:.2g}; "
-            f"∂L/∂{worst} differs most from backprop, by {errors[worst]:.2g}."
-        )
+            f"∂L/∂{worst} differs most from backprop, by {errors[worst]:.2g}. "
+            f"{explain_stage_states(layer, problem)}"
+        ).strip()
     return Evidence(tuple(measurements), diagnosis, facts={"tableau": tableau.name})
-
-
-def _matching(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTableau, int, float]:
-    """Return with which tableau and how many steps our forward pass is that of the layer, and how nearly.
-
-    A tableau that is claimed is returned even if its forward pass is another one.
-    """
-    y1, bound = layer.solve(problem, FEW_STEPS).y1, roundoff(layer.solve(problem, FEW_STEPS).evaluations)
-    tableaus, claimed = _candidates(layer), layer.claims.tableau is not None
-    tried = (FEW_STEPS, *_FEWER, *(() if claimed else _MORE))
-
-    def distance(tableau: ButcherTableau, n_steps: int) -> float:
-        return relative_error(_backprop(tableau, layer).solve(problem, n_steps).y1, y1)
-
-    for n_steps, tableau in itertools.product(tried, tableaus):
-        found = distance(tableau, n_steps)
-        if found <= bound:
-            return tableau, n_steps, found
-    if claimed:
-        return tableaus[0], FEW_STEPS, distance(tableaus[0], FEW_STEPS)
-    message = "no tableau is claimed, and the forward pass is none of our explicit Runge-Kutta methods"
-    raise Skip(message)
-
-
-def _candidates(layer: LayerUnderTest) -> tuple[ButcherTableau, ...]:
-    """Return the claimed tableau, or those of ours that have the claimed order."""
-    claimed, order = layer.claims.tableau, layer.claims.order
-    if claimed is not None:
-        return (TABLEAUS[claimed] if isinstance(claimed, str) else claimed,)
-    return tuple(tableau for tableau in TABLEAUS.values() if order in (None, tableau.order))
 
 
 def _of_fewer_steps(tableau: ButcherTableau, n_steps: int) -> Evidence:
@@ -296,13 +272,9 @@ def _of_fewer_steps(tableau: ButcherTableau, n_steps: int) -> Evidence:
     return Evidence((off,), diagnosis, facts={"tableau": tableau.name})
 
 
-def _backprop(tableau: ButcherTableau, layer: LayerUnderTest) -> LayerUnderTest:
-    return own_layer(layer, tableau, "discrete")
-
-
 def _backprop_errors(
     layer: LayerUnderTest, problem: Problem, tableau: ButcherTableau, n_steps: int
 ) -> dict[str, float]:
-    own = _backprop(tableau, layer)
+    own = own_backprop(layer, tableau)
     exact = [dict(run.gradients) for run in own.gradients(problem, n_steps)]
     return group_errors([run.gradients for run in layer.gradients(problem, n_steps)], exact)  # type: ignore[arg-type]

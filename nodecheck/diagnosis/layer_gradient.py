@@ -6,9 +6,11 @@ import dataclasses
 import functools
 
 from nodecheck.diagnosis.forward.explanations import explain_backward_times
-from nodecheck.diagnosis.gradient import Observation, explain_gradient
+from nodecheck.diagnosis.gradient import explain_gradient
+from nodecheck.diagnosis.gradient.stage_states import explain_stage_states
+from nodecheck.diagnosis.layer_observation import observe
 from nodecheck.diagnosis.step_count import explain_onset, forward_error, gradient_error
-from nodecheck.layers import Array, Gradients, LayerUnderTest, Solve
+from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.measure.convergence import order_of
 from nodecheck.numerics import relative_error, roundoff
 from nodecheck.numerics.constants import CLEAR_RISE, FLOAT32_ERROR, LOOSE_PART
@@ -28,6 +30,9 @@ def explain_layer_gradient(layer: LayerUnderTest, problem: Problem) -> str:
     own = _own_steps(layer, problem)
     if own:
         return own
+    stages = explain_stage_states(layer, problem)
+    if stages:
+        return f"At {fine} steps the gradient is off by {gradient_error(layer, problem, fine):.2g}. {stages}"
     rounding = rounding_of(layer, fine)
     observations = (
         dataclasses.replace(observe(layer, problem, n, n), rounding=rounding) for n in (fine, coarse)
@@ -90,15 +95,3 @@ def explain_at_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tu
         f"At tol = {tolerances[-1]:g} the gradient is near the exact one, but it does not approach it as "
         f"the tolerance shrinks: a part of the backward pass has an error, or a tolerance, of its own."
     )
-
-
-def observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps: int | None) -> Observation:
-    """Return the gradients for all cotangents, and the means to ask for others."""
-    runs = layer.gradients(problem, resolution)
-
-    def again(cotangent: Array) -> Gradients:
-        return layer.pullback(problem, resolution, cotangent).gradients
-
-    gradients, evaluates = tuple(run.gradients for run in runs), bool(runs[0].calls)
-    tolerance = resolution if n_steps is None else None
-    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again, evaluates, tolerance)

@@ -27,6 +27,8 @@ class Variation:
         The capability by which a layer promises not to refuse it; "" if there is none.
     judged
         True if another answer is a failure, and not only information.
+    cause
+        A sentence on the cause, where there is one only of another answer; "" if there is none.
     """
 
     name: str = "plain"
@@ -35,6 +37,7 @@ class Variation:
     refusable: bool = False
     capability: str = ""
     judged: bool = True
+    cause: str = ""
 
 
 PLAIN = Variation()

@@ -97,6 +97,13 @@ class StateClamped(BackpropRK4):
         return tuple(x.clamp(-100, 100) for x in super().step(field, t, h, state))
 
 
+class StagesClamped(BackpropRK4):
+    """The state at every stage is clamped to [-100, 100]."""
+
+    def field(self, t: float, state: State) -> State:
+        return super().field(t, tuple(x.clamp(-100, 100) for x in state))
+
+
 RANGES: tuple[Mutant, ...] = (
     mutant(BatchOfOneHalved, "scalar_or_size1_state", "other-sizes"),
     mutant(ColumnAveraged, "scalar_or_size1_state", "other-sizes"),
@@ -109,4 +116,5 @@ RANGES: tuple[Mutant, ...] = (
     mutant(LateTimesCapped, "field_queried_outside_domain", "other-units"),
     mutant(StepCapped, "option_silently_ignored", "other-units"),
     mutant(StateClamped, "nan_input_masked", "other-units"),
+    mutant(StagesClamped, "nan_input_masked", "other-units"),
 )

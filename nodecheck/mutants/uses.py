@@ -157,6 +157,25 @@ class GradientInWorkspace(AdjointRK4):
         return (self.workspace.copy_(first), *others)
 
 
+class GradReturnedAgain(AdjointRK4):
+    """What is in the .grad of a parameter is returned with its gradient, and so added twice."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        first, *others = super().pullback(y1, cotangent)
+        held = (p.grad for p in self.params)
+        return (first, *(g if g is None or h is None else g + h for g, h in zip(others, held, strict=True)))
+
+
+class GradWritten(AdjointRK4):
+    """The gradients of the parameters are added to their .grad by the backward pass itself."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        first, *others = super().pullback(y1, cotangent)
+        for p, g in zip(self.params, others, strict=True):
+            p.grad = g if p.grad is None or g is None else p.grad + g
+        return (first, *(None for _ in others))
+
+
 USES: tuple[Mutant, ...] = (
     mutant(DataWithoutGradient, "encoder_gradient_missing", "other-uses"),
     mutant(ComputedStateDetached, "encoder_gradient_missing", "other-uses"),
@@ -172,5 +191,7 @@ USES: tuple[Mutant, ...] = (
     mutant(StateKnownBySum, "stale_cache_after_first_call", "repeated-use"),
     mutant(NanReplacedInState, "nan_input_masked", "not-a-number"),
     mutant(NanReplacedInGradient, "nan_input_masked", "not-a-number"),
+    mutant(GradReturnedAgain, "accumulation_not_additive", "other-uses"),
+    mutant(GradWritten, "accumulation_not_additive", "other-uses"),
     mutant(GradientInWorkspace, "interleaved_calls_corrupt", "other-uses"),
 )

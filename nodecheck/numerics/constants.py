@@ -333,6 +333,21 @@ MOST_SUGGESTIONS = 3
 DIGEST_DIGITS = 12
 
 # Diagnosis of gradients.
+# Wrong stages of a backward pass (held by tests/diagnosis/gradient/test_stage_states.py).
+# Stages whose order is permuted in full: 23 wrong orders of four stages, 119 of five.
+MOST_PERMUTED_STAGES = 4
+
+# What is limited to a range (held by tests/diagnosis/forward/test_limited.py).
+# Time over which y' = y is solved, so the part by which the state grows, and a power of two.  Half of it is
+# what the bound that is found may be off.
+LIMIT_GROWTH = 2.0**-10
+# Part of that growth that must be lost before it is called so: tolerances and rounding to float32 lose less.
+# With it two numbers are the same, too.
+LIMIT_SHARE = 0.01
+# Powers of two at which the state is looked at: a bound outside is reached by no problem of the suite.  The
+# largest are for the increment of a step, which the state exceeds by the steps over the growth.
+LIMIT_EXPONENTS = range(-10, 21)
+
 # Believed, tied and named hypotheses (held by tests/diagnosis/gradient/test_comparison.py, and by
 # test_matcher.py, test_unexplained.py and test_explain_gradient.py beside it).
 # Factor by which a hypothesis must be nearer to the observation than the exact gradient is: it then explains

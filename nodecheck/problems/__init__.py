@@ -3,7 +3,7 @@
 from nodecheck.problems.linear import constant, linear, power
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
-from nodecheck.problems.oscillators import rotation, time_linear
+from nodecheck.problems.oscillators import pendulum, rotation, time_linear
 from nodecheck.problems.posed import (
     at_rest,
     constant_at_outputs,
@@ -58,6 +58,7 @@ __all__ = [
     "neural_at_outputs",
     "neural_reversed_at_outputs",
     "neural_reversed_quarter",
+    "pendulum",
     "power",
     "quarter_reversed_at_outputs",
     "rotation",

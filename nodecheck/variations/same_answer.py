@@ -61,7 +61,9 @@ def _try(
     measurements, sentences = _side_effects(variation, found)
     if variation.judged or same.holds:
         measurements.insert(0, same)
-        sentences.insert(0, "" if same.holds else sentence(change, variation.when))
+        sentences.insert(
+            0, "" if same.holds else f"{sentence(change, variation.when)} {variation.cause}".strip()
+        )
     return _Found(tuple(measurements), " ".join(filter(None, sentences)))
 
 
@@ -75,5 +77,6 @@ def _side_effects(variation: Variation, found: Solution) -> tuple[list[Measureme
     if found.changed:
         name = f"inputs or settings changed {variation.when}"
         measurements.append(at_most(name, len(found.changed), 0))
-        sentences.append(f"Changed by the layer {variation.when}: {', '.join(found.changed)}.")
+        text = f"Changed by the layer {variation.when}: {', '.join(found.changed)}. {variation.cause}"
+        sentences.append(text.strip())
     return measurements, sentences

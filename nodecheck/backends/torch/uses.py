@@ -38,12 +38,15 @@ class Use:
         What the forward pass runs under.
     adjust
         ``adjust(dynamics, layer)``, before the forward pass.
+    keeps_grad
+        True if the backward pass may not write to the .grad of any leaf.
     """
 
     state: Callable[[Array], tuple[Tensor, Tensor]]
     backward: Callable[[Tensor, Leaves, Array], Gradients] | None
     mode: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     adjust: Callable[[nn.Module, object], None] | None = None
+    keeps_grad: bool = False
 
 
 def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
@@ -72,6 +75,8 @@ def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solutio
                 gradients = how.backward(y1, leaves, cotangents[0])
             pullbacks = (Pullback(gradients, one.dynamics.trace.of("backward")),)
             changed |= set(watching.changed(one.leaves, solve))
+            if how.keeps_grad:
+                changed |= {f"{name}.grad" for name, leaf in leaves.items() if leaf.grad is not None}
     changed -= CHANGED_BY_IMPORTS
     return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)), stray=stray)
 
@@ -116,6 +121,11 @@ def _by_grad(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
     names = list(leaves)[1::2]
     found = torch.autograd.grad(y1, [leaves[name] for name in names], torch.tensor(cotangent))
     return {name: as_numpy(g) for name, g in zip(names, found, strict=True)}
+
+
+def _by_grad_of_y0(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
+    (found,) = torch.autograd.grad(y1, [leaves["y0"]], torch.tensor(cotangent))
+    return {"y0": as_numpy(found)}
 
 
 def _by_adding(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
@@ -168,6 +178,7 @@ USES: Mapping[str, Use] = {
     "y1-is-summed": Use(_variable, _by_sum),
     "cotangent-is-transposed": Use(_variable, _by_transposed_cotangent),
     "autograd-grad": Use(_variable, _by_grad),
+    "gradient-of-y0-alone": Use(_variable, _by_grad_of_y0, keeps_grad=True),
     "accumulated": Use(_variable, _by_adding, adjust=_with_gradients),
     "second-backward": Use(_variable, _by_second_backward),
     "kept-over-another-pass": Use(_variable, _by_keeping),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nodecheck.checks.check import check
 from nodecheck.checks.convergence.reverse import require_reverse_time
-from nodecheck.diagnosis.forward.explanations import explain_order
+from nodecheck.diagnosis.forward.explanations import explain_order, explain_stages
+from nodecheck.diagnosis.forward.limited import explain_limits_of_state
 from nodecheck.diagnosis.forward.reverse import explain_reverse
 from nodecheck.diagnosis.limits import explain_limits
 from nodecheck.layers import LayerUnderTest, attempt
@@ -140,11 +141,14 @@ def _order_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
         diagnosis = (
             f"Where time runs backwards, at {found.n_steps} steps y1 is off by {found.error:.2g}, of which "
             f"refinement explains {found.estimate:.2g}: the layer converges to something else. "
-            f"{explain_reverse(layer, problem, found.n_steps)}"
+            f"{explain_reverse(layer, problem, found.n_steps) or explain_limits_of_state(layer)}"
         ).strip()
     elif not all(m.holds for m in measurements):
         slope, forwards = (forward_ladder(layer, p).fit.slope for p in (problem, neural))
-        diagnosis = f"Order {slope:z.2f} where time runs backwards, {forwards:z.2f} where it runs forwards."
+        diagnosis = (
+            f"Order {slope:z.2f} where time runs backwards, {forwards:z.2f} where it runs forwards. "
+            f"{explain_stages(layer, problem, layer.claims.order)}"
+        ).strip()
     return Evidence(measurements, diagnosis)
 
 
@@ -187,8 +191,9 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
         if not measurements[-1].holds:
             diagnosis = (
                 f"At t = {end:g}, with {found.n_steps} steps, the state is off by {found.error:.2g}, of "
-                f"which refinement explains {found.estimate:.2g}: the layer converges to something else."
-            )
+                f"which refinement explains {found.estimate:.2g}: the layer converges to something else. "
+                f"{explain_limits_of_state(layer)}"
+            ).strip()
     series = phase_portrait(layer, problem) if problem.in_pictures else ()
     return Evidence(tuple(measurements), diagnosis, series)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodecheck.checks.check import check
+from nodecheck.diagnosis.forward.limited import explain_limits_of_state
 from nodecheck.layers import Array, LayerUnderTest, Refusal, attempt
 from nodecheck.results import Evidence
 from nodecheck.variations.comparison import judge_same, plain_solution
@@ -44,11 +45,12 @@ def other_units(layer: LayerUnderTest) -> Evidence:
     measurements, sentences = zip(*found, strict=True)
     wrong = " ".join(filter(None, sentences))
     if wrong:
-        wrong += f" Compared with the interval {[USUAL_UNITS.t0, USUAL_UNITS.t1]}."
+        wrong += f" Compared with the interval {[USUAL_UNITS.t0, USUAL_UNITS.t1]}. "
+        wrong += explain_limits_of_state(layer)
     late, sentence, refused_in_float32 = judge_late_in_float32(layer)
     cannot = "; ".join(filter(None, (*(one.when for one in refused), refused_in_float32)))
     facts = {"cannot be used": cannot} if cannot else {}
-    return Evidence((*measurements, *late), f"{wrong} {sentence}".strip(), facts=facts)
+    return Evidence((*measurements, *late), f"{wrong.strip()} {sentence}".strip(), facts=facts)
 
 
 def _raises(layer: LayerUnderTest, one: Units, cotangent: Array) -> bool:

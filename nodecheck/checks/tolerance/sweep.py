@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from nodecheck.checks.check import check
 from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.adjoint_at_rest import explain_at_rest
+from nodecheck.diagnosis.forward.limited import explain_limits_of_state
 from nodecheck.diagnosis.layer_gradient import explain_at_tolerance
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.convergence import (
@@ -81,8 +82,8 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if not growth <= MAXIMUM_GROWTH:
         diagnosis = (
             f"Between tol = {tolerances[0]:g} and {tolerances[-1]:g} the error goes from {errors[0]:.2g} to "
-            f"{errors[-1]:.2g}; SciPy's RK45 ends at {own[-1]:.2g}."
-        )
+            f"{errors[-1]:.2g}; SciPy's RK45 ends at {own[-1]:.2g}. {explain_limits_of_state(layer)}"
+        ).strip()
     elif claimed and not claimed[0].holds:
         diagnosis = (
             f"The error shrinks with the evaluations N like N^(-{claimed[0].value:.1f}); order "

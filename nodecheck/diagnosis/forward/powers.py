@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nodecheck.diagnosis.forward.explanations import explain_time, wrong_times
+from nodecheck.diagnosis.forward.limited import explain_limits_of_state
 from nodecheck.diagnosis.forward.precision import rounded_parts
 from nodecheck.diagnosis.step_count import explain_which
 from nodecheck.layers import LayerUnderTest
@@ -78,7 +79,8 @@ def _explain_quadrature(layer: LayerUnderTest, values: str, lowest: int) -> str:
     order = float(np.log2(coarse / fine)) if coarse > 0.0 and fine > 0.0 else 0.0
     seen = f"Exact below t^{lowest}, wrong from there on ({values})"
     if order < INCONSISTENT_BELOW:
-        return f"{seen}, and no less with twice as many steps: not a matter of stage times or weights alone."
+        seen += ", and no less with twice as many steps: not a matter of stage times or weights alone."
+        return f"{seen} {explain_limits_of_state(layer)}".strip()
     nodes = _nodes(layer, n_steps)
     where = f" The first step evaluates the field at c = ({nodes})." if nodes else ""
     return f"{seen}, shrinking at order {order:.1f}: stage times or weights.{where}"

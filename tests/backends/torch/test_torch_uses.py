@@ -90,6 +90,7 @@ DIFFERENT = {
     "y1-is-summed": {"strides": (0, 1)},
     "cotangent-is-transposed": {"strides": (1, 4)},
     "autograd-grad": {},
+    "gradient-of-y0-alone": {},
     "accumulated": {"gradients": [True] * 5},
     "second-backward": {"backward passes": 2},
     "kept-over-another-pass": {"backward passes": 2},

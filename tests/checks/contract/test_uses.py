@@ -16,6 +16,7 @@ from wrong_layers import after, marching, rk4_step
 import nodecheck
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, TorchLayer
+from nodecheck.mutants import MUTANTS
 from nodecheck.options.profile import CI
 from nodecheck.report import terminal
 
@@ -172,3 +173,20 @@ def test_another_answer_in_inference_mode_is_information():
     evidence = measure(wrong)
     assert violated(evidence) == []
     assert evidence.facts == {"cannot be used": "under torch.inference_mode"}
+
+
+@pytest.mark.parametrize("name", ["grad-returned-again", "gradients-not-added"])
+def test_a_gradient_that_depends_on_what_was_in_grad_is_told_so(name):
+    (wrong,) = (mutant.layer for mutant in MUTANTS if mutant.name == name)
+    evidence = measure(wrong)
+    assert violated(evidence) == ["change when gradients accumulate"]
+    assert "depends on the .grad that was there before, or replaces it" in evidence.diagnosis
+
+
+def test_a_backward_pass_that_writes_grad_is_told_so():
+    (wrong,) = (mutant.layer for mutant in MUTANTS if mutant.name == "grad-written")
+    evidence = measure(wrong)
+    when = "with torch.autograd.grad for y0 alone"
+    assert violated(evidence) == [f"inputs or settings changed {when}"]
+    assert f"Changed by the layer {when}: W1.grad, W2.grad" in evidence.diagnosis
+    assert "The backward pass writes .grad by itself" in evidence.diagnosis

@@ -59,6 +59,27 @@ def clipped_state(n, f, t, h, y):
     return rk4_step(f, t, h, y).clamp(-1.5, 1.5)
 
 
+def third_stage_with_float32_weights(n, f, t, h, y):
+    k1 = f(t, y)
+    k2 = f(t + h / 2, y + h / 2 * k1)
+    k3 = f(t + h / 2, y + h / 2 * k2)
+    stages = (k1, k2, k3, f(t + h, y + h / 2 * k3))
+    weights = torch.tensor([1 / 6, 1 / 3, 1 / 3, 1 / 6], dtype=torch.float32).tolist()
+    return y + h * sum(w * k for w, k in zip(weights, stages, strict=True))
+
+
+def leapfrog(f, t, h, y):
+    """Return a step of velocity Verlet for the halves (q, p) of the state."""
+    half = y.shape[-1] // 2
+    q, p = y[..., :half], y[..., half:]
+    p = p + h / 2 * f(t, y)[..., half:]
+    q = q + h * f(t + h / 2, torch.cat([q, p], -1))[..., :half]
+    return torch.cat([q, p + h / 2 * f(t + h, torch.cat([q, p], -1))[..., half:]], -1)
+
+
+LEAPFROG = layer(marching(leapfrog), order=2)
+
+
 def at_zero(n, f, t, h, y):
     return rk4_step(lambda _, x: f(0.0, x), t, h, y)
 
@@ -164,7 +185,24 @@ def test_finite_differences_name_the_groups_that_fail_and_no_other():
 
 def test_mixed_members_and_a_clipped_state_are_told_from_other_equations():
     assert "the members are mixed" in diagnosis("forward-order", MUTANT["batch-mean"])
-    assert "the state is clipped" in diagnosis("forward-order", stepping(clipped_state))
+    assert "The state is limited to [-1.5, 1.5]" in diagnosis("forward-order", stepping(clipped_state))
+
+
+def test_a_wrong_stage_is_named_in_spite_of_float32_weights():
+    text = diagnosis("forward-order", stepping(third_stage_with_float32_weights))
+    assert "Powers of t are integrated to 6e-08: the weights and the times of the stages are right" in text
+    assert "the states at which the stages are evaluated are not" in text
+
+
+def test_leapfrog_is_told_that_its_order_is_that_of_separable_fields():
+    text = diagnosis("forward-order", LEAPFROG)
+    assert "for the halves of the state, the order is 2.00: each half is advanced by itself" in text
+    assert "claim `order=1`, which holds for all fields, and `supports={'even'}`" in text
+
+
+def test_a_layer_that_halves_the_state_is_told_what_to_claim():
+    assert "If so meant, claim `supports={'even'}`." in diagnosis("other-sizes", LEAPFROG)
+    assert "claim" not in diagnosis("other-sizes", MUTANT["column-averaged"])
 
 
 @pytest.mark.parametrize("check_id", ["constant-field", "time-precision", "polynomial-field"])
