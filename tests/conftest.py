@@ -1,6 +1,7 @@
-"""Shared by all tests: one thread, the slow files, and a reason where CUDA tests are skipped."""
+"""Shared by all tests: one thread, the slow files first, and a reason where CUDA tests are skipped."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ settings.load_profile("no-deadline")
 
 # On problems this small, threads only wait for each other; read when torch and NumPy are loaded, after this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests start many processes; each would compile all of nodecheck anew, and pytest rewrite its assertions.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 # Files whose tests take more than twelve seconds together, on one of two busy cores: they are `slow`.
@@ -47,9 +51,15 @@ _HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(_HERE) and item.path.relative_to(_HERE).as_posix() in SLOW:
+        if _in_slow_file(item):
             item.add_marker(pytest.mark.slow)
+    # A slow file that begins last would keep one core busy while the others wait.
+    items.sort(key=lambda item: not _in_slow_file(item))
     _skip_cuda(items)
+
+
+def _in_slow_file(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(_HERE) and item.path.relative_to(_HERE).as_posix() in SLOW
 
 
 def _skip_cuda(items: list[pytest.Item]) -> None:

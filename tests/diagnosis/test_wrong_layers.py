@@ -11,7 +11,7 @@ import torch
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.mutants import AdaptiveBackprop, AdjointEuler, AdjointRK4, BackpropRK4, as_layer
-from nodecheck.options.profile import CI
+from nodecheck.options.profile import CI, SMOKE
 from nodecheck.problems import constant, linear, lotka_volterra, neural, spiral
 
 MISLEADING = ("float32", "mixed up", "mixes", "weights")
@@ -240,10 +240,10 @@ def rounding_to(precision):
 
 
 @functools.lru_cache
-def diagnosis(wrong, check_id="gradient-order", problem=neural):
+def diagnosis(wrong, check_id="gradient-order", problem=neural, profile=SMOKE):
     """Return what a failing check says of a layer."""
     check = next(check for check in CHECKS if check.id == check_id)
-    evidence = check.measure(LayerUnderTest(wrong, CI), problem)
+    evidence = check.measure(LayerUnderTest(wrong, profile), problem)
     assert any(not m.holds for m in evidence.measurements)
     return evidence.diagnosis
 
@@ -290,7 +290,7 @@ def test_wrong_times_of_the_backward_pass_are_told_where_the_field_has_no_time()
 
 @pytest.mark.parametrize("problem", [neural, spiral], ids=lambda problem: problem.name)
 def test_a_detached_stage_is_named_in_an_adaptive_layer_by_its_weight(problem):
-    text = diagnosis(named(AdaptiveStageDetached), "gradient-tolerance", problem)
+    text = diagnosis(named(AdaptiveStageDetached), "gradient-tolerance", problem, CI)
     assert "They match an adjoint that sees 0.55" in text
     assert "as if stages of weight 0.45 were detached" in text
 

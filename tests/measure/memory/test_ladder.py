@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 
@@ -35,9 +36,14 @@ def measured(layer):
     return footprints(LayerUnderTest(layer, CI), live=True)
 
 
+@functools.cache
+def of_method(method):
+    return measured(adaptive_odeint(method))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_an_adaptive_layer_saves_the_same_for_each_evaluation_that_is_kept(method):
-    prints = measured(adaptive_odeint(method))
+    prints = of_method(method)
     fit = prints.fit(prints.saved)
     assert fit.laws == ("linear",)
     # Narrow passes that are predicted miss one state at the end of the ladder at most.
@@ -45,7 +51,7 @@ def test_an_adaptive_layer_saves_the_same_for_each_evaluation_that_is_kept(metho
 
 
 def test_the_peak_of_adaptive_backprop_is_linear_too():
-    prints = measured(adaptive_odeint("dopri5"))
+    prints = of_method("dopri5")
     assert prints.fit(prints.states).laws == ("linear",)
 
 
@@ -111,7 +117,7 @@ def test_times_without_a_value_leave_the_evaluations():
 
 
 def test_a_level_costs_methods_of_low_and_of_high_order_about_the_same():
-    counts = [measured(adaptive_odeint(m)).passes[-1].evaluations[0] for m in ("adaptive_heun", "dopri8")]
+    counts = [of_method(m).passes[-1].evaluations[0] for m in ("adaptive_heun", "dopri8")]
     assert max(counts) < 2 * min(counts)
 
 
