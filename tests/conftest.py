@@ -23,6 +23,7 @@ SLOW = {
     "bad_worlds/test_bad_memory.py",
     "bad_worlds/test_interruptions.py",
     "checks/memory/test_memory.py",
+    "checks/test_device.py",
     "checks/test_every_check.py",
     "checks/test_false_alarms.py",
     "checks/tolerance/test_adaptive.py",

@@ -22,6 +22,7 @@ from nodecheck.checks.contract.times import evaluation_times
 from nodecheck.checks.contract.uses import other_uses
 from nodecheck.checks.convergence.forward import forward_order, solve_ivp_agreement
 from nodecheck.checks.convergence.gradient import gradient_completeness, gradient_order
+from nodecheck.checks.device import device_autocast, device_placement, device_uses, device_waits
 from nodecheck.checks.exactness.fields import (
     constant_field,
     constant_field_gradient,
@@ -86,6 +87,10 @@ CHECKS: tuple[Check, ...] = (
     hidden_memory,
     memory_leak,
     gradient_cost,
+    device_placement,
+    device_waits,
+    device_autocast,
+    device_uses,
 )
 
 # Ids that were given up, with what they are now: ids of checks, each with a shell pattern for the names of

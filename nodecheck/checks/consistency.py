@@ -240,7 +240,7 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
         return _of_fewer_steps(tableau, n_steps)
     evaluations = layer.solve(problem, FEW_STEPS).evaluations
     widest = max(value.size for value in problem.params.values())
-    rounding = roundoff(evaluations * widest)
+    rounding = layer.reordering * roundoff(evaluations * widest)
     measurements = [at_most(f"y1 against our {tableau.name}", distance, rounding)]
     errors = _backprop_errors(layer, problem, tableau, FEW_STEPS)
     if layer.claims.adjoint == "discrete" or all(e <= rounding for e in errors.values()):

@@ -30,6 +30,8 @@ class Call:
         Those of the state.
     phase
         The pass that it belongs to.
+    device
+        The device of y.
     """
 
     t: float
@@ -37,6 +39,7 @@ class Call:
     y_dtype: str
     y_shape: tuple[int, ...]
     phase: Phase
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,7 @@ class Readings:
     seconds: tuple[float, float] | None = None
     wall_seconds: float | None = None
     gains: tuple[Gain, ...] = ()
+    waits: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ class Solution:
     dropped
         Parts of the output that the adapter dropped, as far as readings of `nodecheck.adapt` did it; recorded
         in plain use.
+    device
+        The device of y1, in plain use.
     """
 
     y1: Array
@@ -147,6 +153,7 @@ class Solution:
     others: tuple[Solution, ...] = ()
     readings: Readings | None = None
     dropped: tuple[Dropped, ...] = ()
+    device: str = "cpu"
 
     @property
     def evaluations(self) -> int:

@@ -23,7 +23,9 @@ from nodecheck.numerics.constants import (
     LADDER_START_OF_HIGH_ORDER,
     LADDER_STARTS_COARSER_FROM,
     LOOSEST_DECADE,
+    SUMS_IN_ANOTHER_ORDER,
 )
+from nodecheck.options.devices import CPU
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 
@@ -43,12 +45,25 @@ class LayerUnderTest:
         Seed of everything that is drawn at random.
     backend
         The backend that runs it; None: the one of its framework.
+    device
+        Where it runs, unless a solve names another device.
+    name
+        The name of its results; "": its own.
     """
 
     def __init__(
-        self, layer: Claims, profile: Profile, seed: int = 0, backend: Backend | None = None
+        self,
+        layer: Claims,
+        profile: Profile,
+        seed: int = 0,
+        backend: Backend | None = None,
+        *,
+        device: str = CPU,
+        name: str = "",
     ) -> None:
         self.claims = layer
+        self.device = device
+        self.name = name or layer.name
         self.profile = profile
         self.seed = seed
         self.backend = backend or backend_of(layer)
@@ -57,9 +72,14 @@ class LayerUnderTest:
         self._pullbacks: dict[tuple[Solve, bytes], Pullback] = {}
 
     @property
-    def name(self) -> str:
-        """Name of the layer."""
-        return self.claims.name
+    def on_device(self) -> bool:
+        """True if the layer runs on another device than the CPU."""
+        return self.device != CPU
+
+    @property
+    def reordering(self) -> float:
+        """The factor of a bound on rounding that sums in another order need: one on the CPU."""
+        return SUMS_IN_ANOTHER_ORDER if self.on_device else 1.0
 
     @property
     def adaptive(self) -> bool:
@@ -121,6 +141,7 @@ class LayerUnderTest:
         self, solve: Solve, cotangents: Sequence[Array] = (), *, instruments: Sequence[str] = ()
     ) -> Solution:
         """Return the solution of a solve that is carried out now, whatever is known already."""
+        solve = self.placed(solve)
         if not (self.needs_even and is_odd(solve.problem)):
             return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
         even, padded = solve_made_even(solve, cotangents)
@@ -129,7 +150,11 @@ class LayerUnderTest:
     def trial(self, problem: Problem, resolution: float) -> Trial:
         """Return any output for y0 of a problem, which is even where the layer needs that."""
         asked = made_even(problem) if self.needs_even else problem
-        return self.backend.trial(self.claims, Solve(asked, resolution))
+        return self.backend.trial(self.claims, self.placed(Solve(asked, resolution)))
+
+    def placed(self, solve: Solve) -> Solve:
+        """Return a solve on the device of the layer, if it names no device of its own."""
+        return replace(solve, device=self.device) if solve.device == CPU else solve
 
     def pullback(self, problem: Problem, resolution: float, cotangent: Array, **how: Any) -> Pullback:
         """Return the backward pass for one cotangent."""

@@ -20,7 +20,8 @@ def matching_tableau(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTa
 
     A tableau that is claimed is returned even if its forward pass is another one; else None if there is none.
     """
-    y1, bound = layer.solve(problem, FEW_STEPS).y1, roundoff(layer.solve(problem, FEW_STEPS).evaluations)
+    solution = layer.solve(problem, FEW_STEPS)
+    y1, bound = solution.y1, layer.reordering * roundoff(solution.evaluations)
     tableaus, claimed = _candidates(layer), layer.claims.tableau is not None
     tried = (FEW_STEPS, *_FEWER, *(() if claimed else _MORE))
 

@@ -32,6 +32,16 @@ REPORTED_ERROR_FACTOR = 10.0
 SEPARATION = 100.0
 # Each elementary operation rounds by eps/2 of its result; a step has some ten of them in sequence.
 ROUNDINGS_PER_STEP = 8.0
+# Terms of the longest sum in one evaluation of a problem of a check, or in its derivatives: over the state,
+# a hidden layer or the batch (held by tests/numerics/test_sums_in_another_order.py).
+LONGEST_SUM = 48
+# Units in the last place by which exp, tanh, sin and cos of two devices may differ; one each (CUDA C++
+# Programming Guide, "Mathematical Functions": at most 2 ulp in double precision, and as good on a CPU).
+FUNCTIONS_OF_ANOTHER_DEVICE = 4.0
+# A sum of n terms errs by at most (n - 1) eps/2 of their absolute values in any order (Higham 2002, sec.
+# 4.2), and a fused multiplication rounds once less.  So two devices differ by this much where one of them may
+# err by `ROUNDINGS_PER_STEP` eps: a factor of its bound, asked of layers that do not run on the CPU.
+SUMS_IN_ANOTHER_ORDER = 1 + (LONGEST_SUM + FUNCTIONS_OF_ANOTHER_DEVICE) / ROUNDINGS_PER_STEP
 # The weights of a method may cancel, and amplify what is rounded: their absolute values add up to 13 in
 # Dormand and Prince's method of order eight, to 28 where four Euler grids are extrapolated.
 LARGEST_WEIGHTS = 32.0
@@ -43,6 +53,14 @@ MAXIMUM_GROWTH = (GROWTH_OF_LOWEST_ORDER + GROWTH_OF_PLATEAU) / 2
 # A tolerance bounds the local error; over an interval of a few time scales the global error is larger by the
 # number of steps times the growth of errors, which on the suite stays below this.
 TOLERANCE_FACTOR = 100.0
+
+# Layers on a device (held by tests/checks/test_device.py).
+# Waits of the host: a controller of the step size has to read whether a step is accepted.
+WAITS_PER_STEP = 1.0
+# Units of rounding of float16 or bfloat16 in y1 or a gradient under autocast.  Measured with autocast on a
+# CPU: five at most for right layers that take steps, 51 where an iteration ends at another residual.  What is
+# lost is off by 256 units of bfloat16, and 2048 of float16.
+AUTOCAST_ROUNDINGS = 64.0
 
 # Refinement ladders and cotangents (held by tests/layers/test_under_test.py,
 # tests/problems/test_problems.py). Steps at the coarsest level of a ladder.

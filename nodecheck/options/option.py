@@ -95,8 +95,8 @@ OPTIONS = (
     Option("seed", "Seed of all random numbers.", int, 0, minimum=0),
     Option(
         "device",
-        "Device on which memory is measured; both: also on CUDA if there is a device.",
-        default="both",
+        "Device on which layers run; both: also on CUDA if there is a device.  "
+        "Default: cpu; of a memory measurement: both.",
         choices=("cpu", "cuda", "both"),
     ),
     Option(

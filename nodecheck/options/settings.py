@@ -10,6 +10,7 @@ from typing import Any
 
 from nodecheck._version import __version__
 from nodecheck.options.configuration import Configuration
+from nodecheck.options.devices import CPU
 from nodecheck.options.layer_names import restricted
 from nodecheck.options.option import resolve
 from nodecheck.options.output_folder import default_folder
@@ -30,6 +31,8 @@ class Settings:
         The shell patterns of the option `layer`, which are already those of the targets.
     profile, select, seed
         The checks that run on the layers; `select` are shell patterns.
+    device
+        The device on which layers run: "cpu", "cuda" or "both".
     output
         Folder of all files; None: not given.
     jobs
@@ -51,6 +54,7 @@ class Settings:
     profile: str
     select: tuple[str, ...]
     seed: int
+    device: str
     output: Path | None
     jobs: int
     memory_limit: int
@@ -72,6 +76,7 @@ class Settings:
             "profile": self.profile,
             "select": list(self.select),
             "seed": self.seed,
+            "device": self.device,
             "version": __version__,
         }
 
@@ -116,6 +121,7 @@ def resolve_settings(
         profile=value("profile"),
         select=value("select"),
         seed=value("seed"),
+        device=value("device") or CPU,
         output=None if output is None else Path(output),
         jobs=jobs,
         memory_limit=in_bytes(value("memory-limit"), jobs),

@@ -1,5 +1,6 @@
 """Records of a run: plain frozen data whose statuses are computed, to and from JSON."""
 
+from nodecheck.results.layer_card import LayerCard
 from nodecheck.results.no_verdict import Inconclusive, Skip, Unsupported
 from nodecheck.results.records import (
     NOT_LOOKED_AT,
@@ -8,7 +9,6 @@ from nodecheck.results.records import (
     SCOPE,
     VERIFIED_SHARE,
     Evidence,
-    LayerCard,
     Measurement,
     Metric,
     Outcome,

@@ -1,7 +1,7 @@
 """Records of a run as frozen data: measurements, curves, results, and the run itself.
 
-A check returns `Evidence`.  The status of a result is computed here from the evidence, when the result is
-made and again when a run is loaded.  It cannot be set, so an edited status in a file has no effect.
+A check returns `Evidence`.  The status of a result is computed here from the evidence, also when a run is
+loaded.  It cannot be set, so an edited status in a file has no effect.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from nodecheck.results.layer_card import LayerCard
 
 SCHEMA_VERSION = 1
 # The least share of the results that apply to a layer that must be decided and passed, for it to be verified.
@@ -195,37 +197,11 @@ def _status(result: Result) -> Status:
 
 
 @dataclass(frozen=True)
-class LayerCard:
-    """The identity of a layer: its name, its claims and its origin."""
-
-    name: str
-    target: str
-    resolution: str  # "n_steps" or "tol"
-    order: int | None = None
-    adjoint: str | None = None
-    memory: str | None = None
-    tableau: str | None = None
-    origin: str = ""
-    expected_failures: Mapping[str, str] = field(default_factory=dict)
-    supports: tuple[str, ...] = ()
-    output_times: bool = False  # the layer returns the states at given output times
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "supports", tuple(self.supports))  # a list where it comes from JSON
-
-    @property
-    def adaptive(self) -> bool:
-        """True if the resolution is a tolerance."""
-        return self.resolution == "tol"
-
-
-@dataclass(frozen=True)
 class Run:
     """All results of one run, with targets, seed and environment, by which it can be repeated.
 
-    `checks` are the checks of the profile by id, each with the layers it applies to: "all", "fixed-step",
-    "adaptive" or "output-times".  A check without a result was left out.  Older versions did not write this
-    field.
+    `checks` are the checks of the profile by id, each with the layers it applies to: see `Check.asked_of`.
+    A check without a result was left out.  Older versions did not write this field.
     """
 
     results: tuple[Result, ...]
@@ -273,10 +249,7 @@ class Run:
     def left_out(self, name: str) -> tuple[str, ...]:
         """Return the checks of the profile that apply to such a layer and have no result here."""
         card = next((card for card in self.layers if card.name == name), None)
-        if card is None:  # it was never loaded, so no check applies
-            return ()
-        kinds = {"all", "adaptive" if card.adaptive else "fixed-step"}
-        kinds |= {"output-times"} if card.output_times else set()
+        kinds = card.kinds if card is not None else ()  # it was never loaded, so no check applies
         found = {r.check for r in self.of_layer(name)}
         return tuple(check for check, kind in self.checks.items() if kind in kinds and check not in found)
 

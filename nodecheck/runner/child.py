@@ -17,7 +17,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.options.profile import Profile
 from nodecheck.results import LayerCard
-from nodecheck.runner.child_calls import EXITED_WITH_ZERO
+from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Subject
 from nodecheck.runner.environment import environment
 from nodecheck.runner.journal import encode
 from nodecheck.runner.measure import blank, measure, raised
@@ -72,19 +72,19 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
         return loaded
 
 
-def measure_layer(target: str, layer: str, check: str, problem: str, profile: Profile, seed: int) -> bytes:
+def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:
     """Run one check on one problem of one layer, all by name, and return the result as JSON."""
     chosen = next(c for c in CHECKS if c.id == check)
     posed = next((p for p in problems_of(chosen, profile) if p and p.name == problem), None)
     with seen_to_exit():
         try:
-            return encode(measure(chosen, posed, _layer(target, layer, profile, seed)))
+            return encode(measure(chosen, posed, _layer(subject, profile, seed)))
         except KeyboardInterrupt as error:  # the layer has raised it: Ctrl-C does not reach this process
-            return encode(raised(blank(layer, chosen, posed, seed), chosen, error))
+            return encode(raised(blank(subject.name, chosen, posed, seed), chosen, error))
 
 
 @functools.lru_cache(maxsize=1)
-def _layer(target: str, name: str, profile: Profile, seed: int) -> LayerUnderTest:
+def _layer(subject: Subject, profile: Profile, seed: int) -> LayerUnderTest:
     """Return the layer; its solutions stay in this process for all checks."""
-    layer = next(x for x in load_target(target) if x.name == name)
-    return LayerUnderTest(layer, profile, seed)
+    layer = next(x for x in load_target(subject.target) if x.name == subject.layer)
+    return LayerUnderTest(layer, profile, seed, device=subject.device, name=subject.name)

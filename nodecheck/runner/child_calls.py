@@ -6,6 +6,7 @@ alone, so that the parent needs neither torch nor SciPy.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 
 # The pool takes exit code 0 for the end of an idle worker, so a layer that exits with 0 gets this code.
 EXITED_WITH_ZERO = 96
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A layer to examine: its target, its name there, the device, and the name of its results."""
+
+    target: str
+    layer: str
+    device: str
+    name: str
 
 
 def start(output: Connection, memory_limit: int) -> None:
@@ -32,8 +43,8 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
     return child.describe(target)
 
 
-def measure(target: str, layer: str, check: str, problem: str, profile: Profile, seed: int) -> bytes:
+def measure(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:
     """Return the result of one check on one problem as JSON; see `child.measure_layer`."""
     from nodecheck.runner import child
 
-    return child.measure_layer(target, layer, check, problem, profile, seed)
+    return child.measure_layer(subject, check, problem, profile, seed)

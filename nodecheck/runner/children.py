@@ -16,6 +16,7 @@ from nodecheck.problems import Problem
 from nodecheck.results import LayerCard, Result
 from nodecheck.runner import child_calls
 from nodecheck.runner import isolation as child_process
+from nodecheck.runner.child_calls import Subject
 from nodecheck.runner.examine import examine
 from nodecheck.runner.isolation import Child, Lost
 from nodecheck.runner.journal import decode
@@ -122,7 +123,8 @@ class Isolation(AbstractContextManager["Isolation"]):
         """Return the result of a check; where the child is lost, an error with what is known."""
         child = self._child_of(card)
         name = problem.name if problem is not None else ""
-        arguments = (card.target, card.name, check.id, name, self._profile, self._seed)
+        subject = Subject(card.target, card.name_in_target, card.device, card.name)
+        arguments = (subject, check.id, name, self._profile, self._seed)
         clock = time.perf_counter()
         try:
             line = child.call(child_calls.measure, *arguments, seconds=self._profile.seconds)

@@ -77,7 +77,7 @@ class Examination:
         """Return the result with the reason of an expected failure, and with lines that reproduce it."""
         expected = expected_reason(self._card.expected_failures, result.check, result.problem)
         result = replace(result, expected=expected)
-        return replace(result, reproducer=reproducer(result, self._card.target, self._plan))
+        return replace(result, reproducer=reproducer(result, self._card, self._plan))
 
     def _why_not(self, check: Check) -> str:
         """Return the reason why a check is skipped, or "" if it is not."""

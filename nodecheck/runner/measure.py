@@ -33,7 +33,10 @@ class InProcess:
     def __call__(self, card: LayerCard, check: Check, problem: Problem | None) -> Result:
         """Return the result of a check."""
         if self._current is None or self._current.name != card.name:
-            self._current = LayerUnderTest(self._layers[card.name], self._profile, self._seed)
+            layer = self._layers[card.name_in_target]
+            self._current = LayerUnderTest(
+                layer, self._profile, self._seed, device=card.device, name=card.name
+            )
         return measure(check, problem, self._current)
 
 

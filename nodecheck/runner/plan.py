@@ -163,8 +163,7 @@ def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:
 
 def left_out(card: LayerCard, check: Check, profile: Profile) -> str:
     """Return the reason why a check is skipped whatever the layer does; "" if it is not."""
-    properties = {"adaptive" if card.adaptive else "fixed-step"}
-    reason = check.why_not(properties | ({"output-times"} if card.output_times else set()))
+    reason = check.why_not(card.kinds)
     return reason or ("" if within(check, profile) else f"part of the {check.profile} profile")
 
 

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from nodecheck._version import __version__
 from nodecheck.checks import CHECKS
 from nodecheck.layers import TorchLayer
+from nodecheck.options.devices import CPU, devices_of, not_measured, on_devices
 from nodecheck.options.expectations import with_expectations
 from nodecheck.options.layer_names import chosen_layers
 from nodecheck.options.settings import Settings
@@ -121,6 +122,7 @@ def run(
     profile: str = "ci",
     select: str | Sequence[str] = "*",
     seed: int = 0,
+    device: str = CPU,
 ) -> Run:
     """Check layers in this process and return all results.
 
@@ -136,17 +138,21 @@ def run(
         Shell pattern, or several; only checks whose id matches are run, and those that they need.
     seed
         Seed of all random numbers.
+    device
+        Device on which the layers run: "cpu", "cuda", or "both", the CPU alone where there is no other.
 
     Raises
     ------
     ValueError
         If the profile does not exist, a pattern selects nothing, two layers share a name, or a layer expects
-        a check to fail that does not exist.  If anything but layers is given.
+        a check to fail that does not exist.  If anything but layers is given, or there is no such device.
     """
-    layers = given_layers(layers)
-    plan = make_plan([card_of(layer) for layer in layers], profile=profile, select=select, seed=seed)
-    session = Session(plan, LoadedTargets(environment=environment()))
-    return session.record(examine(plan, InProcess(layers, plan.profile, seed)))
+    layers, here = given_layers(layers), environment()
+    cards = on_devices(map(card_of, layers), devices_of(device, here))
+    plan = make_plan(cards, profile=profile, select=select, seed=seed)
+    session = Session(plan, LoadedTargets(environment=here))
+    results = examine(plan, InProcess(layers, plan.profile, seed))
+    return session.record(results, warnings=tuple(not_measured(device, here)))
 
 
 def plan_for(loaded: LoadedTargets[LayerCard], settings: Settings) -> Plan:
@@ -168,8 +174,9 @@ def plan_for(loaded: LoadedTargets[LayerCard], settings: Settings) -> Plan:
         every_layer=settings.every_layer and loaded.complete,
     )
     chosen = chosen_layers(cards, settings.targets, settings.layers, complete=loaded.complete)
+    devices = devices_of(settings.device, loaded.environment) if chosen else ()
     return make_plan(
-        chosen,
+        on_devices(chosen, devices),
         profile=settings.profile,
         select=settings.select,
         seed=settings.seed,

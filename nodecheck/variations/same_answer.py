@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, Variation, attempt
 from nodecheck.numerics.constants import RUNAWAY_FACTOR
 from nodecheck.problems import Problem
-from nodecheck.results import Evidence, Measurement, at_most
+from nodecheck.results import Evidence, Measurement, Skip, at_most
 from nodecheck.variations.comparison import compare, raised, sentence, unchanged, usual_resolution
 
 
@@ -48,6 +48,8 @@ def _try(
     )
     found = attempt(lambda: layer.fresh(solve, (cotangent,)))
     if isinstance(found, Refusal):
+        if isinstance(found.error, Skip):
+            return _Found(facts={f"not tried {variation.when}": str(found.error)})
         if variation.refusable and variation.capability not in layer.claims.supports:
             return _Found()
         measurement, text = raised(variation.when, found)

@@ -171,3 +171,52 @@ def test_an_expected_failure_under_an_id_that_was_given_up_still_holds():
     assert made.cards[0].expected_failures == {FIELD: "known", "forward-pass:*_reversed": "known"}
     found = {r.check: r.expected for r in examine(made, measure)}
     assert found == {"adapter": "", "forward-pass": "", FIELD: "known"}
+
+
+def test_without_the_device_that_is_asked_for_there_is_no_plan():
+    with pytest.raises(ValueError, match="--device cuda expects a CUDA device, got none"):
+        plan_for(loaded(environment={"CUDA": "not available"}), settings(device="cuda"))
+
+
+def test_a_target_without_layers_is_not_refused_for_its_device():
+    nothing = LoadedTargets(load_errors={"a.py:LAYERS": "no such file"})
+    assert plan_for(nothing, settings(device="cuda")).cards == ()
+
+
+def test_on_both_devices_each_layer_is_examined_twice_under_two_names():
+    there = loaded(environment={"CUDA": "Some GPU"})
+    names = [card.name for card in plan_for(there, settings(device="both")).cards]
+    assert names == [name for card in CARDS for name in (card.name, f"{card.name}@cuda")]
+
+
+def test_results_on_both_devices_are_unique_in_the_record():
+    there = loaded(environment={"CUDA": "Some GPU"})
+    session = Session(plan_for(there, settings(device="both")), there)
+    run = session.record(session.examine(examine(session.plan, measure)).results)
+    assert len({result.id for result in run.results}) == session.plan.size
+
+
+def test_a_check_of_devices_is_skipped_on_the_cpu_and_not_on_the_device():
+    there = loaded(CARDS[0], environment={"CUDA": "Some GPU"})
+    session = Session(plan_for(there, settings(device="both", select=("device-placement",))), there)
+    found = {r.layer: r.reason for r in examine(session.plan, measure) if r.check == "device-placement"}
+    name = CARDS[0].name
+    assert found == {name: "asked only of layers on a device", f"{name}@cuda": ""}
+
+
+def test_an_expected_failure_holds_on_every_device():
+    there = loaded(environment={"CUDA": "Some GPU"})
+    entry = Expectation(CARDS[0].name, FIELD, "known")
+    cards = plan_for(there, settings(entry, device="both")).cards
+    assert [card.expected_failures for card in cards[:2]] == [{FIELD: "known"}] * 2
+
+
+def test_a_failure_on_the_device_is_reproduced_there_by_its_name_in_the_target():
+    def fails(card, check, problem):
+        return dataclasses.replace(measure(card, check, problem), measurements=(Measurement("x", 2, 1),))
+
+    there = loaded(CARDS[0], environment={"CUDA": "Some GPU"})
+    made = plan_for(there, settings(device="both"))
+    on_device = [r for r in examine(made, fails) if r.layer.endswith("@cuda") and r.reproducer]
+    assert all("device='cuda'" in r.reproducer and "@cuda" not in r.reproducer for r in on_device)
+    assert on_device

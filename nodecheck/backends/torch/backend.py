@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from nodecheck.backends.torch.changes import solve_watched
+from nodecheck.backends.torch.device.uses import DEVICE_USES
 from nodecheck.backends.torch.memory.instrumented import INSTRUMENTS, solve_with_instruments
 from nodecheck.backends.torch.modules import MODULES, use_module
 from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
@@ -27,14 +28,16 @@ _VARIATIONS: Mapping[str, _Run] = {
     **dict.fromkeys(USES, use),
     **dict.fromkeys(MODULES, use_module),
     **REUSES,
+    **DEVICE_USES,
 }
 # Fields of a solve that are carried out, beside the problem and the resolution.
 _PLAIN = frozenset({"wrt", "dtype", "device", "limit"})
-_IN_VARIATIONS = frozenset({"variation"})
+_IN_VARIATIONS = frozenset({"variation", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
     **dict.fromkeys((*USES, *MODULES), _IN_VARIATIONS | {"limit"}),
     **dict.fromkeys(REUSES, _IN_VARIATIONS),
+    **dict.fromkeys(DEVICE_USES, _PLAIN | _IN_VARIATIONS),
 }
 _WITH_INSTRUMENTS = frozenset({"dtype", "device"})
 # The words of torch on a CPU, on Linux and elsewhere; on a GPU the error has a type of its own.

@@ -26,13 +26,15 @@ from nodecheck.problems import Problem
 class Trace:
     """The calls of the dynamics, in the order in which they happened.
 
-    A call beyond `limit` raises `RunawayError` in the layer: an iteration that does not converge may go on
-    until memory is full.
+    With `reads` False no time is read from a tensor: on a device that makes the host wait, and a graph that
+    is captured cannot do it.  A call beyond `limit` raises `RunawayError` in the layer: an iteration that
+    does not converge may go on until memory is full.
     """
 
     calls: list[Call] = field(default_factory=list)
     phase: Phase = "forward"
     limit: float = math.inf
+    reads: bool = True
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return the trace itself: what a copied dynamics does is recorded in the same place."""
@@ -75,10 +77,7 @@ class Dynamics(nn.Module):
         CallError
             If `y` is not a tensor, or `t` neither one time nor one for each member of the batch.
         """
-        _require_time_and_state(t, y)
-        self._record(t, y)
-        # The dtype is named at once: a Python float would pass through the default dtype, float32.
-        time = torch.as_tensor(t, dtype=y.dtype, device=y.device)
+        time = self.timed(t, y)
         params = {name: self.parameter_at(name, time) for name in self._names}
         if time.numel() == 1:
             result = self.vector_field(time.reshape(()), y, **params)
@@ -90,6 +89,12 @@ class Dynamics(nn.Module):
                 ]
             )
         return result  # type: ignore[no-any-return]
+
+    def timed(self, t: Any, y: Tensor) -> Tensor:
+        """Return the time as a tensor beside y, after the call has been recorded."""
+        _require_time_and_state(t, y)
+        self._record(t, y)
+        return _beside(t, y)
 
     def parameter_at(self, name: str, _time: Tensor) -> Tensor:
         """Return the value of a parameter of the problem at a time, or at one for each member of the batch.
@@ -104,7 +109,9 @@ class Dynamics(nn.Module):
             message = f"stopped after {len(self.trace.calls)} evaluations of the field"
             raise RunawayError(message)
         dtype = name_of(t.dtype) if isinstance(t, Tensor) else None
-        self.trace.calls.append(Call(_number(t), dtype, name_of(y.dtype), tuple(y.shape), self.trace.phase))
+        number = _number(t) if self.trace.reads or not isinstance(t, Tensor) else math.nan
+        call = Call(number, dtype, name_of(y.dtype), tuple(y.shape), self.trace.phase, str(y.device))
+        self.trace.calls.append(call)
 
     # As `torch.compiler.disable` has it, which half a second of imports comes with: a layer that is compiled
     # would be compiled anew for each number of calls so far.
@@ -131,6 +138,20 @@ def _require_time_and_state(t: Any, y: Any) -> None:
 def _described(value: Any) -> str:
     shape = getattr(value, "shape", None)
     return type(value).__name__ if shape is None else f"{type(value).__name__} of shape {tuple(shape)}"
+
+
+def _beside(t: Any, y: Tensor) -> Tensor:
+    """Return a time as a tensor of the dtype and device of `y`.
+
+    The dtype is named at once: a Python float would pass through the default dtype, float32.  On a device a
+    number is written there and not copied: for a copy the host waits, and a captured graph cannot have it.
+    """
+    number = not isinstance(t, np.ndarray) and not (
+        isinstance(t, Tensor) and (t.device.type != "cpu" or t.requires_grad or t.ndim)
+    )
+    if y.device.type == "cpu" or not number:
+        return torch.as_tensor(t, dtype=y.dtype, device=y.device)
+    return torch.full((), float(t), dtype=y.dtype, device=y.device)
 
 
 def _number(t: Any) -> float:

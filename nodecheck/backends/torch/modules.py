@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from nodecheck.backends.torch.dynamics import Dynamics, Trace
 from nodecheck.backends.torch.passes import as_numpy, built, reader, run_backward
+from nodecheck.backends.torch.tensors import leaf_of, place, tensor_of
 from nodecheck.layers import Array, Pullback, Solution, Solve, TorchLayer
 from nodecheck.problems import Problem, group_of
 
@@ -186,14 +186,15 @@ def use_module(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> 
     """Return the solution with the dynamics in another form; the gradients are those of the problem."""
     problem = solve.problem
     arranged = MODULES[solve.variation.name](problem)
+    place(arranged.module, solve.device)
     arranged.trace.limit = solve.limit
-    y0 = torch.tensor(problem.y0, requires_grad=True)
-    y1 = reader(layer, problem)(built(layer, arranged.module, problem, solve.resolution)(y0), y0)
+    y0 = leaf_of(problem.y0, solve.device)
+    y1 = reader(layer, problem)(built(layer, arranged.module, solve)(y0), y0)
     calls = tuple(arranged.trace.calls)
     pullbacks: tuple[Pullback, ...] = ()
     if cotangents:
         with arranged.trace.backward():
-            run_backward(y1, torch.tensor(cotangents[0]))
+            run_backward(y1, tensor_of(cotangents[0], y1.device))
         gradients = {group_of(name): _sum(leaves, arranged.sign) for name, leaves in arranged.leaves.items()}
         pullbacks = (Pullback({"y0": _sum([y0]), **gradients}, arranged.trace.of("backward")),)
     return Solution(as_numpy(y1), calls, pullbacks, past_hooks=_past_hooks(arranged))

@@ -42,7 +42,7 @@ def solve_side_by_side(layer: TorchLayer, solve: Solve, cotangents: Sequence[Arr
     params = {name: np.broadcast_to(p, (count, 1, *p.shape)) for name, p in problem.params.items()}
     dynamics = Dynamics(problem.replace(params=params))
     y0 = torch.tensor(np.tile(problem.y0, (count, 1, 1)), requires_grad=True)
-    output = reader(layer, problem)(built(layer, dynamics, problem, solve.resolution)(y0), y0)
+    output = reader(layer, problem)(built(layer, dynamics, solve)(y0), y0)
     axis = output.ndim - y0.ndim  # that of the copies: behind that of times, where there is one
     with dynamics.trace.backward():
         run_backward(output, torch.tensor(np.stack(cotangents, axis=axis)))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nodecheck.adapt.dropped import recorded
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.settings import Watch
+from nodecheck.backends.torch.tensors import dtype_of, dynamics_of, tensor_of
 from nodecheck.layers import Array, LayerError, Pullback, Solution, Solve, TorchLayer
 from nodecheck.problems import Problem, group_of
 
@@ -45,15 +46,18 @@ class Prepared:
 
 def prepare(layer: TorchLayer, solve: Solve) -> Prepared:
     """Return the layer built for a solve, with inputs of its own."""
-    dtype: torch.dtype = getattr(torch, solve.dtype)
-    dynamics = Dynamics(solve.problem, dtype).to(solve.device)
+    dynamics = dynamics_of(solve)
     dynamics.trace.limit = solve.limit
     wanted = solve.problem.groups if solve.wrt is None else solve.wrt
     for group, parameter in parameters_of(dynamics).items():
         parameter.requires_grad_(group in wanted)
-    y0 = torch.tensor(solve.problem.y0, dtype=dtype, device=solve.device, requires_grad="y0" in wanted)
-    call = built(layer, dynamics, solve.problem, solve.resolution)
-    return Prepared(dynamics, y0, call, reader(layer, solve.problem))
+    y0 = tensor_of(solve.problem.y0, solve.device, dtype_of(solve)).requires_grad_("y0" in wanted)
+    return prepared(layer, dynamics, y0, solve)
+
+
+def prepared(layer: TorchLayer, dynamics: Dynamics, y0: Tensor, solve: Solve) -> Prepared:
+    """Return the layer built for a solve, with these inputs."""
+    return Prepared(dynamics, y0, built(layer, dynamics, solve), reader(layer, solve.problem))
 
 
 def solve_plainly(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array] = ()) -> Solution:
@@ -69,9 +73,10 @@ def _one_pass(one: Prepared, cotangent: Array | None) -> Solution:
         y1 = one.forward()
     calls = tuple(one.dynamics.trace.calls)
     if cotangent is None:
-        return Solution(as_numpy(y1), calls, dropped=tuple(dropped))
-    given = torch.tensor(cotangent, dtype=y1.dtype, device=y1.device)
-    return Solution(as_numpy(y1), calls, (one.pull_back(y1, given),), dropped=tuple(dropped))
+        return Solution(as_numpy(y1), calls, dropped=tuple(dropped), device=str(y1.device))
+    given = tensor_of(cotangent, y1.device, y1.dtype)
+    pullbacks = (one.pull_back(y1, given),)
+    return Solution(as_numpy(y1), calls, pullbacks, dropped=tuple(dropped), device=str(y1.device))
 
 
 def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Solution:
@@ -82,7 +87,7 @@ def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Soluti
     changed = set(watching.changed(one.leaves, solve))
     pullbacks: tuple[Pullback, ...] = ()
     if cotangent is not None:
-        given = torch.tensor(cotangent, dtype=y1.dtype, device=y1.device)
+        given = tensor_of(cotangent, y1.device, y1.dtype)
         before = given.clone()
         pullbacks = (one.pull_back(y1, given),)
         changed |= set(watching.changed(one.leaves, solve))
@@ -90,12 +95,13 @@ def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Soluti
     return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)))
 
 
-def built(layer: TorchLayer, dynamics: nn.Module, problem: Problem, resolution: float) -> Any:
-    """Return the layer built for a problem."""
-    arguments = layer.form.arguments(resolution)
+def built(layer: TorchLayer, dynamics: nn.Module, solve: Solve) -> Any:
+    """Return the layer built for a solve."""
+    problem = solve.problem
+    arguments = layer.form.arguments(solve.resolution)
     if not layer.output_times:
         return layer.build(dynamics, problem.t0, problem.t1, **arguments)
-    ts = torch.tensor(_output_times(problem), dtype=torch.float64)
+    ts = torch.tensor(_output_times(problem), dtype=torch.float64, device=solve.device)
     return layer.build(dynamics, ts, **arguments)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.passes import built
+from nodecheck.backends.torch.tensors import dynamics_of, leaf_of
 from nodecheck.layers import Part, Refusal, Solve, TorchLayer, Trial, attempt
 
 _DEPTH = 2  # of containers within containers that are looked into
@@ -19,9 +20,9 @@ _DEPTH = 2  # of containers within containers that are looked into
 
 def try_layer(layer: TorchLayer, solve: Solve) -> Trial:
     """Return the output or the error of the layer, whatever it is."""
-    dynamics = Dynamics(solve.problem)
-    y0 = torch.tensor(solve.problem.y0, requires_grad=True)
-    call = attempt(lambda: built(layer, dynamics, solve.problem, solve.resolution))
+    dynamics = dynamics_of(solve)
+    y0 = leaf_of(solve.problem.y0, solve.device)
+    call = attempt(lambda: built(layer, dynamics, solve))
     if isinstance(call, Refusal) or not callable(call):
         return _trial(y0, call, dynamics, built=False, accepts_state=False)
     found = attempt(lambda: call(y0))

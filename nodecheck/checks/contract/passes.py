@@ -6,7 +6,16 @@ import numpy as np
 
 from nodecheck.checks.check import check
 from nodecheck.diagnosis.forward.precision import explain_float32, other_steps
-from nodecheck.layers import LayerUnderTest, Refusal, Solution, Solve, attempt
+from nodecheck.layers import (
+    PLAIN,
+    LayerUnderTest,
+    Refusal,
+    Solution,
+    Solve,
+    Variation,
+    attempt,
+    largest_entry,
+)
 from nodecheck.measure.identities import identity_bound
 from nodecheck.measure.scope import scope_facts
 from nodecheck.numerics import EPS, EPS_FLOAT32, TOLERANCE_FACTOR, rms, roundoff
@@ -15,6 +24,7 @@ from nodecheck.problems import Problem, constant, group_of, neural
 from nodecheck.results import Evidence, Measurement, Unsupported, at_most
 from nodecheck.results.phrases import verb
 from nodecheck.variations.comparison import difference, usual_resolution
+from nodecheck.variations.device import DETERMINISTIC, FULL_PRODUCTS
 from nodecheck.variations.reuse import frozen_parameter
 from nodecheck.variations.shapes import refusal_of_odd
 
@@ -45,11 +55,8 @@ def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     bad = int(np.sum(~np.isfinite(y1)))
     diagnosis = f"{bad} of {y1.size} entries of y1 {verb(bad, 'is', 'are')} NaN or infinite." if bad else ""
     measurement = at_most("entries of y1 that are not finite", bad, 0)
-    return Evidence(
-        (measurement,),
-        diagnosis,
-        facts=scope_facts(solve, solution.dropped, output_times=layer.claims.output_times),
-    )
+    scope = scope_facts(layer.placed(solve), solution.dropped, output_times=layer.claims.output_times)
+    return Evidence((measurement,), diagnosis, facts=scope)
 
 
 @check(
@@ -78,22 +85,45 @@ def backward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     cite="PyTorch documentation, Reproducibility; torch.autograd.gradcheck, nondet_tol",
 )
 def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Run forward and backward twice with the same input; on the CPU every bit must agree."""
-    resolution = usual_resolution(layer)
-    (cotangent,) = layer.cotangents(problem, 1)
-    first, second = (layer.fresh(Solve(problem, resolution), (cotangent,)) for _ in range(2))
-    forward = float(np.max(np.abs(first.y1 - second.y1)))
-    backward = difference(first.gradients, second.gradients)
-    diagnosis = ""
+    """Run forward and backward twice with the same input: every bit must agree.
+
+    On a device some kernels add in the order in which threads come, unless they are told not to.  A layer
+    whose numbers differ by no more than that, and not at all with `torch.use_deterministic_algorithms`,
+    passes: the result names it.
+    """
+    first, second = _twice(layer, problem)
+    forward, backward = _differences(first, second)
+    bound, facts, diagnosis = 0.0, {}, ""
     if forward or backward:
         diagnosis = "The same input gives other numbers the second time: hidden state or random numbers."
+        if layer.on_device and not any(_differences(*_twice(layer, problem, DETERMINISTIC))):
+            widest = max(value.size for value in problem.params.values())
+            scale = max(map(largest_entry, (first.y1, *first.gradients.values())))
+            bound = layer.reordering * roundoff(first.all_evaluations * widest, scale)
+            facts = {"the same numbers again": "only with torch.use_deterministic_algorithms(True)"}
+            diagnosis = (
+                "The same input gives other numbers the second time, and the same with "
+                "torch.use_deterministic_algorithms(True): a kernel adds in another order each time."
+            )
     return Evidence(
         (
-            at_most("difference of two forward passes", forward, 0.0),
-            at_most("difference of two backward passes", backward, 0.0),
+            at_most("difference of two forward passes", forward, bound),
+            at_most("difference of two backward passes", backward, bound),
         ),
         diagnosis,
+        facts=facts,
     )
+
+
+def _twice(layer: LayerUnderTest, problem: Problem, variation: Variation = PLAIN) -> list[Solution]:
+    """Return two solutions of the same solve."""
+    solve = Solve(problem, usual_resolution(layer), variation=variation)
+    return [layer.fresh(solve, layer.cotangents(problem, 1)) for _ in range(2)]
+
+
+def _differences(first: Solution, second: Solution) -> tuple[float, float]:
+    """Return the largest differences of y1 and of the gradients."""
+    return float(np.max(np.abs(first.y1 - second.y1))), difference(first.gradients, second.gradients)
 
 
 @check(
@@ -150,7 +180,8 @@ def float32_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     A fixed-step layer that computes its number of steps from times and a step size may take another number
     of steps in float32.  Then values that differ are those of two grids, and are not compared: that is a line
-    on the identity card, and the grid must still end at t1, which y' = c shows.
+    on the identity card, and the grid must still end at t1, which y' = c shows.  An error that a device has
+    only where the program allows products in TF32 is named, and the layer is judged without them.
     """
     resolution = USUAL_TOLERANCE if layer.adaptive else USUAL_STEPS
     outcome = attempt(lambda: layer.solve(problem, resolution, dtype="float32"))
@@ -173,7 +204,24 @@ def float32_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
         finite = at_most("entries of y1 that are not finite in float32", bad, 0)
         lost = f"{bad} of {outcome.y1.size} entries of y1 are NaN or infinite in float32." if bad else ""
         return Evidence((dtype, finite, elapsed), words or lost or diagnosis, facts=facts)
+    if not same.holds and layer.on_device:
+        full, facts = _without_tf32(layer, problem, same, exact)
+        if full.holds:
+            return Evidence((dtype, full), words, facts=facts)
     return Evidence((dtype, same), words or ("" if same.holds else explain_float32(outcome, error, bound)))
+
+
+def _without_tf32(
+    layer: LayerUnderTest, problem: Problem, same: Measurement, exact: Solution
+) -> tuple[Measurement, dict[str, str]]:
+    """Return the error of float32 where products in TF32 are not allowed, and that of before as a fact."""
+    resolution = USUAL_TOLERANCE if layer.adaptive else USUAL_STEPS
+    found = attempt(lambda: layer.solve(problem, resolution, dtype="float32", variation=FULL_PRODUCTS))
+    if isinstance(found, Refusal):
+        return same, {}
+    error = rms(found.y1 - exact.y1) / rms(exact.y1)
+    facts = {"float32": f"off by {same.value:.2g} with products in TF32, which the program allows"}
+    return at_most("float32 without TF32 against float64", error, same.bound), facts
 
 
 def _elapsed_in_float32(

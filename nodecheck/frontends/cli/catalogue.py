@@ -20,6 +20,8 @@ _BOUNDS = {
     "contract": "a count of violations, held to zero",
 }
 
+_ASKED_OF = {"device": "layers on a CUDA device (--device cuda)"}
+
 
 def listing(what: str) -> Iterator[tuple[str, str]]:
     """Yield a name and a sentence for each of the "checks", "layers", "problems" or "mutants"."""
@@ -112,7 +114,8 @@ def _paragraphs(check: Check) -> Iterator[str]:
     yield f"{check.id}\n{'=' * len(check.id)}"
     yield check.page
     yield f"Passes as: {check.title}.\nFails as:  {check.failure_title}."
-    yield f"Bound: {_BOUNDS[check.kind]}.\nApplies to: {check.asked_of} layers."
+    asked_of = _ASKED_OF.get(check.asked_of, f"{check.asked_of} layers")
+    yield f"Bound: {_BOUNDS[check.kind]}.\nApplies to: {asked_of}."
     for problem in (*check.problems, *(problem for _, problem in check.more)):
         yield f"Problem {problem.name}\n  shows {problem.reveals}\n  cannot see {problem.blind_to}"
     yield f"Source: {check.cite}"

@@ -36,14 +36,15 @@ if TYPE_CHECKING:
 
 # Everything heavy is imported inside the functions: the help text has to come at once.
 
-_OPTIONS = ("profile", "select", "layer", "output", "seed", "jobs", "time-limit", "memory-limit", "strict")
+_OPTIONS = ("profile", "select", "layer", "device", "output", "seed", "jobs")
+_LIMITS = ("time-limit", "memory-limit", "strict")
 _INTERRUPTED = "The run was interrupted: what it did not reach is inconclusive; --resume goes on."
 _LONGEST_LAYER_NAME = 40  # characters, beside the progress bar
 
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
 @click.argument("targets", metavar="TARGET...", nargs=-1)
-@on_command_line(*_OPTIONS)
+@on_command_line(*_OPTIONS, *_LIMITS)
 @click.option("--resume", is_flag=True, help="Continue the run that was interrupted in this folder.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of targets that cannot be loaded.")
 @click.pass_context
@@ -107,6 +108,7 @@ def _planned(settings: Settings, children: Children, *, debug: bool) -> Session:
 
 def _run(settings: Settings, session: Session, children: Children, journal: Journal) -> tuple[Run, bool]:
     """Examine and assemble; return the run, and True if it was interrupted."""
+    from nodecheck.options.devices import not_measured
     from nodecheck.runner.children import examine_in_children
 
     with _progress(session, journal) as advance:
@@ -116,7 +118,10 @@ def _run(settings: Settings, session: Session, children: Children, journal: Jour
         examined.results,
         targets=settings.targets,
         command=_command(settings.targets),
-        warnings=tuple(_warnings(journal, interrupted=examined.interrupted)),
+        warnings=(
+            *not_measured(settings.device, session.loaded.environment),
+            *_warnings(journal, interrupted=examined.interrupted),
+        ),
     )
     return run, examined.interrupted
 

@@ -19,6 +19,7 @@ from nodecheck.frontends.cli.arguments import (
     targets_or_configured,
     usage_errors,
 )
+from nodecheck.options.devices import BOTH, NOT_MEASURED, devices_of, is_missing
 from nodecheck.options.option import on_command_line
 from nodecheck.runner import forkserver
 
@@ -109,8 +110,7 @@ def _run(
     loaded = describe(targets, ladder.memory_limit)
     report_load_errors(loaded, debug=False)
     with usage_errors():
-        cuda = loaded.environment.get("CUDA", "not available")
-        ladder.devices, ladder.notes = _devices(options["device"], cuda)
+        ladder.devices, ladder.notes = _devices(options["device"] or BOTH, loaded.environment)
         cards = chosen_layers(loaded.layers, targets, options["layer"], complete=loaded.complete)
         session = Session(memory_plan(cards), loaded)
     make_folder(folder)
@@ -131,26 +131,10 @@ def _widths(state: int) -> tuple[int, int]:
     return state // 4, state // 2
 
 
-def _devices(device: str, cuda: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the devices to measure on, and as a fact those that cannot be measured here.
-
-    Parameters
-    ----------
-    device
-        "cpu", "cuda" or "both".
-    cuda
-        The name of the CUDA device, or a phrase that begins with "not".
-    """
-    missing = cuda.startswith("not ")
-    if device == "cuda" and missing:
-        message = (
-            "--device cuda expects a CUDA device, got none that torch can use; measure with --device cpu"
-        )
-        raise ValueError(message)
-    if device == "both":
-        notes = {"CUDA": "not measured on this machine: torch finds no CUDA device"} if missing else {}
-        return ("cpu", *["cuda"] * (not missing)), notes
-    return (device,), {}
+def _devices(device: str, environment: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the devices to measure on, and as a fact those that cannot be measured here."""
+    notes = {"CUDA": NOT_MEASURED} if device == BOTH and is_missing(environment) else {}
+    return devices_of(device, environment), notes
 
 
 def _measure(session: Session, ladder: MemoryLadder) -> Examined:
@@ -172,7 +156,7 @@ def _command(
     targets: tuple[str, ...], steps: str, state: int, *, process: bool, options: Mapping[str, Any]
 ) -> str:
     """Return the command that repeats this measurement."""
-    chosen = {"device": options["device"], "steps": steps, "state": state}
+    chosen = {"device": options["device"] or BOTH, "steps": steps, "state": state}
     limits = {name: options[name] for name in ("memory_limit", "time_limit") if options[name] is not None}
     words = [word for k, v in (chosen | limits).items() for word in (f"--{k.replace('_', '-')}", f"{v}")]
     return shlex.join(["nodecheck", "memory", *targets, *words, *["--process"] * process])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -62,7 +63,7 @@ def _repeat(
     from nodecheck.runner.plan import make_plan
 
     with Children(memory_limit) as children:
-        card = _load(children, target, then)
+        card = _load(children, target, run, then)
         select = glob.escape(then.check)
         try:
             plan = make_plan([card], profile=run.profile, select=select, seed=run.seed, seconds=seconds)
@@ -71,19 +72,25 @@ def _repeat(
         return tuple(examine_in_children(plan, children))
 
 
-def _load(children: Children, target: str, then: Result) -> LayerCard:
+def _load(children: Children, target: str, run: Run, then: Result) -> LayerCard:
     """Return the claims of the layer of a result as they are now; end the command if it cannot be loaded."""
+    from nodecheck.frontends.cli.arguments import usage_errors
+    from nodecheck.options.devices import devices_of
     from nodecheck.report.numbers import shorten
+
+    before = next(card for card in run.layers if card.name == then.layer)
 
     loaded = children.describe((target,))
     for error in (*loaded.usage_errors.values(), *loaded.load_errors.values(), *loaded.missing.values()):
         _give_up(error)
-    card = next((candidate for candidate in loaded.layers if candidate.name == then.layer), None)
+    card = next((one for one in loaded.layers if one.name == before.name_in_target), None)
     if card is None:
         names = ", ".join(shorten(candidate.name) for candidate in loaded.layers)
-        name = shorten(then.layer)
+        name = shorten(before.name_in_target)
         _give_up(f"expected a layer {name!r} in {target!r}, got {names}; was it given another name?")
-    return card
+    with usage_errors():
+        devices_of(before.device, loaded.environment)
+    return replace(card, name=before.name, source=before.source, device=before.device)
 
 
 def _give_up(sentence: str) -> NoReturn:

@@ -34,7 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "registered name, package.module:object or path/file.py:object; TARGET::GLOB means only its layers "
         "whose name matches.",
     )
-    in_pytest(group.addoption, "profile", "select", "layer", "output", "seed", "memory-limit", "time-limit")
+    names = ("profile", "select", "layer", "device", "output", "seed", "memory-limit", "time-limit")
+    in_pytest(group.addoption, *names)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -15,6 +15,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.frontends.pytest.layer_check import never_asked
 from nodecheck.frontends.pytest.quiet import quiet
 from nodecheck.frontends.pytest.transport import packed_in, unpack
+from nodecheck.options.devices import not_measured
 from nodecheck.options.output_folder import make_folder
 from nodecheck.report import words
 from nodecheck.report.files import PAGE, write_record, write_views
@@ -114,11 +115,12 @@ class Recorder:
         cards = {card.name: card for card in (*checked, *cards.values())}
         if not loaded.environment and cards:  # all results are of `nodecheck.parametrize`
             loaded = replace(loaded, environment=environment())
+        absent = not_measured(self._settings.device, loaded.environment) if self._settings.targets else ()
         return Session(replace(plan, cards=tuple(cards.values())), loaded).record(
             sorted(found.values(), key=_order(cards)),
             targets=self._settings.targets,
             command=shlex.join(["pytest", *map(str, session.config.invocation_params.args)]),
-            warnings=tuple(dict.fromkeys(warnings)),
+            warnings=tuple(dict.fromkeys((*absent, *warnings))),
         )
 
     def _plan_of_tests(self) -> Plan:

@@ -12,5 +12,7 @@ class ByLayer(LoadGroupScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the group of an item."""
+        if nodeid.startswith(f"{ROOT}::"):  # xdist would read "mine@cuda" as a group
+            return nodeid.rpartition("::")[0]
         scope: str = super()._split_scope(nodeid)
-        return nodeid.rpartition("::")[0] if scope.startswith(f"{ROOT}::") else scope
+        return scope

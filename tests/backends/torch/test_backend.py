@@ -23,12 +23,14 @@ from nodecheck.numerics import EPS, EPS_FLOAT32
 from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import neural, wide
 from nodecheck.variations.autograd import USES
+from nodecheck.variations.device import AUTOCAST, DEVICE_USES, FULL_PRODUCTS
 from nodecheck.variations.modules import LATE_TURN, MODULES
 from nodecheck.variations.reuse import REUSES
 
+ON_DEVICE = (*DEVICE_USES, FULL_PRODUCTS, *(variation for variation, _ in AUTOCAST))
 PACKAGE = Path(nodecheck.__file__).parent
 COTANGENT = np.array([[0.5, -0.25, 1.0], [1.0, 0.5, 0.25], [-1.0, 0.75, 2.0], [0.25, 1.5, -0.5]])
-INSTRUMENTS = ("saved", "live", "arrays", "seconds", "leaks", "products", "build", "changes")
+INSTRUMENTS = ("saved", "live", "arrays", "seconds", "leaks", "products", "build", "waits", "changes")
 WIDE = wide(64)
 STATE = WIDE.y0.nbytes
 ONES = (np.ones_like(WIDE.y0),)
@@ -158,7 +160,7 @@ def test_the_limit_counts_the_backward_pass_too():
         solved(rk4("continuous"), limit=31)
 
 
-@pytest.mark.parametrize("variation", [PLAIN, *USES, *MODULES, LATE_TURN], ids=lambda v: v.name)
+@pytest.mark.parametrize("variation", [PLAIN, *USES, *MODULES, LATE_TURN, *ON_DEVICE], ids=lambda v: v.name)
 def test_the_backend_knows_every_variation(variation):
     assert variation.name in BACKEND.capabilities
 
@@ -174,7 +176,7 @@ def test_the_backend_knows_every_instrument(name):
 
 
 def test_no_capability_is_left_out_here():
-    variations = {variation.name for variation in (PLAIN, *USES, *MODULES, LATE_TURN, *REUSES)}
+    variations = {variation.name for variation in (PLAIN, *USES, *MODULES, LATE_TURN, *REUSES, *ON_DEVICE)}
     assert variations | {*INSTRUMENTS} == BACKEND.capabilities
 
 

@@ -27,7 +27,7 @@ def solved(layer=LAYER, instruments=(), **how):
     [
         ("output", {"output": "the trajectory"}),
         ("dtype", {"dtype": "float32", "variation": USE}),
-        ("device", {"device": "cuda", "variation": USE}),
+        ("device", {"device": "cuda", "layer": OWN}),
         ("wrt", {"wrt": ("y0",), "variation": USE}),
         ("dtype", {"dtype": "float32", "variation": MODULE}),
         ("wrt", {"wrt": ("y0",), "variation": REUSE}),

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import torch
 
+from nodecheck.backends.torch.device.accelerator import ACCELERATORS, Accelerator, accelerator_of
+from nodecheck.backends.torch.device.waits import count_waits
 from nodecheck.backends.torch.memory.arrays import numpy_bytes
 from nodecheck.backends.torch.memory.garbage import garbage_kept
 from nodecheck.backends.torch.memory.leaks import gains, use_repeatedly
@@ -27,7 +29,7 @@ from nodecheck.layers import (
 )
 from nodecheck.numerics.constants import LEAK_USES, LEAK_WARM_UP_USES
 
-INSTRUMENTS = ("saved", "live", "arrays", "seconds", "leaks", "products", "build")
+INSTRUMENTS = ("saved", "live", "arrays", "seconds", "leaks", "products", "build", "waits")
 
 
 def solve_with_instruments(
@@ -58,6 +60,8 @@ def _watched(
     layer: TorchLayer, solve: Solve, cotangents: Sequence[Array], instruments: Sequence[str]
 ) -> Solution:
     """Return the solution with the readings, whatever is raised."""
+    if "waits" in instruments:
+        return count_waits(layer, solve, cotangents)
     if "leaks" in instruments:
         return _leaks(layer, solve, cotangents)
     if "build" in instruments:
@@ -108,6 +112,8 @@ def _arrays(use: Watched) -> Solution:
 
 def _seconds(use: Watched) -> Solution:
     """Return one use, and the seconds that it takes; one that is not counted comes before."""
+    if use.y0.device.type in ACCELERATORS:
+        return _seconds_of_device(use, accelerator_of(str(use.y0.device)))
     with _one_thread(), garbage_kept():
         use.backward(use.forward())
         use.forget()
@@ -118,6 +124,24 @@ def _seconds(use: Watched) -> Solution:
         end, wall = time.thread_time(), time.perf_counter() - clock
     readings = Readings(use.state_bytes, seconds=(middle - start, end - middle), wall_seconds=wall)
     return use.solution(y1, readings)
+
+
+def _seconds_of_device(use: Watched, device: Accelerator) -> Solution:
+    """Return the same by marks in the work of the device, which the host does not wait for."""
+    use.dynamics.trace.reads = False
+    with garbage_kept():
+        use.backward(use.forward())
+        use.forget()
+        device.synchronize()
+        clock, start = time.perf_counter(), device.mark()
+        y1 = use.forward()
+        middle = device.mark()
+        use.backward(y1)
+        end = device.mark()
+        device.synchronize()
+        wall = time.perf_counter() - clock
+    taken = device.seconds(start, middle), device.seconds(middle, end)
+    return use.solution(y1, Readings(use.state_bytes, seconds=taken, wall_seconds=wall))
 
 
 @contextmanager

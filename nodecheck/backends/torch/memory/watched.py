@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.memory.products import Products
 from nodecheck.backends.torch.passes import as_numpy, built, reader
+from nodecheck.backends.torch.tensors import dtype_of, dynamics_of, leaf_of, tensor_of
 from nodecheck.layers import Array, Pullback, Readings, Solution, Solve, TorchLayer
 
 
@@ -23,12 +22,12 @@ class Watched:
     """
 
     def __init__(self, layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> None:
-        dtype: torch.dtype = getattr(torch, solve.dtype)
-        self.dynamics = Dynamics(solve.problem, dtype).to(solve.device)
+        dtype = dtype_of(solve)
+        self.dynamics = dynamics_of(solve)
         self._products = Products(self.dynamics)  # before anybody can copy the field
-        self.y0 = torch.tensor(solve.problem.y0, dtype=dtype, device=solve.device, requires_grad=True)
-        self._cotangents = [torch.tensor(c, dtype=dtype, device=solve.device) for c in cotangents]
-        self._call = built(layer, self.dynamics, solve.problem, solve.resolution)
+        self.y0 = leaf_of(solve.problem.y0, solve.device, dtype)
+        self._cotangents = [tensor_of(c, solve.device, dtype) for c in cotangents]
+        self._call = built(layer, self.dynamics, solve)
         self._read = reader(layer, solve.problem)
 
     @property

@@ -1,0 +1,1 @@
+"""Uses and instruments that there are on a device only."""
