@@ -25,7 +25,6 @@ def solved(layer=LAYER, instruments=(), **how):
 @pytest.mark.parametrize(
     ("field", "how"),
     [
-        ("output", {"output": "the trajectory"}),
         ("dtype", {"dtype": "float32", "variation": USE}),
         ("device", {"device": "cuda", "layer": OWN}),
         ("wrt", {"wrt": ("y0",), "variation": USE}),
