@@ -44,7 +44,7 @@ def adapter(layer: LayerUnderTest, problem: Problem) -> Evidence:
     A failure reads: `build` returns a tensor of shape (17, 4, 3) for y0 of shape (4, 3). Axis 0 of y, of size
     17, is time (its first entry is y0): return adapt.last(y, time_axis=0) for y.
     """
-    resolution = ADAPTER_TOLERANCES[0] if layer.adaptive else ADAPTER_STEPS
+    resolution = layer.resolution(tol=ADAPTER_TOLERANCES[0], n_steps=ADAPTER_STEPS)
     outcome = attempt(lambda: layer.solve(problem, resolution))
     if isinstance(outcome, Refusal):
         mistake = explain_trial(layer, problem, resolution)
@@ -98,7 +98,7 @@ def _explain_state(layer: LayerUnderTest, problem: Problem, run: Solution) -> st
 def _same_without_the_dynamics(layer: LayerUnderTest, problem: Problem) -> bool:
     """Return True if other parameters leave y1 as it is: then the dynamics is not used at all."""
     other = problem.replace(params={name: value / 2 for name, value in problem.params.items()})
-    resolution = ADAPTER_TOLERANCES[0] if layer.adaptive else ADAPTER_STEPS
+    resolution = layer.resolution(tol=ADAPTER_TOLERANCES[0], n_steps=ADAPTER_STEPS)
 
     def final_state(p: Problem) -> Array:
         with layer.backend.isolated(
@@ -128,7 +128,7 @@ def _facts(layer: LayerUnderTest, problem: Problem, run: Solution) -> dict[str, 
     facts = {}
     if run.y1.dtype != np.float64:
         facts["dtype of y1"] = f"{run.y1.dtype}, although y0 is float64"
-    resolutions = ADAPTER_TOLERANCES if layer.adaptive else (FEWER_ADAPTER_STEPS, ADAPTER_STEPS)
+    resolutions = layer.resolution(tol=ADAPTER_TOLERANCES, n_steps=(FEWER_ADAPTER_STEPS, ADAPTER_STEPS))
 
     def all_the_same() -> bool:
         again = (layer.solve(problem, resolution) for resolution in resolutions)

@@ -41,7 +41,7 @@ from nodecheck.results import Evidence, Measurement, Skip, at_least, at_most
 from nodecheck.results.phrases import plural, verb
 
 # The features without which some class of wrong adjoint does not show.
-GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE}
+GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE, Feature.AT_REST}
 
 
 @check(

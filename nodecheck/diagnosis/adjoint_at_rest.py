@@ -5,16 +5,16 @@ from __future__ import annotations
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.tolerance_sweep import Sweep
 from nodecheck.numerics.constants import HARDLY_MORE
-from nodecheck.problems import at_rest
+from nodecheck.problems import Problem
 
 
-def explain_at_rest(layer: LayerUnderTest, sweep: Sweep) -> str:
+def explain_at_rest(layer: LayerUnderTest, problem: Problem, sweep: Sweep) -> str:
     """Return that the backward pass costs the same at every tolerance; "" if it costs more at a tighter one.
 
     Nothing is known of a backward pass that does not evaluate the field.
     """
     ends = sweep.tolerances[0], sweep.tolerances[-1]
-    loose, tight = (len(layer.gradients(at_rest, tol, 1)[0].calls) for tol in ends)
+    loose, tight = (len(layer.gradients(problem, tol, 1)[0].calls) for tol in ends)
     if not loose or tight > HARDLY_MORE * loose:
         return ""
     errors = sweep.errors["y0"]

@@ -91,6 +91,10 @@ class LayerUnderTest:
         """True if the state of the layer needs an even number of components."""
         return EVEN in self.claims.supports
 
+    def resolution(self, *, tol: _T, n_steps: _T) -> _T:
+        """Return `tol` for an adaptive layer and `n_steps` for one of fixed steps."""
+        return tol if self.adaptive else n_steps
+
     def ladder(self, levels: int | None = None) -> tuple[int, ...]:
         """Return the step counts of the refinement ladder, coarse to fine."""
         order = self.claims.order or 1

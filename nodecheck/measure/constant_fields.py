@@ -98,4 +98,4 @@ def worst_constant_field(layer: LayerUnderTest) -> tuple[Measurement, str]:
 
 
 def _resolution(layer: LayerUnderTest, drawn: ConstantField) -> float:
-    return IDENTITY_TOLERANCE if layer.adaptive else drawn.n_steps
+    return layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=drawn.n_steps)

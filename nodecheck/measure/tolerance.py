@@ -119,6 +119,13 @@ def error_beside_controls(
     is interpolated to t1.  Pairs differ in what their estimates promise, implicit methods in what a step
     costs.  So the layer is held to the nearer of two: SciPy's pair at the same tolerance, and our own solver
     at as many evaluations in equal steps.  Without local extrapolation an order is lost, and may be.
+
+    The position of t1 within the last step sharpens nothing.  While t1 moves over a step, the error of a
+    layer that ends its steps at t1 changes by a factor of two at most, of four for variable order.  That of
+    one that interpolates changes by 14 to 2000 if its interpolant is wrong, but by 19 for torchdiffeq's
+    dopri5, 40 for its bosh3 and 110 for its dopri8, too: an interpolant of usual degree also errs by more
+    than the step, and is exact at both ends.  Wrong and usual ones differ in the size of the error alone,
+    with 2 to 8 tolerances for that dopri5, up to 600 for bosh3 and 900 for dopri8, and 12 to 60 for a cubic.
     """
     order = layer.claims.order
     own = control(layer, order) if order is not None else None

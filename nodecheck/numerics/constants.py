@@ -276,6 +276,12 @@ TIME_UNIT = 8.0
 STATE_UNIT = 1024.0
 # Factors of parameters and of y0 between two uses, as a step of training changes them.
 TRAINED_FACTORS = (0.875, 0.75)
+# Steps of a layer that is asked at which half of the interval a gradient arrives, and the part that may
+# arrive at the wrong one (held by tests/checks/invariance/test_modules.py).  A step across the middle
+# misplaces what belongs to it: in four steps a right layer of order one up to 0.65 of the larger half, so in
+# 64 steps 0.04; right adaptive layers up to 0.045.  The bound is half of a quarter.
+TURN_STEPS = 64
+LARGEST_MISPLACED_SHARE = 1 / 8
 # An interval apart from the one of the problem, of the same kind: for arguments that have no effect.
 ELSEWHERE = (-0.6, 0.1)
 

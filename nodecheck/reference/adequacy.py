@@ -34,6 +34,7 @@ class Feature(enum.StrEnum):
     NONLINEAR = "nonlinear"  # J depends on y: shows a Jacobian at the wrong state
     SIZES_DIFFER = "sizes_differ"  # the batch is no other axis's length: shows sums over the wrong axis
     MOVING = "moving"  # dy1/dy0 differs from the identity: shows an adjoint that is left as it was
+    AT_REST = "at_rest"  # f is 0 along the trajectory: shows a backward step control that looks at the state
     CONTRACTIVE = "contractive"  # trajectories approach each other: going back in time amplifies errors
 
 
@@ -84,6 +85,7 @@ def _field_features(problem: Problem) -> dict[Feature, bool]:
         Feature.NONSYMMETRIC: (_norm(jac - transposed) / scale).max() > FEATURE_CHANGE,
         Feature.NONNORMAL: (_norm(jac @ transposed - transposed @ jac) / scale**2).max() > FEATURE_CHANGE,
         Feature.NONLINEAR: _norm(jac - at_start).max() * length > FEATURE_CHANGE,
+        Feature.AT_REST: np.abs(f).max() == 0.0,
         Feature.CONTRACTIVE: logarithmic_norm.max() * length < -FEATURE_CHANGE,
     }
 

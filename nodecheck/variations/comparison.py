@@ -74,12 +74,12 @@ class Change:
 
 def usual_resolution(layer: LayerUnderTest) -> float:
     """Return few steps, or a usual tolerance, where no accuracy is asked for."""
-    return USUAL_TOLERANCE if layer.adaptive else USUAL_STEPS
+    return layer.resolution(tol=USUAL_TOLERANCE, n_steps=USUAL_STEPS)
 
 
 def compared_resolution(layer: LayerUnderTest) -> float:
     """Return few steps, or a tolerance to which solutions are compared."""
-    return COMPARED_TOLERANCE if layer.adaptive else USUAL_STEPS
+    return layer.resolution(tol=COMPARED_TOLERANCE, n_steps=USUAL_STEPS)
 
 
 def plain_solution(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, Variation, attempt
-from nodecheck.numerics.constants import RUNAWAY_FACTOR
+from nodecheck.measure.runaway import limit_beside
 from nodecheck.problems import Problem
 from nodecheck.results import Evidence, Measurement, Skip, at_most
 from nodecheck.variations.comparison import compare, raised, sentence, unchanged, usual_resolution
@@ -40,12 +40,8 @@ def same_answer(
 def _try(
     layer: LayerUnderTest, problem: Problem, variation: Variation, cotangent: Array, plain: Solution
 ) -> _Found:
-    solve = Solve(
-        problem,
-        usual_resolution(layer),
-        variation=variation,
-        limit=RUNAWAY_FACTOR * plain.all_evaluations,
-    )
+    resolution = usual_resolution(layer)
+    solve = Solve(problem, resolution, variation=variation, limit=limit_beside(plain))
     found = attempt(lambda: layer.fresh(solve, (cotangent,)))
     if isinstance(found, Refusal):
         if isinstance(found.error, Skip):
@@ -58,7 +54,7 @@ def _try(
         return _Found(
             facts={"dynamics": "called by its forward method, so that its forward hooks do not run"}
         )
-    change = compare(layer, problem, found, plain, tolerance=usual_resolution(layer))
+    change = compare(layer, problem, found, plain, tolerance=resolution)
     same = unchanged(variation.when, change)
     measurements, sentences = _side_effects(variation, found)
     if variation.judged or same.holds:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solve, attempt, largest_entry
+from nodecheck.measure.runaway import limit_beside
 from nodecheck.numerics import roundoff
-from nodecheck.numerics.constants import RUNAWAY_FACTOR
+from nodecheck.numerics.constants import COMPARED_TOLERANCE, LARGEST_MISPLACED_SHARE, TURN_STEPS
 from nodecheck.problems import Problem, group_of
+from nodecheck.reference import sensitivity, trajectory
 from nodecheck.results import Measurement, at_most
 from nodecheck.variations.comparison import distance, usual_resolution
 from nodecheck.variations.modules import LATE_TURN
@@ -20,12 +22,12 @@ def judge_turns(
 
     The parameters of the two halves have the same values, so the sum of their gradients is right even where
     all of it arrives at one of them.  Each has a part in it.  How large that is depends on the method, as
-    steps and stages at the middle count for either half: it must not be zero.  Nothing is measured of a
-    layer that refuses such a field.
+    steps and stages at the middle count for either half: in a few steps it must not be zero, and in many it
+    must be near the exact part.  Nothing is measured of a layer that refuses such a field.
     """
     plain = Solve(problem, usual_resolution(layer))
     whole = layer.solution(plain, (cotangent,))
-    limit = RUNAWAY_FACTOR * whole.all_evaluations
+    limit = limit_beside(whole)
     late = attempt(
         lambda: layer.fresh(Solve(problem, plain.resolution, variation=LATE_TURN, limit=limit), (cotangent,))
     )
@@ -42,7 +44,55 @@ def judge_turns(
     }
     count = sum(map(len, without.values()))
     measurement = at_most("parameters of half of the interval without a gradient", count, 0)
-    return (measurement,), _explain(without) if count else ""
+    if count:
+        return (measurement,), _explain(without)
+    placed, text = _judge_shares(layer, problem, cotangent)
+    return (measurement, *placed), text
+
+
+def _judge_shares(
+    layer: LayerUnderTest, problem: Problem, cotangent: Array
+) -> tuple[tuple[Measurement, ...], str]:
+    """Return the largest part of a gradient that arrives at the parameter of the wrong half, and a sentence.
+
+    A step across the middle misplaces what belongs to it, so the part shrinks with the steps.  Nothing is
+    measured where the sum of both halves is as far from the exact gradient: that is another mistake.
+    """
+    resolution = layer.resolution(tol=COMPARED_TOLERANCE, n_steps=TURN_STEPS)
+    plain = Solve(problem, resolution)
+    whole = layer.solution(plain, (cotangent,))
+    solve = Solve(problem, resolution, variation=LATE_TURN, limit=limit_beside(whole))
+    late = attempt(lambda: layer.fresh(solve, (cotangent,)))
+    if isinstance(late, Refusal):
+        return (), ""
+    exact = sensitivity(problem).pullback(cotangent)
+    exact_late = sensitivity(_second_half(problem)).pullback(cotangent)
+    shares = {}
+    for group in map(group_of, problem.params):
+        size = max(largest_entry(exact_late[group]), largest_entry(exact[group] - exact_late[group]))
+        if distance(whole.gradients[group], exact[group]) <= LARGEST_MISPLACED_SHARE * size:
+            shares[group] = distance(late.gradients[group], exact_late[group]) / size
+    if not shares:
+        return (), ""
+    worst = max(shares, key=lambda group: shares[group])
+    name = "largest part of a gradient at the parameter of the wrong half"
+    measurement = at_most(name, shares[worst], LARGEST_MISPLACED_SHARE)
+    return (measurement,), "" if measurement.holds else _explain_share(worst, shares[worst])
+
+
+def _second_half(problem: Problem) -> Problem:
+    """Return the problem from the middle of the interval on, where its solution is then."""
+    middle = (problem.t0 + problem.t1) / 2
+    (y0,) = trajectory(problem, [middle])
+    return problem.replace(name=f"{problem.name}_second_half", t0=middle, y0=y0)
+
+
+def _explain_share(group: str, share: float) -> str:
+    return (
+        f"Where the field chooses its parameters by time, {share:.0%} of ∂L/∂{group} arrives at the "
+        "parameter of the wrong half, and the sum of both is right. A graph of several steps has the branch "
+        "of the field at one of their times: run the field itself at every evaluation."
+    )
 
 
 def _without_gradient(late: Array | None, total: Array | None, rounding: float) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from nodecheck.layers import LayerUnderTest, Pullback, Refusal, Solution, Solve, attempt
+from nodecheck.measure.runaway import limit_beside
 from nodecheck.numerics import EPS_FLOAT32
 from nodecheck.numerics.constants import (
     COMPARED_SWEEP,
     LATE_START,
-    RUNAWAY_FACTOR,
     STATE_UNIT,
     TIME_SHIFTS,
     TIME_UNIT,
@@ -111,9 +111,9 @@ def judge_late_in_float32(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...
     iteration to a tolerance below its rounding goes on for ever; late times may be refused with an error.
     """
     tolerance = COMPARED_SWEEP[-1]
-    resolution = tolerance if layer.adaptive else USUAL_STEPS
+    resolution = layer.resolution(tol=tolerance, n_steps=USUAL_STEPS)
     (cotangent,) = layer.cotangents(spiral, 1)
-    limit = RUNAWAY_FACTOR * plain_solution(layer, spiral, cotangent, resolution).all_evaluations
+    limit = limit_beside(plain_solution(layer, spiral, cotangent, resolution))
 
     def solved(problem: Problem) -> Solution | Refusal:
         solve = Solve(problem, resolution, dtype="float32", limit=limit)

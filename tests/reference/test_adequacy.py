@@ -7,6 +7,7 @@ from nodecheck.numerics.constants import SMALLEST_WEIGHT
 from nodecheck.problems import (
     PROBLEMS,
     Problem,
+    at_rest,
     constant,
     cubic,
     linear,
@@ -43,8 +44,13 @@ def test_linear_field_is_not_nonlinear_even_if_it_depends_on_time(problem):
     assert Feature.NONLINEAR not in features(problem)
 
 
-def test_network_has_every_feature_but_contractivity():
-    assert features(neural) == set(Feature) - {Feature.CONTRACTIVE}
+def test_network_moves_without_contracting_and_has_every_other_feature():
+    assert features(neural) == set(Feature) - {Feature.CONTRACTIVE, Feature.AT_REST}
+
+
+def test_a_state_at_rest_is_noticed_although_the_adjoint_moves():
+    assert {Feature.AT_REST, Feature.MOVING} <= features(at_rest)
+    assert not any(Feature.AT_REST in features(problem) for problem in PROBLEMS)
 
 
 def test_only_the_cubics_are_contractive():
@@ -91,4 +97,4 @@ def test_every_group_of_a_problem_that_is_not_stiff_can_be_judged(problem):
 
 
 def test_suite_supplies_every_feature():
-    assert frozenset().union(*map(features, PROBLEMS)) == frozenset(Feature)
+    assert frozenset().union(*map(features, (*PROBLEMS, at_rest))) == frozenset(Feature)

@@ -106,6 +106,30 @@ def test_a_fixed_step_layer_takes_as_many_steps_as_it_is_told(layer, interval):
     assert counts[50] - counts[49] == counts[7] // 7
 
 
+# Layers whose backward pass alone has an option, beside those without it, and the resolution of both.
+BACKWARD_OPTIONS = [
+    ("torchdiffeq-odeint_adjoint-midpoint-adjoint_rk4", "torchdiffeq-odeint_adjoint-midpoint", 16),
+    ("torchdiffeq-odeint_adjoint-dopri5-adjoint_bosh3", "torchdiffeq-odeint_adjoint-dopri5", 1e-4),
+    ("torchdiffeq-odeint_adjoint-dopri5-adjoint_adaptive_heun", "torchdiffeq-odeint_adjoint-dopri5", 1e-4),
+    ("torchdyn-adjoint-euler-adjoint_midpoint", "torchdyn-adjoint-euler", 16),
+    ("torchdyn-adjoint-dopri5-adjoint_tsit5", "torchdyn-adjoint-dopri5", 1e-4),
+    ("torchode-autodiff-dopri5-constant_steps", "torchode-autodiff-dopri5", 1e-4),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Setting tolerances has no effect")
+@pytest.mark.parametrize(("name", "plain", "resolution"), BACKWARD_OPTIONS)
+def test_an_option_of_the_backward_pass_changes_the_gradient_alone(name, plain, resolution):
+    library = {layer.name: layer for layer in importable(name.partition("-")[0])}
+    if not library:
+        pytest.skip(f"the library of {name} cannot be imported here")
+    cotangent = np.ones_like(neural.y0)
+    found, usual = (LayerUnderTest(library[one], CI) for one in (name, plain))
+    assert np.array_equal(found.solve(neural, resolution).y1, usual.solve(neural, resolution).y1)
+    gradients = [one.pullback(neural, resolution, cotangent).gradients["y0"] for one in (found, usual)]
+    assert not np.array_equal(*gradients)
+
+
 @pytest.mark.parametrize("name", ["torchdiffeq-odeint-rk4", "torchdiffeq-odeint_adjoint-rk4"])
 def test_the_backward_pass_of_torchdiffeq_takes_the_same_number_of_steps(name):
     layer = next(layer for layer in FIXED if layer.name == name)

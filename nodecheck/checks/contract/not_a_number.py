@@ -6,7 +6,7 @@ import numpy as np
 
 from nodecheck.checks.check import check
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, attempt, largest_entry
-from nodecheck.numerics.constants import RUNAWAY_FACTOR
+from nodecheck.measure.runaway import limit_beside_neural
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, at_most
 from nodecheck.variations.comparison import usual_resolution
@@ -67,9 +67,7 @@ def _gradients_that_hide(layer: LayerUnderTest, problem: Problem) -> list[str]:
 def _attempt(layer: LayerUnderTest, problem: Problem, cotangents: tuple[Array, ...]) -> Solution | Refusal:
     """Return the solution, or what was raised: by the layer, or after many more evaluations than usual."""
     resolution = usual_resolution(layer)
-    (usual,) = layer.gradients(neural, resolution, 1)
-    evaluations = layer.solve(neural, resolution).evaluations + len(usual.calls)
-    solve = Solve(problem, resolution, limit=RUNAWAY_FACTOR * evaluations)
+    solve = Solve(problem, resolution, limit=limit_beside_neural(layer, resolution))
     return attempt(lambda: layer.fresh(solve, cotangents))
 
 

@@ -183,7 +183,7 @@ def float32_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
     on the identity card, and the grid must still end at t1, which y' = c shows.  An error that a device has
     only where the program allows products in TF32 is named, and the layer is judged without them.
     """
-    resolution = USUAL_TOLERANCE if layer.adaptive else USUAL_STEPS
+    resolution = layer.resolution(tol=USUAL_TOLERANCE, n_steps=USUAL_STEPS)
     outcome = attempt(lambda: layer.solve(problem, resolution, dtype="float32"))
     if isinstance(outcome, Refusal):
         raise Unsupported(str(outcome))
@@ -246,4 +246,4 @@ def _elapsed_in_float32(
 
 
 def _ordinary_resolution(layer: LayerUnderTest) -> float:
-    return USUAL_TOLERANCE if layer.adaptive else ORDINARY_STEPS
+    return layer.resolution(tol=USUAL_TOLERANCE, n_steps=ORDINARY_STEPS)

@@ -37,7 +37,7 @@ def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
     one hides.  The solution of y' = c t^k gives the mean of t^k over the steps, and the gradient of c that of
     the backward pass.  As the steps vanish, both must tend to the mean over the interval, for t and for t^2.
     """
-    run = layer.solve(problem, COMPARED_TOLERANCE if layer.adaptive else ORDINARY_STEPS)
+    run = layer.solve(problem, layer.resolution(tol=COMPARED_TOLERANCE, n_steps=ORDINARY_STEPS))
     times = np.array([call.t for call in run.calls if not math.isnan(call.t)])
     if not times.size:
         message = "the layer never called the dynamics at a time that can be seen"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nodecheck.checks.check import check
-from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.forward.explanations import explain_order, explain_stages
 from nodecheck.diagnosis.forward.limited import explain_limits_of_state
 from nodecheck.diagnosis.forward.reverse import explain_reverse
@@ -14,6 +13,7 @@ from nodecheck.measure.convergence import forward_ladder, order_of, require_refi
 from nodecheck.measure.discretisation import unexplained
 from nodecheck.measure.limits import limit_measurements
 from nodecheck.measure.pictures import phase_portrait
+from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, OrderFit
 from nodecheck.numerics.constants import TRAJECTORY_PARTS
 from nodecheck.problems import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from nodecheck.checks.check import check
-from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.layer_gradient import explain_layer_gradient
 from nodecheck.diagnosis.limits import explain_limits
 from nodecheck.diagnosis.step_count import explain_which, gradient_error
@@ -24,6 +23,7 @@ from nodecheck.measure.convergence import (
 from nodecheck.measure.limits import limit_measurements
 from nodecheck.measure.own_derivative import own_derivative_distance
 from nodecheck.measure.pictures import backward_trajectory
+from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, ORDER_MARGIN, group_errors
 from nodecheck.numerics.constants import (
     BATCH_STEPS,
@@ -66,7 +66,7 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     An autograd Function passes gradients only to the tensors handed to `apply`; whatever it reaches by
     another way silently gets none.
     """
-    (run,) = layer.gradients(problem, USUAL_TOLERANCE if layer.adaptive else BATCH_STEPS, 1)
+    (run,) = layer.gradients(problem, layer.resolution(tol=USUAL_TOLERANCE, n_steps=BATCH_STEPS), 1)
     missing = [name for name, value in run.gradients.items() if value is None]
     diagnosis = f"No gradient arrives at {', '.join(missing)}." if missing else ""
     if len(missing) == len(run.gradients):

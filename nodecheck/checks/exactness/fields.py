@@ -62,7 +62,7 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     finds what one fixed problem hides: an interval that is assumed to start at zero or to have length one, a
     shape that broadcasts, a step count that is not honoured.  The simplest counterexample is reported.
     """
-    elapsed = elapsed_times(layer, problem, IDENTITY_TOLERANCE if layer.adaptive else CONSTANT_STEPS)
+    elapsed = elapsed_times(layer, problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=CONSTANT_STEPS))
     error = float(np.max(np.abs(elapsed - problem.duration)))
     bound = identity_bound(layer, problem, CONSTANT_STEPS)
     diagnosis = ""
@@ -117,7 +117,7 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
     represents exactly, or that arrive in another dtype than the state, give it away; so does an elapsed time
     that stays wrong however tight the tolerance.
     """
-    calls = layer.solve(problem, IDENTITY_TOLERANCE if layer.adaptive else DECIMAL_STEPS).calls
+    calls = layer.solve(problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=DECIMAL_STEPS)).calls
     rounded = [float(np.float32(c.t)) == c.t for c in calls]
     lower = sum(c.t_dtype is not None and is_narrower(c.t_dtype, c.y_dtype) for c in calls)
     share = float(np.mean(rounded)) if calls else 0.0
@@ -232,7 +232,7 @@ def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence
     Holds for backprop and for every consistent discretisation of the adjoint alike, so it needs no claim.
     """
     n_steps = CONSTANT_STEPS
-    (run,) = layer.gradients(problem, IDENTITY_TOLERANCE if layer.adaptive else n_steps, 1)
+    (run,) = layer.gradients(problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=n_steps), 1)
     (cotangent,) = layer.cotangents(problem, 1)
     exact = {"y0": cotangent, "c": problem.duration * cotangent.sum(axis=0)}
     bound = identity_bound(layer, problem, n_steps) + roundoff(problem.y0.size)

@@ -21,6 +21,9 @@ from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, Measurement, at_most
 from nodecheck.variations.comparison import compared_resolution, usual_resolution
 
+# The two scales of a cotangent, in words.
+_ENLARGED, _REDUCED = f"{COTANGENT_SCALE:.0f} times", f"1/{COTANGENT_SCALE:.0f} of"
+
 
 @check(
     title="Gradient is linear in the cotangent",
@@ -38,8 +41,9 @@ def cotangent_linearity(layer: LayerUnderTest, problem: Problem) -> Evidence:
     cotangent that is ignored, normalised, or that steers something.  An adaptive adjoint chooses its steps by
     the cotangent and is linear to its tolerance only.
 
-    A fixed-step layer is also given one cotangent times 8192 and over 8192: clipping and thresholds show at
-    one end or the other.  The zero cotangent must give gradients that are exactly zero.
+    A fixed-step layer is also given one cotangent enlarged and reduced by the power of two by which a loss
+    is scaled in mixed precision.  A gradient that is clipped shows in the large one, and one of which small
+    entries are cut off in the small one.  The zero cotangent must give gradients that are exactly zero.
     """
     drawn, diagnosis = _combined(layer, problem)
     zero, of_zero = _of_zero(layer, problem)
@@ -96,17 +100,17 @@ def _combined(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, str
 
 
 def _scaled(layer: LayerUnderTest, problem: Problem) -> tuple[tuple[Measurement, ...], str]:
-    """Pull back one cotangent, enlarged and reduced.
+    """Pull back one cotangent, times `COTANGENT_SCALE` and divided by it, and compare with the unscaled one.
 
-    Powers of two scale exactly.  Only an iteration that stops at a residual of fixed size rounds differently,
-    and what it leaves undone, a rounding error at scale one, counts for up to `COTANGENT_SCALE` times as
-    much.
+    The scale is a power of two, so a linear pullback returns the same digits, and its error is that of
+    rounding.  An exception is an iteration that stops at a residual of fixed size, which is rounding for the
+    unscaled cotangent.  Relative to the reduced one it is `COTANGENT_SCALE` times as large: hence the bound.
     """
     (cotangent,) = layer.cotangents(problem, 1)
     plain = layer.pullback(problem, USUAL_STEPS, cotangent).gradients
     bound = COTANGENT_SCALE * _linearity_bound(layer, problem, USUAL_STEPS)
     measurements, seen = [], []
-    for factor, words in ((COTANGENT_SCALE, "8192 times"), (1 / COTANGENT_SCALE, "1/8192 of")):
+    for factor, words in ((COTANGENT_SCALE, _ENLARGED), (1 / COTANGENT_SCALE, _REDUCED)):
         scaled = layer.pullback(problem, USUAL_STEPS, factor * cotangent).gradients
         deviations = {
             group: _relative(_or_zero(scaled[group]) / factor, _or_zero(value))
@@ -130,9 +134,9 @@ def _explain_scaling(layer: LayerUnderTest, problem: Problem, seen: list[tuple[s
         return f"{text}: something is added to ∂L/∂{left[0]} that is there for a cotangent of zero, too."
     if len(seen) > 1:
         return f"{text}, nor is it for {seen[1][0]} it: normalised, or of another form than linear."
-    if words == "8192 times":
-        return f"{text}, and for 1/8192 of it it is: clipped where it is large."
-    return f"{text}, and for 8192 times it it is: cut off, or rounded, where it is small."
+    if words == _ENLARGED:
+        return f"{text}, and for {_REDUCED} it it is: clipped where it is large."
+    return f"{text}, and for {_ENLARGED} it it is: cut off, or rounded, where it is small."
 
 
 def _relative(value: Array, expected: Array) -> float:

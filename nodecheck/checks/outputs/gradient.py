@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from nodecheck.checks.check import check
-from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.outputs.gradient import explain_gradient
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.measure.controls import asymptotic, control
@@ -19,6 +18,7 @@ from nodecheck.measure.convergence import (
     settled,
 )
 from nodecheck.measure.own_derivative import own_derivative_distance
+from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.measure.tolerance import follows_tolerance
 from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, group_errors, roundoff
 from nodecheck.numerics.constants import BATCH_STEPS, FEW_STEPS, USUAL_TOLERANCE

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from nodecheck.checks.check import check
-from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.outputs.states import explain_states
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import asymptotic, control
 from nodecheck.measure.convergence import forward_ladder, order_of, settled
+from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.measure.tolerance import follows_tolerance
 from nodecheck.numerics import ORDER_MARGIN, relative_error
 from nodecheck.problems import Problem, neural_at_outputs, neural_reversed_at_outputs

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 
 from nodecheck.checks.check import check
-from nodecheck.checks.convergence.reverse import require_reverse_time
 from nodecheck.diagnosis.adjoint_at_rest import explain_at_rest
 from nodecheck.diagnosis.forward.limited import explain_limits_of_state
 from nodecheck.diagnosis.layer_gradient import explain_at_tolerance
@@ -18,6 +17,7 @@ from nodecheck.measure.convergence import (
     judged_groups,
     over_cotangents,
 )
+from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.measure.tolerance import (
     affordable,
     error_beside_controls,
@@ -38,7 +38,7 @@ from nodecheck.problems import (
     time_linear,
     uneven,
 )
-from nodecheck.reference import Feature, sensitivity, solve_adaptive
+from nodecheck.reference import Feature, features, sensitivity, solve_adaptive
 from nodecheck.results import Evidence, Series, Skip, at_most
 
 
@@ -146,7 +146,8 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     One problem runs from the later to the earlier time, as in the check of the forward pass.  On another the
     state is at rest, and the adjoint alone moves: a step control of the backward pass must look at it.
     """
-    if problem == at_rest and layer.claims.adjoint != "continuous":
+    unmoved = Feature.AT_REST in features(problem)
+    if unmoved and layer.claims.adjoint != "continuous":
         message = "asked only where a continuous adjoint is claimed: no other has a step control of its own"
         raise Skip(message)
     if problem.duration < 0:
@@ -166,7 +167,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     wrong = any(not m.holds for m in measurements)
     diagnosis = _explain_gradient(layer, problem, sweep) if wrong else ""
-    if problem.duration < 0 or problem == at_rest:
+    if problem.duration < 0 or unmoved:
         return Evidence(measurements, diagnosis)
     series = tuple(
         _curve(
@@ -191,7 +192,7 @@ def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: Sweep) -> 
     Other causes are looked for only if that explains no error so large.  The gradient may be worse than the
     state, or than the loosest tolerance, by the factor by which any right answer may exceed its tolerance.
     """
-    if problem == at_rest and (text := explain_at_rest(layer, sweep)):
+    if Feature.AT_REST in features(problem) and (text := explain_at_rest(layer, problem, sweep)):
         return text
     tolerances, exact = sweep.tolerances, sensitivity(problem).y1
     errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]

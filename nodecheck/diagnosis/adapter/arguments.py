@@ -96,5 +96,7 @@ def _nearer(t: float, this: float, that: float) -> bool:
 
 def on_constant_field(layer: LayerUnderTest, problem: Problem = constant) -> Solution | None:
     """Return a run on a constant field, or None if the layer raises there."""
-    run = attempt(lambda: layer.solve(problem, IDENTITY_TOLERANCE if layer.adaptive else ADAPTER_STEPS))
+    run = attempt(
+        lambda: layer.solve(problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=ADAPTER_STEPS))
+    )
     return None if isinstance(run, Refusal) else run

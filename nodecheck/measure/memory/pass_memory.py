@@ -74,15 +74,16 @@ def _of(solution: Solution) -> PassMemory:
 
 
 def at_most_states(narrow: PassMemory, wide: PassMemory) -> tuple[PassMemory, PassMemory]:
-    """Return two passes with the bytes that they hold when most states are alive, in place of their peaks.
+    """Return two passes with the bytes at the moment when most states are alive, in place of their peaks.
 
-    A peak is the most of states and other bytes together: where a time grid of many steps is made of several
-    temporary ones, they are that most, more or less so at each size of the state.  Bytes that grow with the
-    state at one moment of both passes are states.  Where the moments cannot be told, or do not correspond,
-    the peaks stay.
+    At a peak states and all other bytes together are the most.  That may be another moment than the one with
+    most states: when a time grid of many steps is made, say, and its temporary arrays outweigh the states.
+    Both passes do the same things in the same order, so at each moment the difference of their bytes is that
+    of their states.  The moment with most states is where this difference is largest.  If the courses of the
+    bytes are not known, or differ in length, the peaks stay.
     """
-    ahead = _at_most_states(*(one.courses[0] for one in (narrow, wide)))
-    back = _at_most_states(*(one.courses[1] for one in (narrow, wide)))
+    ahead = _at_most_states(narrow.courses[0], wide.courses[0])
+    back = _at_most_states(narrow.courses[1], wide.courses[1])
     small, large = (
         replace(
             one,

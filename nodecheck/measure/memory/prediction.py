@@ -1,4 +1,8 @@
-"""Bytes that a layer holds besides states: measured on a few levels, and predicted on the others."""
+"""Memory of passes with the narrower of two states: measured on a few levels, predicted on the others.
+
+The bytes of a pass are those of states, which grow with the size of the state, and all the rest, such as a
+time grid, which does not.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ from nodecheck.numerics.constants import (
     MEASURED_NARROW_LEVELS,
 )
 
-_COUNTS = ("saved", "held", "forward", "backward")
+_AT_PEAK = ("forward", "backward")
+_COUNTS = ("saved", "held", *_AT_PEAK)
 
 
 def with_predicted(
@@ -21,11 +26,11 @@ def with_predicted(
 ) -> list[tuple[int, tuple[PassMemory, PassMemory]]]:
     """Return for every level a pass with the narrower state and the one with the wider state.
 
-    Bytes are those of states, which grow with the state, and others, as of a time grid.  Passes at two state
-    sizes tell one from the other.  Where the others follow a straight line in the number of evaluations, so
-    closely that no more than one state is at stake at the last level, it says what a narrower pass would
-    have held; else all levels are measured.  So are those of many steps where states rise so slowly that it
-    may be numbers kept for each evaluation, which outweigh the states only there.
+    Passes at two state sizes separate the bytes of states from the rest.  On the first levels both are
+    measured.  On the others the narrower one is predicted if the rest follows a straight line in the number
+    of evaluations, so closely that at the last level it is off by at most one state.  There are two reasons
+    to measure a level all the same: the rest does not follow a line, or the states rise so little up to it
+    that the rise may be a few numbers kept for each evaluation, which are as many bytes as a state there.
 
     Parameters
     ----------
@@ -52,15 +57,16 @@ def with_predicted(
 
 
 def _may_be_numbers(before: tuple[PassMemory, PassMemory], after: tuple[PassMemory, PassMemory]) -> bool:
-    """Return True if states rise by a few numbers for each evaluation, each as heavy as a state."""
+    """Return True if a rise of the states from one level to another may be numbers and no states.
+
+    One number for each evaluation is then at least as many bytes as a state, and the rise is more than one
+    state and less than a few numbers for each evaluation.
+    """
     wide = after[1]
-    rise = max(_states(count, after) - _states(count, before) for count in ("forward", "backward"))
-    heavy = wide.evaluations[0] * BYTES_OF_A_NUMBER >= wide.state_bytes
-    return (
-        heavy
-        and FLOOR_IN_STATES
-        < rise
-        < FEW_NUMBERS_PER_EVALUATION * wide.evaluations[0] * BYTES_OF_A_NUMBER / wide.state_bytes
+    rise = max(_states(count, after) - _states(count, before) for count in _AT_PEAK)
+    states_of_a_number = wide.evaluations[0] * BYTES_OF_A_NUMBER / wide.state_bytes
+    return states_of_a_number >= 1 and (
+        FLOOR_IN_STATES < rise < FEW_NUMBERS_PER_EVALUATION * states_of_a_number
     )
 
 
@@ -72,14 +78,14 @@ def _states(count: str, pair: tuple[PassMemory, PassMemory]) -> float:
 
 @dataclass(frozen=True)
 class _Line:
-    """Bytes besides states against evaluations: base + slope x; `base` is None where nothing was counted."""
+    """The bytes that are no states, as base + slope x evaluations; `base` is None where none were counted."""
 
     base: float | None
     slope: float = 0.0
     straight: bool = True
 
     def at(self, evaluations: int) -> float:
-        """Return the bytes besides states at so many evaluations."""
+        """Return the bytes that are no states in a pass of so many evaluations."""
         return (self.base or 0.0) + self.slope * evaluations
 
 

@@ -2,8 +2,8 @@
 
 All solvers of torchdiffeq 0.2.5 are included, with two exceptions.  `fixed_adams` is another name of
 `implicit_adams`.  `scipy_solver` computes in NumPy, so that only the adjoint has a gradient.  Options are
-tried on one solver each: a step size in place of a grid, limits of the step, other norms, and tolerances and
-parameters of the adjoint's own.
+tried on one solver each: a step size in place of a grid, limits of the step, other norms, and tolerances,
+parameters and a method of the adjoint's own.
 """
 
 from __future__ import annotations
@@ -67,16 +67,18 @@ def _grid(n_steps: int) -> Callable[..., Tensor]:
     return grid
 
 
-def _fixed(function: str, method: str) -> TorchLayer:
-    """Return the layer of a fixed-step solver."""
+def _fixed(function: str, method: str, *, backward: str = "") -> TorchLayer:
+    """Return the layer of a fixed-step solver, with another method for the backward pass if one is named."""
     solve, adjoint, memory = _SOLVERS[function]
     order, tableau = _FIXED_GRID[method]
 
     def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
-        options = {"grid_constructor": _grid(n_steps)}
-        return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), method=method, options=options)[-1]
+        options: dict[str, Any] = {"method": method, "options": {"grid_constructor": _grid(n_steps)}}
+        if backward:
+            options |= {"adjoint_method": backward, "adjoint_options": options["options"]}
+        return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), **options)[-1]
 
-    name = f"torchdiffeq-{function}-{method}"
+    name = f"torchdiffeq-{function}-{method}" + (f"-adjoint_{backward}" if backward else "")
     return TorchLayer(
         name,
         build,
@@ -174,6 +176,9 @@ LAYERS: tuple[TorchLayer, ...] = (
     ),
     _adaptive("odeint_adjoint", "scipy_solver", 5, solver="RK45"),
     _by_step_size("odeint_adjoint", "rk4"),
+    _fixed("odeint_adjoint", "midpoint", backward="rk4"),
+    _with_options("adjoint_bosh3", adjoint_method="bosh3"),
+    _with_options("adjoint_adaptive_heun", adjoint_method="adaptive_heun"),
     _with_options("seminorm", adjoint_options={"norm": "seminorm"}),
     _with_options("limited", limited=True),
 )

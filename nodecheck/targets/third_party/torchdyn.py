@@ -2,7 +2,9 @@
 
 NeuralODE with autograd makes the solver and calls the functional odeint with it.  The functional odeint
 itself is included for the solvers whose results differ.  Left out are `alf`, which integrates pairs (x, v),
-and the multiple shooting methods, which ignore the time.
+and the multiple shooting methods, which ignore the time.  Another solver for the adjoint equation is tried
+with the adjoint alone: the interpolated adjoint takes no notice of `solver_adjoint`, `atol_adjoint` and
+`rtol_adjoint`.
 """
 
 from __future__ import annotations
@@ -71,8 +73,11 @@ def _grid(t0: float, t1: float, n_steps: int, y0: Tensor) -> Tensor:
     return grid
 
 
-def _fixed(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
-    """Return the layer of a fixed-step solver; without a sensitivity, that of the functional odeint."""
+def _fixed(solver: str, sensitivity: _Sensitivity | None, *, backward: str | None = None) -> TorchLayer:
+    """Return the layer of a fixed-step solver; without a sensitivity, that of the functional odeint.
+
+    `backward` is the solver of the adjoint equation, if it is another one.
+    """
     order, tableau = _FIXED[solver]
     adjoint, memory, _ = _CLAIMS[sensitivity or "autograd"]
 
@@ -80,10 +85,10 @@ def _fixed(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
         if sensitivity is None:
             field = _Field(dynamics)
             return lambda y0: odeint(field, y0, _grid(t0, t1, n_steps, y0), solver)[1][-1]
-        model = NeuralODE(_Field(dynamics), solver=solver, sensitivity=sensitivity)
+        model = NeuralODE(_Field(dynamics), solver=solver, sensitivity=sensitivity, solver_adjoint=backward)
         return lambda y0: model(y0, _grid(t0, t1, n_steps, y0))[1][-1]
 
-    name = _name(solver, sensitivity)
+    name = _name(solver, sensitivity, backward)
     return TorchLayer(
         name,
         build,
@@ -95,10 +100,13 @@ def _fixed(solver: str, sensitivity: _Sensitivity | None) -> TorchLayer:
     )
 
 
-def _adaptive(solver: str, sensitivity: _Sensitivity | None, *, seminorm: bool = False) -> TorchLayer:
+def _adaptive(
+    solver: str, sensitivity: _Sensitivity | None, *, backward: str | None = None, seminorm: bool = False
+) -> TorchLayer:
     """Return the layer of an adaptive solver; without a sensitivity, that of the functional odeint.
 
-    With `seminorm`, the error norm of the adjoint leaves out the gradients of the parameters.
+    `backward` is the solver of the adjoint equation, if it is another one.  With `seminorm`, the error norm
+    of the adjoint leaves out the gradients of the parameters.
     """
     order = _ADAPTIVE[solver]
     adjoint, _, memory = _CLAIMS[sensitivity or "autograd"]
@@ -115,11 +123,12 @@ def _adaptive(solver: str, sensitivity: _Sensitivity | None, *, seminorm: bool =
             rtol=tol,
             atol_adjoint=tol,
             rtol_adjoint=tol,
+            solver_adjoint=backward,
             seminorm=seminorm,
         )
         return lambda y0: model(y0, _grid(t0, t1, 1, y0))[1][-1]
 
-    name = _name(f"seminorm-{solver}" if seminorm else solver, sensitivity)
+    name = _name(f"seminorm-{solver}" if seminorm else solver, sensitivity, backward)
     return TorchLayer(
         name,
         build,
@@ -130,8 +139,8 @@ def _adaptive(solver: str, sensitivity: _Sensitivity | None, *, seminorm: bool =
     )
 
 
-def _name(solver: str, sensitivity: _Sensitivity | None) -> str:
-    return f"torchdyn-odeint-{solver}" if sensitivity is None else f"torchdyn-{sensitivity}-{solver}"
+def _name(solver: str, sensitivity: _Sensitivity | None, backward: str | None) -> str:
+    return f"torchdyn-{sensitivity or 'odeint'}-{solver}" + (f"-adjoint_{backward}" if backward else "")
 
 
 LAYERS: tuple[TorchLayer, ...] = (
@@ -144,4 +153,6 @@ LAYERS: tuple[TorchLayer, ...] = (
         )
     ),
     _adaptive("dopri5", "adjoint", seminorm=True),
+    _fixed("euler", "adjoint", backward="midpoint"),
+    _adaptive("dopri5", "adjoint", backward="tsit5"),
 )

@@ -1,8 +1,9 @@
 """Layers made of torchode 1.0.1: one step size for each batch member, and three adjoints.
 
 Each adjoint is combined with every stepping method.  The step size is fixed, or controlled where the method
-estimates its error.  Euler has no estimate: with a controller, torchode keeps its first step size.  One
-layer tries other options: a PID controller with another norm and a first and a largest step.
+estimates its error.  Euler has no estimate: with a controller, torchode keeps its first step size.  Other
+options are tried on one layer each: a PID controller with another norm and a first and a largest step, and
+backpropagation that leaves out the control of the step size.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _METHODS: dict[str, tuple[Any, int, str | None, bool]] = {
 }
 
 
-def _autodiff(_term: Any, method: Any, controller: Any) -> Any:
+def _autodiff(_term: Any, method: Any, controller: Any, **options: Any) -> Any:
     """Return the solver differentiated by autograd; unlike the others, it is made without the term."""
-    return torchode.AutoDiffAdjoint(method, controller)
+    return torchode.AutoDiffAdjoint(method, controller, **options)
 
 
 # Constructor of the solver, and the claims of torchode's documentation.
@@ -62,18 +63,18 @@ def _solve(solver: Any, term: Any, y0: Tensor, t0: float, t1: float, dt0: float 
     return y1
 
 
-def _adaptive(adjoint: str, method: str) -> TorchLayer:
-    """Return the layer of a stepping method with a controller."""
+def _adaptive(adjoint: str, method: str, suffix: str = "", **options: Any) -> TorchLayer:
+    """Return the layer of a stepping method with a controller; options are those of the adjoint."""
     make, kind, memory = _ADJOINTS[adjoint]
     stepper, order, _, _ = _METHODS[method]
 
     def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
         term = torchode.ODETerm(dynamics)
         controller = torchode.IntegralController(atol=tol, rtol=tol, term=term)
-        solver = make(term, stepper(term=term), controller)
+        solver = make(term, stepper(term=term), controller, **options)
         return lambda y0: _solve(solver, term, y0, t0, t1, None)
 
-    name = f"torchode-{adjoint}-{method}"
+    name = f"torchode-{adjoint}-{method}{suffix}"
     return TorchLayer(
         name,
         build,
@@ -142,4 +143,5 @@ LAYERS: tuple[TorchLayer, ...] = (
         )
     ),
     _with_options(),
+    _adaptive("autodiff", "dopri5", "-constant_steps", backprop_through_step_size_control=False),
 )

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from wrong_layers import continuous, layer, marching, rk4, rk4_step
+from wrong_layers import continuous, euler, layer, marching, rk4, rk4_step
 
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, TorchLayer
@@ -133,6 +133,37 @@ def test_a_graph_that_is_recorded_once_has_one_branch_of(at_the_end, half):
     measurements = {m.name: m.value for m in evidence.measurements}
     assert measurements["parameters of half of the interval without a gradient"] == 5
     assert f"no gradient arrives at W1, u, b1, W2, b2 of the {half} half" in evidence.diagnosis
+
+
+def recorded_twice(dynamics, t0, t1, n_steps):
+    """Return RK4 over two graphs of the field, one for the first three quarters of the interval."""
+
+    def solve(y0):
+        late = t0 + 3 * (t1 - t0) / 4
+        times = [torch.tensor(t, dtype=y0.dtype) for t in (t0, t1)]
+        graphs = [torch.jit.trace(dynamics, (t, y0.detach()), check_trace=False) for t in times]
+
+        def field(t, y):
+            return graphs[t >= late](torch.tensor(t, dtype=y.dtype), y)
+
+        return marching(rk4_step)(field, t0, t1, n_steps)(y0)
+
+    return solve
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_a_graph_of_some_steps_gives_a_quarter_to_the_wrong_half():
+    evidence = measure(layer(recorded_twice))
+    assert [m.name for m in evidence.measurements if not m.holds] == [
+        "largest part of a gradient at the parameter of the wrong half"
+    ]
+    assert "arrives at the parameter of the wrong half, and the sum of both is right" in evidence.diagnosis
+
+
+@pytest.mark.parametrize("under_test", [euler(), continuous()], ids=lambda under_test: under_test.name)
+def test_what_a_step_across_the_middle_misplaces_is_within_the_bound(under_test):
+    measurements = {m.name: m for m in measure(under_test).measurements}
+    assert measurements["largest part of a gradient at the parameter of the wrong half"].holds
 
 
 @pytest.mark.parametrize("under_test", [rk4(), continuous()], ids=lambda under_test: under_test.name)

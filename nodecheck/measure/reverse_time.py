@@ -1,10 +1,11 @@
-"""Problems whose time runs from the later to the earlier end."""
+"""What a layer must do before it is judged on a problem whose time runs from the later to the earlier end."""
 
 from __future__ import annotations
 
 from nodecheck.layers import LayerUnderTest, Refusal, RunawayError, Solve, attempt
+from nodecheck.measure.runaway import limit_beside_neural
 from nodecheck.numerics.constants import RUNAWAY_FACTOR
-from nodecheck.problems import Problem, neural
+from nodecheck.problems import Problem
 from nodecheck.results import Unsupported
 
 
@@ -14,11 +15,9 @@ def require_reverse_time(layer: LayerUnderTest, problem: Problem, *, with_gradie
     The direction of time changes nothing about the cost of a step, and little about the convergence of an
     iteration in it; one that does not converge is stopped, long before memory is full.
     """
-    resolution = layer.tolerances()[0] if layer.adaptive else layer.ladder()[0]
-    evaluations = layer.solve(neural, resolution).evaluations
-    if with_gradient:
-        evaluations += len(layer.gradients(neural, resolution, 1)[0].calls)
-    solve = Solve(problem, resolution, limit=RUNAWAY_FACTOR * evaluations)
+    resolution = layer.resolution(tol=layer.tolerances()[0], n_steps=layer.ladder()[0])
+    limit = limit_beside_neural(layer, resolution, with_gradient=with_gradient)
+    solve = Solve(problem, resolution, limit=limit)
     cotangents = layer.cotangents(problem, 1) if with_gradient else ()
     outcome = attempt(lambda: layer.fresh(solve, cotangents))
     if not isinstance(outcome, Refusal):
