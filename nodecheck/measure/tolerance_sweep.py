@@ -10,11 +10,11 @@ import numpy as np
 
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.tolerance import affordable, one_more
-from nodecheck.numerics import FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth, roundoff
-from nodecheck.numerics.constants import MOST_EXTRA_TOLERANCES
+from nodecheck.numerics import FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth, relative_error, roundoff
+from nodecheck.numerics.constants import LARGEST_GRADIENT_EXCESS, MOST_EXTRA_TOLERANCES
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
-from nodecheck.results import Inconclusive
+from nodecheck.results import Inconclusive, Measurement, at_most
 
 
 @dataclass(frozen=True)
@@ -88,3 +88,16 @@ def exponent(problem: Problem, tolerances: tuple[float, ...], errors: list[float
 
 def _floor(problem: Problem) -> float:
     return FLOOR_FACTOR * max(sensitivity(problem).rtol, roundoff(1))
+
+
+def beside_the_state(layer: LayerUnderTest, problem: Problem, sweep: Sweep) -> Measurement:
+    """Return the largest error of a gradient at the tightest tolerance, over that of y1 or the tolerance.
+
+    Growth exponents cannot tell a backward pass at the square root of the tolerance (one half, at every
+    order) from right methods, whose errors jump; here they differ by two powers of ten.
+    """
+    tol = sweep.tolerances[-1]
+    state = relative_error(layer.solve(problem, tol).y1, sensitivity(problem).y1)
+    largest = float(np.max([errors[-1] for errors in sweep.errors.values()]))
+    name = f"error of the gradient over that of y1, or over the tolerance, at tol = {tol:g}"
+    return at_most(name, largest / max(state, tol), LARGEST_GRADIENT_EXCESS)

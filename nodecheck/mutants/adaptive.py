@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -168,6 +169,17 @@ class BackwardToleranceFixed(AdaptiveAdjoint):
         return AdaptiveAdjoint(self.dynamics, self.t0, self.t1, _LOOSE).backward(state)
 
 
+class BackwardToleranceRooted(AdaptiveAdjoint):
+    """The backward pass has the square root of the tolerance."""
+
+    def backward(self, state: State) -> State:
+        tol, self.tol = self.tol, math.sqrt(self.tol)
+        try:
+            return super().backward(state)
+        finally:
+            self.tol = tol
+
+
 class AdjointNotInNorm(AdaptiveAdjoint):
     """The error norm of the backward pass is that of the state and the parameters, without the adjoint."""
 
@@ -217,6 +229,7 @@ ADAPTIVE: tuple[Mutant, ...] = (
     mutant(BackwardGivesUp, "gives_up_silently", "long-interval"),
     mutant(EndOvershot, "last_partial_step_wrong", "forward-tolerance"),
     mutant(BackwardToleranceFixed, "backward_options_not_forwarded", "gradient-tolerance"),
+    mutant(BackwardToleranceRooted, "backward_options_not_forwarded", "gradient-tolerance"),
     mutant(AdjointNotInNorm, "error_norm_dilution", "gradient-tolerance"),
     mutant(ParametersNotConverged, "backward_options_not_forwarded", "gradient-tolerance"),
     mutant(AdaptiveTimeReversed, "adjoint_wrong_times", "gradient-tolerance"),

@@ -61,6 +61,13 @@ class CotangentClamped(AdjointRK4):
         return super().pullback(y1, cotangent.clamp(-10, 10))
 
 
+class FirstRowZeroGivesUp(AdjointRK4):
+    """A cotangent whose first row is zero is taken for zero."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        return super().pullback(y1, cotangent if cotangent[0].any() else torch.zeros_like(cotangent))
+
+
 class GradientClipped(AdjointRK4):
     """The gradients of the parameters are clipped to norm 100."""
 
@@ -86,6 +93,7 @@ UNINVOLVED: tuple[Mutant, ...] = (
     mutant(UnusedRefused, "unused_param_crash", "uninvolved-parameters"),
     mutant(UnusedShiftsOthers, "unused_param_wrong_shape", "uninvolved-parameters"),
     mutant(CotangentClamped, "backward_blowup_finite_forward", "cotangent-linearity"),
+    mutant(FirstRowZeroGivesUp, "cotangent_ignored", "cotangent-linearity"),
     mutant(GradientClipped, "backward_blowup_finite_forward", "cotangent-linearity"),
     mutant(SmallAdjointZeroed, "backward_blowup_finite_forward", "cotangent-linearity"),
 )

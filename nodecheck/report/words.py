@@ -121,7 +121,15 @@ def _verdict(run: Run, name: str) -> Verdict:
     if partly(run, name):
         return Verdict(name, Word.PARTLY_CHECKED, f"partly checked: {_part_that_passed(run, name)}")
     verified = " for the ".join(filter(None, ("verified", scope(run, name))))
-    return Verdict(name, Word.RIGHT, f"right: {', '.join([verified, *properties(run, name)])}")
+    about = [verified, *properties(run, name), *_undecided_claim(run, name)]
+    return Verdict(name, Word.RIGHT, f"right: {', '.join(about)}")
+
+
+def _undecided_claim(run: Run, name: str) -> list[str]:
+    """Return that a claimed growth of memory could be neither held nor refuted; none otherwise."""
+    card = card_of(run, name)
+    found = [r for r in run.of_layer(name) if r.check == _MEMORY and r.status is Status.INCONCLUSIVE]
+    return [f"its memory claim ({card.memory}) not decided"] if card and card.memory and found else []
 
 
 def _known_faults(run: Run, name: str, expected: list[Result]) -> str:

@@ -43,15 +43,36 @@ def cotangent_linearity(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     A fixed-step layer is also given one cotangent enlarged and reduced by the power of two by which a loss
     is scaled in mixed precision.  A gradient that is clipped shows in the large one, and one of which small
-    entries are cut off in the small one.  The zero cotangent must give gradients that are exactly zero.
+    entries are cut off in the small one.  The zero cotangent must give gradients that are exactly zero.  And
+    where the cotangent of one member of the batch alone is not zero, the gradients add up to that of all.
     """
     drawn, diagnosis = _combined(layer, problem)
     zero, of_zero = _of_zero(layer, problem)
     if layer.adaptive:
         return Evidence((drawn, zero), diagnosis or of_zero)
     scaled, of_scaling = _scaled(layer, problem)
-    found = f"{diagnosis} {of_scaling}".strip() or of_zero
-    return Evidence((drawn, *scaled, zero), found)
+    members, of_members = _of_members(layer, problem)
+    found = f"{diagnosis} {of_scaling}".strip() or of_members or of_zero
+    return Evidence((drawn, *scaled, members, zero), found)
+
+
+def _of_members(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, str]:
+    """Pull back one cotangent of each member of the batch alone: their gradients add up to that of all."""
+    (cotangent,) = layer.cotangents(problem, 1)
+    alone = [np.where(np.arange(len(cotangent))[:, None] == k, cotangent, 0.0) for k in range(len(cotangent))]
+    whole = layer.pullback(problem, USUAL_STEPS, cotangent).gradients
+    parts = [layer.pullback(problem, USUAL_STEPS, w).gradients for w in alone]
+    sums = {group: np.sum([_or_zero(part[group]) for part in parts], axis=0) for group in whole}
+    deviations = {group: _relative(sums[group], _or_zero(value)) for group, value in whole.items()}
+    worst = max(deviations, key=lambda group: np.nan_to_num(deviations[group], nan=np.inf))
+    bound = len(alone) * _linearity_bound(layer, problem, USUAL_STEPS)
+    measurement = at_most("deviation of the sum over members alone", deviations[worst], bound)
+    if measurement.holds:
+        return measurement, ""
+    return measurement, (
+        f"∂L/∂{worst} is not the sum of what the members of the batch contribute, each for a cotangent of "
+        f"its own: a cotangent with rows of zeros is treated apart."
+    )
 
 
 def _of_zero(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, str]:

@@ -24,7 +24,7 @@ from nodecheck.measure.tolerance import (
     follows_tolerance,
     order_against_claim,
 )
-from nodecheck.measure.tolerance_sweep import Sweep, exponent, sweep_tolerances
+from nodecheck.measure.tolerance_sweep import Sweep, beside_the_state, exponent, sweep_tolerances
 from nodecheck.numerics import MAXIMUM_GROWTH, TOLERANCE_FACTOR, group_errors, relative_error
 from nodecheck.numerics.constants import CLEAR_RISE, HARDLY_MORE
 from nodecheck.problems import (
@@ -141,7 +141,9 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Sweep the tolerance and watch the gradient error over the tolerance, group by group.
 
     Finite differences of an adaptive solver are biased, so only the exact gradient is a yardstick.  A
-    wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.
+    wrong gradient keeps its error however tight the tolerance; so does one with a tolerance of its own.  One
+    whose tolerance follows that of the state from afar, as its square root does, shows at the tight end,
+    where the gradient is much worse than the state.
 
     One problem runs from the later to the earlier time, as in the check of the forward pass.  On another the
     state is at rest, and the adjoint alone moves: a step control of the backward pass must look at it.
@@ -165,6 +167,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         at_most(f"growth exponent of error/tol of ∂L/∂{g}", growth, MAXIMUM_GROWTH)
         for g, growth in growths.items()
     )
+    measurements += (beside_the_state(layer, problem, sweep),)
     wrong = any(not m.holds for m in measurements)
     diagnosis = _explain_gradient(layer, problem, sweep) if wrong else ""
     if problem.duration < 0 or unmoved:
