@@ -13,7 +13,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
 from nodecheck.options.profile import CI
-from nodecheck.problems import neural, spiral
+from nodecheck.problems import neural, neural_at_outputs, spiral
 from nodecheck.reference import sensitivity
 
 # Their faults show neither in y1 nor in the first gradient from t0 to t1 > t0, but on a second use.
@@ -41,7 +41,7 @@ def solved(layer, problem, resolution, cotangents=(), **how):
 
 def outcome(layer, problem=neural):
     """Return y1 and the gradients for a random cotangent, by name."""
-    cotangent = np.random.default_rng(0).standard_normal(problem.y0.shape)
+    cotangent = np.random.default_rng(0).standard_normal(problem.output_shape)
     solution = solved(layer, problem, 1e-7 if layer.adaptive else 16, [cotangent])
     return {"y1": solution.y1, **solution.gradients}
 
@@ -83,7 +83,8 @@ def test_a_mutant_says_in_a_sentence_what_is_wrong(mutant):
 )
 def test_a_mutant_differs_from_its_original(mutant):
     torch.manual_seed(0)
-    assert not same(outcome(mutant.layer), outcome(mutant.original))
+    problem = neural_at_outputs if mutant.layer.output_times else neural
+    assert not same(outcome(mutant.layer, problem), outcome(mutant.original, problem))
 
 
 @pytest.mark.parametrize("original", ORIGINALS, ids=lambda layer: layer.name)

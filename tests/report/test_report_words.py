@@ -432,7 +432,7 @@ _HERE = __file__.rpartition("/")[0]
 @pytest.mark.parametrize(("memory", "told"), [("sqrt", True), (None, False)])
 def test_a_memory_claim_that_was_not_decided_is_told_with_the_verdict(memory, told):
     many = [result("m", "constant-field", problem=f"p{k}") for k in range(40)]
-    open_ = result("m", "memory-law", outcome=Outcome.INCONCLUSIVE, measurements=())
+    open_ = Result("m", "memory-law", "", Outcome.INCONCLUSIVE, "Memory grows as claimed")
     verdict = words.verdict(run_of([*many, open_], [replace(card("m"), memory=memory)]), "m")
     assert verdict.text.startswith("right: verified")
     assert ("its memory claim (sqrt) not decided" in verdict.text) is told
