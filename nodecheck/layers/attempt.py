@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -24,4 +25,5 @@ def attempt(call: Callable[[], _T]) -> _T | Refusal:
     try:
         return call()
     except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # a refusal is kept: not what the layer had allocated
         return Refusal(error)

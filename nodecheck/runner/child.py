@@ -17,6 +17,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.options.profile import Profile
 from nodecheck.results import LayerCard
+from nodecheck.runner import journal
 from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Subject
 from nodecheck.runner.environment import environment
 from nodecheck.runner.journal import encode
@@ -35,6 +36,7 @@ def start(output: Connection, memory_limit: int) -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = sys.stderr = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     faulthandler.enable()
+    journal.prepare()  # a layer may leave no memory for an import
     gc.freeze()  # the imports are no garbage; without them each collection is a tenth of a second shorter
     limit_memory(memory_limit)
     torch.set_num_threads(1)  # on problems this small, threads only wait for each other
@@ -79,7 +81,7 @@ def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, 
     with seen_to_exit():
         try:
             return encode(measure(chosen, posed, _layer(subject, profile, seed)))
-        except KeyboardInterrupt as error:  # the layer has raised it: Ctrl-C does not reach this process
+        except BaseException as error:  # Ctrl-C does not reach this process; there may be no memory left
             return encode(raised(blank(subject.name, chosen, posed, seed), chosen, error))
 
 

@@ -32,6 +32,8 @@ from wrong_layers import (
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.mutants import MUTANTS
+from nodecheck.mutants.device import DEVICE
+from nodecheck.neural_ode import ODELayer
 from nodecheck.options.profile import CI, SMOKE
 from nodecheck.results import Inconclusive
 
@@ -63,6 +65,22 @@ def larger_in_reverse(dynamics, t0, t1, tol):
     """An adaptive layer whose gradient is half too large where time runs backwards."""
     solve, factor = adaptive().build(dynamics, t0, t1, tol), 1.5 if t1 < t0 else 1.0
     return lambda y: factor * (y1 := solve(y)) - (factor - 1.0) * y1.detach()
+
+
+def at_outputs_by_euler_in_reverse(dynamics, ts, n_steps):
+    solver = "rk4" if ts[-1] > ts[0] else "euler"
+    own = ODELayer(dynamics, ts[0], ts[-1], n_steps, solver=solver, adjoint="discrete")
+    return lambda y0: own.solve(y0, ts)
+
+
+def last_output_alone_in_reverse(dynamics, ts, n_steps):
+    own = ODELayer(dynamics, ts[0], ts[-1], n_steps, solver="rk4", adjoint="discrete")
+
+    def run(y0):
+        ys = own.solve(y0, ts)
+        return ys if ts[-1] > ts[0] else torch.cat([ys[:-1].detach(), ys[-1:]])
+
+    return run
 
 
 SPECIMENS = {mutant.name: mutant.layer for mutant in MUTANTS}
@@ -330,6 +348,26 @@ CASES = [
     ("cotangent-linearity", "clipped", SPECIMENS["gradient-clipped"], "For 8192 times the cotangent"),
     ("cotangent-linearity", "thresholded", SPECIMENS["small-adjoint-zeroed"], "For 1/8192 of the cotangent"),
     ("cotangent-linearity", "one added", pulling_back(lambda w: w + 1.0), "is there for a cotangent of zero"),
+    ("output-times", "equally spaced", SPECIMENS["equally-spaced"], "ts is taken for equally spaced"),
+    ("output-states", "straight lines", SPECIMENS["straight-between-steps"], "lie on the straight line"),
+    (
+        "output-states:neural_reversed_at_outputs",
+        "Euler's steps",
+        layer(at_outputs_by_euler_in_reverse),
+        "the state at ts[",
+    ),
+    (
+        "output-gradients",
+        "jumps forgotten",
+        SPECIMENS["jumps-forgotten"],
+        "Only the cotangent of the last output arrives",
+    ),
+    (
+        "output-gradients:quarter_reversed_at_outputs",
+        "jumps forgotten where time runs backwards",
+        layer(last_output_alone_in_reverse),
+        "Only the cotangent of the last output arrives",
+    ),
     ("memory-law", "trajectory saved", SPECIMENS["trajectory-saved"], "states grow like O(n)"),
     ("hidden-memory", "trajectory in a list", SPECIMENS["hidden-in-list"], "Hidden from autograd's hooks"),
     ("memory-leak", "outputs remembered", SPECIMENS["outputs-remembered"], "for good"),
@@ -365,7 +403,8 @@ def test_a_check_fails_what_it_looks_for_and_names_it(check, wrong, phrase):
 
 
 def test_no_check_is_without_such_a_layer():
-    assert {i.partition(":")[0] for i, *_ in CASES} == set(BY_ID)
+    of_devices = {i for mutant in DEVICE for i in mutant.caught_by}
+    assert {i.partition(":")[0] for i, *_ in CASES} | of_devices == set(BY_ID)
 
 
 def test_every_further_problem_has_such_a_layer():
