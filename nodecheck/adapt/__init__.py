@@ -31,11 +31,29 @@ from nodecheck.adapt.errors import ViewCallError
 
 if TYPE_CHECKING:
     from nodecheck.adapt.parts import part
-    from nodecheck.adapt.readings import append_time, drop_time, flat_params, grid, last, step_size
+    from nodecheck.adapt.readings import (
+        append_time,
+        at_times,
+        drop_time,
+        flat_params,
+        grid,
+        grid_through,
+        last,
+        step_size,
+    )
     from nodecheck.adapt.subclassing import subclass
     from nodecheck.adapt.views import autonomous, over_unit_interval, swapped, with_flat_params, with_params
 
-_READINGS = ("append_time", "drop_time", "flat_params", "grid", "last", "step_size")
+_READINGS = (
+    "append_time",
+    "at_times",
+    "drop_time",
+    "flat_params",
+    "grid",
+    "grid_through",
+    "last",
+    "step_size",
+)
 _VIEWS = ("autonomous", "over_unit_interval", "swapped", "with_flat_params", "with_params")
 _HOMES = {
     **dict.fromkeys(_READINGS, "nodecheck.adapt.readings"),
@@ -47,10 +65,12 @@ _HOMES = {
 __all__ = [
     "ViewCallError",
     "append_time",
+    "at_times",
     "autonomous",
     "drop_time",
     "flat_params",
     "grid",
+    "grid_through",
     "last",
     "over_unit_interval",
     "part",

@@ -6,12 +6,14 @@ Those of the output record what they drop (`nodecheck.adapt.dropped`), because a
 from __future__ import annotations
 
 import math
+from itertools import chain, pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nodecheck.adapt.dropped import Dropped, record
+from nodecheck.numerics.constants import WHOLE_STEP
 
 
 def grid(t0: float, t1: float, n_steps: int, *, like: Tensor | None = None) -> Tensor:
@@ -34,6 +36,55 @@ def grid(t0: float, t1: float, n_steps: int, *, like: Tensor | None = None) -> T
     """
     times = torch.linspace(t0, t1, n_steps + 1, dtype=torch.float64)
     return times if like is None else times.to(like)
+
+
+def grid_through(ts: Tensor, n_steps: int, *, duration: float | None = None) -> Tensor:
+    """Return a grid with a step that ends at each output time: float64, on the device of `ts`.
+
+    Each part of the interval gets its share of `n_steps` equal steps, rounded up, so that the grid of two
+    output times is that of `grid`.
+
+    Parameters
+    ----------
+    ts
+        Output times, shape (T,), increasing or decreasing.
+    n_steps
+        Number of steps over the duration.
+    duration
+        Length of the interval that the steps are counted over, where `ts` are only a part of it, as in the
+        backward pass between two output times; without it the length of `ts`.
+
+    Examples
+    --------
+    >>> build = lambda dynamics, ts, n_steps: lambda y0: at_times(
+    ...     solve_on_grid(dynamics, y0, grid := adapt.grid_through(ts, n_steps)), grid, ts)
+    """
+    times = ts.tolist()
+    whole = duration or abs(times[-1] - times[0])
+    parts = [_starts(start, end, n_steps * abs(end - start) / whole) for start, end in pairwise(times)]
+    return torch.tensor([*chain(*parts), times[-1]], dtype=torch.float64, device=ts.device)
+
+
+def _starts(start: float, end: float, share: float) -> list[float]:
+    """Return the starts of equal steps between two output times."""
+    count = max(1, math.ceil(share - WHOLE_STEP))
+    return [start + (end - start) * k / count for k in range(count)]
+
+
+def at_times(states: Tensor, grid: Tensor, ts: Tensor) -> Tensor:
+    """Return the states at output times, of those on a grid that `grid_through` has made for them.
+
+    Parameters
+    ----------
+    states
+        States at all times of the grid, times first: shape (len(grid), *y0.shape).
+    grid
+        The grid.
+    ts
+        Output times, shape (T,).
+    """
+    where = (grid == ts.to(grid)[:, None]).int().argmax(dim=1)
+    return states[where.to(states.device)]
 
 
 def step_size(t0: float, t1: float, n_steps: int) -> float:

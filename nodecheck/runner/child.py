@@ -81,7 +81,7 @@ def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, 
     with seen_to_exit():
         try:
             return encode(measure(chosen, posed, _layer(subject, profile, seed)))
-        except BaseException as error:  # Ctrl-C does not reach this process; there may be no memory left
+        except (KeyboardInterrupt, MemoryError) as error:  # the layer raised the first, or left no memory
             return encode(raised(blank(subject.name, chosen, posed, seed), chosen, error))
 
 

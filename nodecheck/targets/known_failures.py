@@ -71,6 +71,7 @@ FINDINGS: tuple[Finding, ...] = (
                 "solve-ivp-agreement",
                 "gradient-class",
                 "gradient-order",
+                "output-gradients",
                 "finite-differences",
             ),
         },
@@ -82,6 +83,23 @@ FINDINGS: tuple[Finding, ...] = (
         "four times, and drops a past derivative if it has not converged.  Members of a batch therefore "
         "influence each other.",
         {"torchdiffeq-*-implicit_adams": ("batch-independence",)},
+    ),
+    Finding(
+        "torchdiffeq_adams_uneven_grid",
+        "torchdiffeq",
+        "explicit_adams and implicit_adams take the weights of equal steps whatever the grid is.  Output "
+        "times are the grid unless a step size is given, so uneven ones cost all orders above two.",
+        {
+            "torchdiffeq-*-explicit_adams": ("output-states",),
+            "torchdiffeq-*-implicit_adams": ("output-times", "output-states"),
+        },
+    ),
+    Finding(
+        "torchdiffeq_linear_between_steps",
+        "torchdiffeq",
+        "With a step size, fixed-step solvers interpolate linearly between steps by default: a state at an "
+        "output time has order 2 at most.  options={'interp': 'cubic'} keeps order 4.",
+        {"torchdiffeq-odeint_adjoint-rk4-step_size": ("output-states",)},
     ),
     Finding(
         "torchdiffeq_interpolation_beyond_end",

@@ -34,6 +34,39 @@ def test_a_grid_like_a_state_has_its_dtype_and_is_rounded_once(dtype):
     assert torch.equal(times, adapt.grid(0.3, 1.7, 7).to(dtype))
 
 
+UNEVEN = [(0.3, 0.31, 0.9, 1.7), (1.7, 0.9, 0.31, 0.3)]
+
+
+@pytest.mark.parametrize("ts", UNEVEN)
+@pytest.mark.parametrize("n_steps", [1, 2, 7, 1000])
+def test_a_grid_through_output_times_has_each_of_them_and_no_longer_steps(ts, n_steps):
+    times = adapt.grid_through(torch.tensor(ts, dtype=torch.float64), n_steps)
+    assert set(ts) <= set(times.tolist())
+    assert float(times.diff().abs().max()) <= 1.4 / n_steps * (1 + 1e-9)
+    assert len(times) - 1 <= n_steps + len(ts) - 1
+
+
+@pytest.mark.parametrize(("t0", "t1"), INTERVALS)
+def test_a_grid_through_both_ends_alone_is_the_grid_of_equal_steps(t0, t1):
+    times = adapt.grid_through(torch.tensor([t0, t1], dtype=torch.float64), 7)
+    torch.testing.assert_close(times, adapt.grid(t0, t1, 7), rtol=1e-15, atol=1e-16)
+
+
+@pytest.mark.parametrize("ts", UNEVEN)
+def test_a_part_of_the_output_times_gets_its_share_of_the_steps(ts):
+    whole = adapt.grid_through(torch.tensor(ts, dtype=torch.float64), 70)
+    part = adapt.grid_through(torch.tensor(ts[1:3], dtype=torch.float64), 70, duration=1.4)
+    assert set(part.tolist()) <= set(whole.tolist())
+
+
+@pytest.mark.parametrize("ts", UNEVEN)
+def test_states_at_output_times_are_read_from_those_on_the_grid(ts):
+    times = torch.tensor(ts, dtype=torch.float64)
+    grid = adapt.grid_through(times, 9)
+    states = grid[:, None, None].expand(len(grid), 4, 3)
+    assert torch.equal(adapt.at_times(states, grid, times)[:, 0, 0], times)
+
+
 @pytest.mark.parametrize(("t0", "t1"), INTERVALS)
 def test_as_many_steps_of_the_step_size_as_were_asked_for_fit_the_interval(t0, t1):
     counts = {n: math.ceil(abs(t1 - t0) / adapt.step_size(t0, t1, n)) for n in range(1, 200)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, attempt
-from nodecheck.numerics import relative_error, roundoff
-from nodecheck.numerics.constants import FEW_STEPS
+from nodecheck.measure.convergence import forward_ladder, order_of
+from nodecheck.numerics import ORDER_MARGIN, relative_error, roundoff
+from nodecheck.numerics.constants import FEW_STEPS, SEPARATE_SHARES
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
 
@@ -22,7 +23,30 @@ def explain_states(layer: LayerUnderTest, problem: Problem) -> str:
         f"At {name} = {resolution:g} the state at ts[{worst}] = {problem.ts[worst]:.4g} is off by "
         f"{errors[worst]:.2g}, that at t1 by {errors[-1]:.2g}."
     )
-    return text if layer.adaptive else f"{text} {_interpolation(layer, problem)}".strip()
+    if layer.adaptive:
+        return text
+    return f"{text} {_interpolation(layer, problem) or _between_even(layer, problem)}".strip()
+
+
+def _between_even(layer: LayerUnderTest, problem: Problem) -> str:
+    """Return what is wrong where the order is right for output times that end equal steps, and only there.
+
+    Then all steps are equal and each output is the end of one, so that neither unequal steps nor an
+    interpolation can be wrong.  Which of them it is, the number of evaluations tells: a layer that ends a
+    step at every output takes more.
+    """
+    even = problem.at_shares(*SEPARATE_SHARES, name=f"{problem.name}_evenly")
+    found = attempt(lambda: forward_ladder(layer, even).fit.slope)
+    order = order_of(layer)
+    if isinstance(found, Refusal) or not found >= order - ORDER_MARGIN:
+        return ""
+    alone, among = (layer.solve(p, FEW_STEPS).evaluations for p in (problem.replace(ts=()), problem))
+    seen = f"For output times that divide the interval evenly, the order is {found:.2f}:"
+    if alone == among:
+        return f"{seen} the interpolation between steps is of lower order than the method."
+    return (
+        f"{seen} steps of unequal length are taken for equal ones, or the last one before an output is wrong."
+    )
 
 
 def _interpolation(layer: LayerUnderTest, problem: Problem) -> str:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from fractions import Fraction as Q
 from typing import Any
 
-import torch
 import torchdiffeq
 from torch import Tensor, nn
 
+from nodecheck import adapt
 from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import Memory
 from nodecheck.numerics.constants import EPS
@@ -49,22 +49,17 @@ _FIXED_GRID: dict[str, tuple[int, ButcherTableau | str | None]] = {
 _ADAPTIVE = {"adaptive_heun": 2, "fehlberg2": 2, "bosh3": 3, "dopri5": 5, "dopri8": 8}
 
 
-def _endpoints(t0: float, t1: float, y0: Tensor) -> Tensor:
-    """Return t0 and t1 in float64, for a state of any dtype, shape (2,)."""
-    return torch.tensor([t0, t1], dtype=torch.float64, device=y0.device)
+def _duration(ts: Tensor) -> float:
+    return abs(float(ts[-1]) - float(ts[0]))
 
 
-def _grid(n_steps: int) -> Callable[..., Tensor]:
-    """Return a grid constructor for exactly `n_steps` equal steps, in either direction of time.
+def _grid(n_steps: int, duration: float) -> Callable[..., Tensor]:
+    """Return a grid constructor with a step that ends at each output time, in either direction of time.
 
     The option step_size would need less code, but then the number of steps is a rounded quotient.  Where
     (t1 - t0) / step_size is just above n_steps, it takes one more step, as short as the rounding error.
     """
-
-    def grid(_func: object, _y0: Tensor, t: Tensor) -> Tensor:
-        return torch.linspace(float(t[0]), float(t[-1]), n_steps + 1, dtype=t.dtype, device=t.device)
-
-    return grid
+    return lambda _func, _y0, t: adapt.grid_through(t, n_steps, duration=duration).to(t)
 
 
 def _fixed(function: str, method: str, *, backward: str = "") -> TorchLayer:
@@ -72,11 +67,12 @@ def _fixed(function: str, method: str, *, backward: str = "") -> TorchLayer:
     solve, adjoint, memory = _SOLVERS[function]
     order, tableau = _FIXED_GRID[method]
 
-    def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
-        options: dict[str, Any] = {"method": method, "options": {"grid_constructor": _grid(n_steps)}}
+    def build(dynamics: nn.Module, ts: Tensor, n_steps: int) -> Callable[[Tensor], Tensor]:
+        grid = {"grid_constructor": _grid(n_steps, _duration(ts))}
+        options: dict[str, Any] = {"method": method, "options": grid}
         if backward:
-            options |= {"adjoint_method": backward, "adjoint_options": options["options"]}
-        return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), **options)[-1]
+            options |= {"adjoint_method": backward, "adjoint_options": grid}
+        return lambda y0: solve(dynamics, y0, ts, **options)
 
     name = f"torchdiffeq-{function}-{method}" + (f"-adjoint_{backward}" if backward else "")
     return TorchLayer(
@@ -94,11 +90,11 @@ def _adaptive(function: str, method: str, order: int, **solver: str) -> TorchLay
     """Return the layer of an adaptive solver."""
     solve, adjoint, memory = _SOLVERS[function]
 
-    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
         options: dict[str, Any] = {"method": method, "rtol": tol, "atol": tol}
         if solver:
             options["options"] = dict(solver)
-        return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), **options)[-1]
+        return lambda y0: solve(dynamics, y0, ts, **options)
 
     name = "-".join(["torchdiffeq", function, method, *solver.values()])
     return TorchLayer(
@@ -111,17 +107,20 @@ def _adaptive(function: str, method: str, order: int, **solver: str) -> TorchLay
     )
 
 
-def _by_step_size(function: str, method: str) -> TorchLayer:
-    """Return the layer of a fixed-step solver that is given the size of its steps and not a grid."""
+def _by_step_size(function: str, method: str, **interpolation: str) -> TorchLayer:
+    """Return the layer of a fixed-step solver that is given the size of its steps and not a grid.
+
+    Between steps it interpolates linearly, or in the way named by `interp`.
+    """
     solve, adjoint, memory = _SOLVERS[function]
     order, tableau = _FIXED_GRID[method]
 
-    def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, n_steps: int) -> Callable[[Tensor], Tensor]:
         # Longer than the quotient by the rounding of n additions: see `_grid`.  Time runs forwards inside.
-        options = {"step_size": abs(t1 - t0) / n_steps * (1 + n_steps * EPS)}
-        return lambda y0: solve(dynamics, y0, _endpoints(t0, t1, y0), method=method, options=options)[-1]
+        options = {"step_size": _duration(ts) / n_steps * (1 + n_steps * EPS), **interpolation}
+        return lambda y0: solve(dynamics, y0, ts, method=method, options=options)
 
-    name = f"torchdiffeq-{function}-{method}-step_size"
+    name = "-".join(["torchdiffeq", function, method, "step_size", *interpolation.values()])
     return TorchLayer(
         name,
         build,
@@ -145,14 +144,12 @@ def _limited(duration: float) -> dict[str, Any]:
 def _with_options(name: str, *, limited: bool = False, **backward: Any) -> TorchLayer:
     """Return the layer of the adjoint of dopri5 with options, its parameters and tolerances given."""
 
-    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
         forward: dict[str, Any] = {"method": "dopri5", "rtol": tol, "atol": tol}
         if limited:
-            forward["options"] = _limited(abs(t1 - t0))
+            forward["options"] = _limited(_duration(ts))
         alone = {"adjoint_rtol": tol, "adjoint_atol": tol, "adjoint_params": tuple(dynamics.parameters())}
-        return lambda y0: torchdiffeq.odeint_adjoint(
-            dynamics, y0, _endpoints(t0, t1, y0), **forward, **alone, **backward
-        )[-1]
+        return lambda y0: torchdiffeq.odeint_adjoint(dynamics, y0, ts, **forward, **alone, **backward)
 
     full_name = f"torchdiffeq-odeint_adjoint-dopri5-{name}"
     return TorchLayer(
@@ -176,6 +173,7 @@ LAYERS: tuple[TorchLayer, ...] = (
     ),
     _adaptive("odeint_adjoint", "scipy_solver", 5, solver="RK45"),
     _by_step_size("odeint_adjoint", "rk4"),
+    _by_step_size("odeint", "rk4", interp="cubic"),
     _fixed("odeint_adjoint", "midpoint", backward="rk4"),
     _with_options("adjoint_bosh3", adjoint_method="bosh3"),
     _with_options("adjoint_adaptive_heun", adjoint_method="adaptive_heun"),
