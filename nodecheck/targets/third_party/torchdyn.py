@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torchdyn.core import NeuralODE
 from torchdyn.numerics import odeint
 
+from nodecheck import adapt
 from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import Memory
 from nodecheck.targets.known_failures import expected_failures
@@ -54,8 +55,8 @@ class _Field(nn.Module):
         return derivative
 
 
-def _grid(t0: float, t1: float, n_steps: int, y0: Tensor) -> Tensor:
-    """Return the times of `n_steps` equal steps in the dtype of the state, shape (n_steps + 1,).
+def _times(ts: Tensor, y0: Tensor) -> Tensor:
+    """Return times in the dtype of the state.
 
     In float64 they would make a float64 state of a float32 one.
 
@@ -64,13 +65,14 @@ def _grid(t0: float, t1: float, n_steps: int, y0: Tensor) -> Tensor:
     ValueError
         If the dtype changes the length of the interval by more than it changes the state.
     """
-    grid = torch.linspace(t0, t1, n_steps + 1, dtype=y0.dtype, device=y0.device)
-    if abs(float(grid[-1] - grid[0]) - (t1 - t0)) > torch.finfo(y0.dtype).eps * abs(t1 - t0):
+    times, duration = ts.to(y0), float(ts[-1] - ts[0])
+    if abs(float(times[-1] - times[0]) - duration) > torch.finfo(y0.dtype).eps * abs(duration):
         message = (
-            f"{y0.dtype} does not represent the interval from {t0} to {t1}; use a float64 state, or shift it"
+            f"{y0.dtype} does not represent the interval from {float(ts[0])} to {float(ts[-1])}; use a "
+            f"float64 state, or shift it"
         )
         raise ValueError(message)
-    return grid
+    return times
 
 
 def _fixed(solver: str, sensitivity: _Sensitivity | None, *, backward: str | None = None) -> TorchLayer:
@@ -81,12 +83,13 @@ def _fixed(solver: str, sensitivity: _Sensitivity | None, *, backward: str | Non
     order, tableau = _FIXED[solver]
     adjoint, memory, _ = _CLAIMS[sensitivity or "autograd"]
 
-    def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, n_steps: int) -> Callable[[Tensor], Tensor]:
+        grid = adapt.grid_through(ts, n_steps)
         if sensitivity is None:
             field = _Field(dynamics)
-            return lambda y0: odeint(field, y0, _grid(t0, t1, n_steps, y0), solver)[1][-1]
+            return lambda y0: adapt.at_times(odeint(field, y0, _times(grid, y0), solver)[1], grid, ts)
         model = NeuralODE(_Field(dynamics), solver=solver, sensitivity=sensitivity, solver_adjoint=backward)
-        return lambda y0: model(y0, _grid(t0, t1, n_steps, y0))[1][-1]
+        return lambda y0: adapt.at_times(model(y0, _times(grid, y0))[1], grid, ts)
 
     name = _name(solver, sensitivity, backward)
     return TorchLayer(
@@ -111,10 +114,10 @@ def _adaptive(
     order = _ADAPTIVE[solver]
     adjoint, _, memory = _CLAIMS[sensitivity or "autograd"]
 
-    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
         if sensitivity is None:
             field = _Field(dynamics)
-            return lambda y0: odeint(field, y0, _grid(t0, t1, 1, y0), solver, atol=tol, rtol=tol)[1][-1]
+            return lambda y0: odeint(field, y0, _times(ts, y0), solver, atol=tol, rtol=tol)[1]
         model = NeuralODE(
             _Field(dynamics),
             solver=solver,
@@ -126,7 +129,7 @@ def _adaptive(
             solver_adjoint=backward,
             seminorm=seminorm,
         )
-        return lambda y0: model(y0, _grid(t0, t1, 1, y0))[1][-1]
+        return lambda y0: model(y0, _times(ts, y0))[1]
 
     name = _name(f"seminorm-{solver}" if seminorm else solver, sensitivity, backward)
     return TorchLayer(

@@ -43,24 +43,31 @@ _ADJOINTS: dict[str, tuple[Callable[..., Any], Adjoint, Memory]] = {
 }
 
 
-def _solve(solver: Any, term: Any, y0: Tensor, t0: float, t1: float, dt0: float | None) -> Tensor:
-    """Return the final state; all members share the interval.
+def _duration(ts: Tensor) -> float:
+    """Return the length of the interval, negative where time runs backwards."""
+    return float(ts[-1]) - float(ts[0])
+
+
+def _solve(solver: Any, term: Any, y0: Tensor, ts: Tensor, dt0: float | None) -> Tensor:
+    """Return the states at output times, times first; all members share them.
 
     torchode takes one step size for each problem, and the joint adjoint solves the batch as one problem.
     Both adjoints put times and state into one vector, which has one dtype.
     """
     dtype = torch.float64 if isinstance(solver, torchode.AutoDiffAdjoint) else y0.dtype
-    times = torch.tensor([t0, t1], dtype=dtype, device=y0.device).expand(len(y0), 2)
-    if abs(float(times[0, 1] - times[0, 0]) - (t1 - t0)) > torch.finfo(y0.dtype).eps * abs(t1 - t0):
+    times = ts.to(dtype).expand(len(y0), len(ts))
+    duration = float(ts[-1] - ts[0])
+    if abs(float(times[0, -1] - times[0, 0]) - duration) > torch.finfo(y0.dtype).eps * abs(duration):
         message = (
-            f"{dtype} does not represent the interval from {t0} to {t1}; use a float64 state, or shift it"
+            f"{dtype} does not represent the interval from {float(ts[0])} to {float(ts[-1])}; use a float64 "
+            f"state, or shift it"
         )
         raise ValueError(message)
-    problem = torchode.InitialValueProblem(y0, times[:, 0], times[:, 1], times)
+    problem = torchode.InitialValueProblem(y0, times[:, 0], times[:, -1], times)
     problems = 1 if isinstance(solver, torchode.JointBacksolveAdjoint) else len(y0)
     step = None if dt0 is None else torch.full_like(times[:problems, 0], dt0)
-    y1: Tensor = solver.solve(problem, term, dt0=step).ys[:, -1]
-    return y1
+    ys: Tensor = solver.solve(problem, term, dt0=step).ys
+    return ys.transpose(0, 1)
 
 
 def _adaptive(adjoint: str, method: str, suffix: str = "", **options: Any) -> TorchLayer:
@@ -68,11 +75,11 @@ def _adaptive(adjoint: str, method: str, suffix: str = "", **options: Any) -> To
     make, kind, memory = _ADJOINTS[adjoint]
     stepper, order, _, _ = _METHODS[method]
 
-    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
         term = torchode.ODETerm(dynamics)
         controller = torchode.IntegralController(atol=tol, rtol=tol, term=term)
         solver = make(term, stepper(term=term), controller, **options)
-        return lambda y0: _solve(solver, term, y0, t0, t1, None)
+        return lambda y0: _solve(solver, term, y0, ts, None)
 
     name = f"torchode-{adjoint}-{method}{suffix}"
     return TorchLayer(
@@ -90,13 +97,13 @@ def _fixed(adjoint: str, method: str) -> TorchLayer:
     make, kind, memory = _ADJOINTS[adjoint]
     stepper, order, tableau, _ = _METHODS[method]
 
-    def build(dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, n_steps: int) -> Callable[[Tensor], Tensor]:
         term = torchode.ODETerm(dynamics)
         solver = make(term, stepper(term=term), torchode.FixedStepController())
         # Longer than the quotient by the rounding of n additions.  The sum of n steps then never ends just
         # before t1, which would take one more step; torchode shortens the last step to end at t1.
-        step = (t1 - t0) / n_steps * (1 + n_steps * EPS)
-        return lambda y0: _solve(solver, term, y0, t0, t1, step)
+        step = _duration(ts) / n_steps * (1 + n_steps * EPS)
+        return lambda y0: _solve(solver, term, y0, ts, step)
 
     name = f"torchode-{adjoint}-{method}-fixed"
     return TorchLayer(
@@ -113,14 +120,14 @@ def _fixed(adjoint: str, method: str) -> TorchLayer:
 def _with_options() -> TorchLayer:
     """Return dopri5 under a PID controller, by the largest error, with a first and a largest step."""
 
-    def build(dynamics: nn.Module, t0: float, t1: float, tol: float) -> Callable[[Tensor], Tensor]:
-        term = torchode.ODETerm(dynamics)
+    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
+        term, duration = torchode.ODETerm(dynamics), _duration(ts)
         # Söderlind (2003): a proportional and an integral part, 0.2 and 0.5 for a method of order five.
         controller = torchode.PIDController(
-            tol, tol, 0.2, 0.5, 0.0, term=term, norm=max_norm, dt_max=abs(t1 - t0) / 4
+            tol, tol, 0.2, 0.5, 0.0, term=term, norm=max_norm, dt_max=abs(duration) / 4
         )
         solver = torchode.AutoDiffAdjoint(torchode.Dopri5(term=term), controller)
-        return lambda y0: _solve(solver, term, y0, t0, t1, (t1 - t0) / 16)
+        return lambda y0: _solve(solver, term, y0, ts, duration / 16)
 
     name = "torchode-autodiff-dopri5-pid"
     return TorchLayer(
