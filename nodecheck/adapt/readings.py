@@ -72,18 +72,18 @@ def _starts(start: float, end: float, share: float) -> list[float]:
 
 
 def at_times(states: Tensor, grid: Tensor, ts: Tensor) -> Tensor:
-    """Return the states at output times, of those on a grid that `grid_through` has made for them.
+    """Return the states at output times, of those on a grid that has a step end at each of them.
 
     Parameters
     ----------
     states
         States at all times of the grid, times first: shape (len(grid), *y0.shape).
     grid
-        The grid.
+        The grid, shape (n + 1,): that of `grid_through`, or the steps that an adaptive layer returns.
     ts
         Output times, shape (T,).
     """
-    where = (grid == ts.to(grid)[:, None]).int().argmax(dim=1)
+    where = (grid - ts.to(grid)[:, None]).abs().argmin(dim=1)  # the last bit of a step's end may differ
     return states[where.to(states.device)]
 
 

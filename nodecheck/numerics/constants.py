@@ -504,6 +504,8 @@ MANY_OUTPUTS, STEPS_FOR_MANY_OUTPUTS = 100, 128
 OUTPUT_OFFSET, OUTPUT_POWER = 0.3, 1.5
 # Shares of the interval of output times that are far from each other, for causes.
 SEPARATE_SHARES = (0.25, 0.5, 0.75)
+# Distance of two times that are one, over the interval: four times the eps of float32.
+NO_OTHER_TIME = 4 * 2.0**-23
 # A place on a grid, in steps, is a whole number up to this: rounding of a time over a step.
 WHOLE_STEP = 1e-9
 # Cotangents by which the weights of the outputs are fitted: two, so that no group is too small for them.

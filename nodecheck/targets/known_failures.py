@@ -48,15 +48,20 @@ class Finding:
         return path.read_text(encoding="utf-8")
 
 
-_ROUNDED = ("constant-field", "time-precision", "constant-field-gradient")
+_ROUNDED = ("constant-field", "time-precision", "constant-field-gradient", "output-times")
 _GRADIENT = (
     "gradient-completeness",
     "gradient-class",
     "constant-field-gradient",
     "gradient-order",
+    "output-gradients",
     "finite-differences",
 )
-_REVERSED_GRADIENT = ("gradient-order:*_reversed*", "gradient-tolerance:*_reversed*")
+_REVERSED_GRADIENT = (
+    "gradient-order:*_reversed*",
+    "gradient-tolerance:*_reversed*",
+    "output-gradients:*_reversed*",
+)
 FINDINGS: tuple[Finding, ...] = (
     Finding(
         "torchdiffeq_explicit_adams_diverges",
@@ -118,7 +123,7 @@ FINDINGS: tuple[Finding, ...] = (
         "the tableau starts with c = 0, and the step uses its first entry for the second stage.  If the "
         "field depends on time, the order is silently 1.",
         {
-            "torchdyn-*-rk4": ("polynomial-field", "forward-order", "backprop-agreement"),
+            "torchdyn-*-rk4": ("polynomial-field", "forward-order", "output-states", "backprop-agreement"),
             "torchdyn-*adjoint-rk4": ("gradient-order",),
         },
     ),
@@ -132,6 +137,14 @@ FINDINGS: tuple[Finding, ...] = (
             "torchdyn-adjoint-[!i]*": _REVERSED_GRADIENT,
             "torchdyn-interpolated_adjoint-*": _REVERSED_GRADIENT,
         },
+    ),
+    Finding(
+        "torchdyn_interpolated_adjoint_outputs",
+        "torchdyn",
+        "With an adaptive solver the interpolated adjoint returns the states at all steps, and takes the "
+        "cotangents of the first of them for those of the output times.  A loss on a state before the last "
+        "one silently gets a wrong gradient.",
+        {"torchdyn-interpolated_adjoint-*5": ("output-gradients",)},
     ),
     Finding(
         "torchdyn_float32_coefficients",

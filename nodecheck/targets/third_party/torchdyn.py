@@ -75,6 +75,15 @@ def _times(ts: Tensor, y0: Tensor) -> Tensor:
     return times
 
 
+def _at_output_times(times: Tensor, states: Tensor, ts: Tensor) -> Tensor:
+    """Return the states at output times: the interpolated adjoint returns those at all steps.
+
+    Where time runs backwards, torchdyn returns negated times.
+    """
+    sign = 1.0 if bool(ts[-1] > ts[0]) else -1.0
+    return states if len(times) == len(ts) else adapt.at_times(states, sign * times, ts)
+
+
 def _fixed(solver: str, sensitivity: _Sensitivity | None, *, backward: str | None = None) -> TorchLayer:
     """Return the layer of a fixed-step solver; without a sensitivity, that of the functional odeint.
 
@@ -128,8 +137,14 @@ def _adaptive(
             rtol_adjoint=tol,
             solver_adjoint=backward,
             seminorm=seminorm,
+            return_t_eval=True,
         )
-        return lambda y0: model(y0, _times(ts, y0))[1]
+
+        def solve(y0: Tensor) -> Tensor:
+            times, states = model(y0, _times(ts, y0))
+            return _at_output_times(times, states, ts)
+
+        return solve
 
     name = _name(f"seminorm-{solver}" if seminorm else solver, sensitivity, backward)
     return TorchLayer(
