@@ -40,6 +40,7 @@ from nodecheck.checks.memory.law import hidden_memory, memory_law
 from nodecheck.checks.memory.leaks import memory_leak
 from nodecheck.checks.outputs.gradient import output_gradients
 from nodecheck.checks.outputs.states import output_states
+from nodecheck.checks.outputs.time_gradients import time_gradients
 from nodecheck.checks.outputs.times import output_times
 from nodecheck.checks.tolerance.long_interval import long_interval
 from nodecheck.checks.tolerance.powers import power_tolerance
@@ -78,6 +79,7 @@ CHECKS: tuple[Check, ...] = (
     backprop_agreement,
     cotangent_linearity,
     output_gradients,
+    time_gradients,
     uninvolved_parameters,
     other_uses,
     other_modules,

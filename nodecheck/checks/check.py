@@ -21,6 +21,7 @@ REQUIREMENTS: Mapping[str, str] = MappingProxyType(
         "fixed-step": "asked only of fixed-step layers",
         "adaptive": "asked only of adaptive layers",
         "output-times": "asked only of layers with output times: build(dynamics, ts, n_steps or tol)",
+        "times": 'asked only of layers with output times, or with "time-gradients" in `supports`',
         "device": "asked only of layers on a device",
     }
 )

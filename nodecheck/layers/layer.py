@@ -23,7 +23,9 @@ _MEMORIES = ("constant", "sqrt", "log", "linear", None)
 OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 # Of the state: it needs an even number of components, such as pairs of positions and momenta.
 EVEN = "even"
-CAPABILITIES = (*OF_PARAMETERS, EVEN)
+# Gradients with respect to times: t0 and t1 may be tensors that require one.
+TIME_GRADIENTS = "time-gradients"
+CAPABILITIES = (*OF_PARAMETERS, EVEN, TIME_GRADIENTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,9 @@ class TorchLayer:
         and ``t1`` are floats.  ``build(dynamics, ts, n_steps)`` and ``build(dynamics, ts, tol)`` are for
         layers with output times: ``ts`` is a float64 tensor of shape (T,), strictly monotone, and the
         callable is y0 -> ys of shape (T, B, d) with ys[0] = y0; n_steps counts the steps of the whole
-        interval.  The names of the parameters say which form it is.
+        interval.  The names of the parameters say which form it is.  Where gradients with respect to times
+        are asked for, ``ts`` requires one; t0 and t1 are float64 tensors of shape () that do, but only with
+        "time-gradients" in `supports`.
     order
         Claimed order of the forward pass; None: measure it.
     adjoint
@@ -54,8 +58,9 @@ class TorchLayer:
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
-        some; "tied-parameters": one parameter has two names.  "even" is a need: the state has an even number
-        of components, and problems with an odd number are given one more, which rests.
+        some; "tied-parameters": one parameter has two names; "time-gradients": times that require a
+        gradient get one.  "even" is a need: the state has an even number of components, and problems with an
+        odd number are given one more, which rests.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.

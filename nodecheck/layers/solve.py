@@ -54,7 +54,8 @@ class Solve:
     resolution
         Number of steps, or tolerance.
     wrt
-        Names of the groups that require a gradient: "y0" and parameters.  None: all of them.
+        Names of the groups that require a gradient: "y0", parameters, and times: "ts" of a layer with output
+        times, "t0" and "t1" of one with "time-gradients" in `supports`.  None: y0 and all parameters.
     variation
         How the layer is used.
     dtype

@@ -164,9 +164,11 @@ class LayerUnderTest:
         """Return the backward pass for one cotangent."""
         return self._pulled_back(Solve(problem, resolution, **how), (cotangent,))[0]
 
-    def gradients(self, problem: Problem, resolution: float, count: int | None = None) -> list[Pullback]:
+    def gradients(
+        self, problem: Problem, resolution: float, count: int | None = None, **how: Any
+    ) -> list[Pullback]:
         """Return the backward passes for the first `count` cotangents of the problem."""
-        return self._pulled_back(Solve(problem, resolution), self.cotangents(problem, count))
+        return self._pulled_back(Solve(problem, resolution, **how), self.cotangents(problem, count))
 
     def _pulled_back(self, solve: Solve, cotangents: Sequence[Array]) -> list[Pullback]:
         """Return the backward passes of a solve; those that are not known yet run in one request."""

@@ -24,6 +24,8 @@ from nodecheck.mutants.mutant import Mutant, as_layer
 from nodecheck.mutants.output_families import AdjointAtOutputs, AtSteps, Interpolated
 from nodecheck.mutants.outputs import OUTPUTS
 from nodecheck.mutants.ranges import RANGES
+from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
+from nodecheck.mutants.times import TIMES
 from nodecheck.mutants.uninvolved import UNINVOLVED
 from nodecheck.mutants.uses import USES
 
@@ -40,6 +42,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *ADAPTIVE,
     *MEMORY,
     *OUTPUTS,
+    *TIMES,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -55,6 +58,8 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         AtSteps,
         Interpolated,
         AdjointAtOutputs,
+        TimedSteps,
+        AdjointWithTimes,
     )
 )
 

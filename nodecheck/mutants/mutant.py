@@ -69,8 +69,9 @@ def _build(solver: type[Backprop]) -> Callable[..., Callable[[Tensor], Tensor]]:
     if solver.output_times:
 
         def build_at_outputs(dynamics: nn.Module, ts: Tensor, n_steps: int) -> Callable[[Tensor], Tensor]:
-            layer = solver(dynamics, float(ts[0]), float(ts[-1]), n_steps)
-            layer.ts = tuple(ts.tolist())
+            numbers = tuple(ts.tolist())
+            layer = solver(dynamics, numbers[0], numbers[-1], n_steps)
+            layer.ts, layer.times = numbers, ts
             return layer
 
         return build_at_outputs

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nodecheck.neural_ode.explicit import VectorField
+from nodecheck.neural_ode.explicit import VectorField, beside
 from nodecheck.neural_ode.grid import Segment
 from nodecheck.neural_ode.once import refusing_second_order
 from nodecheck.neural_ode.recall import (
@@ -73,18 +74,28 @@ def integrate_without_trajectory(
         If the field draws random numbers, or depends on a tensor that requires grad and is neither y nor a
         parameter of `dynamics`; in the backward pass also if a second derivative is requested.
     """
+    detached = tuple(segment.detached() for segment in segments)
     if not torch.is_grad_enabled():
-        return scheme.integrate(dynamics, y0, segments, tableau)
+        return scheme.integrate(dynamics, y0, detached, tableau)
     tensors = tensors_of(dynamics)
     names, params = tuple(tensors.trainable), tuple(tensors.trainable.values())
-    solve = _Solve(scheme, dynamics, tuple(segments), tableau, names)
-    outputs: tuple[Tensor, ...] = _WithoutTrajectory.apply(solve, tensors, y0, *params)  # type: ignore[no-untyped-call]
+    solve = _Solve(scheme, dynamics, detached, tableau, names)
+    times = _boundaries(segments)
+    outputs: tuple[Tensor, ...] = _WithoutTrajectory.apply(solve, tensors, times, y0, *params)  # type: ignore[no-untyped-call]
     return list(outputs)
+
+
+def _boundaries(segments: Sequence[Segment]) -> Tensor | None:
+    """Return the start of the first segment and the stop of each, shape (m + 1,); None for plain numbers."""
+    ends = [segment.ends for segment in segments if segment.ends is not None]
+    return torch.stack([ends[0][0], *(stop for _, stop in ends)]) if ends else None
 
 
 class _WithoutTrajectory(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, solve: _Solve, tensors: Tensors, y0: Tensor, *params: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, solve: _Solve, tensors: Tensors, times: Tensor | None, y0: Tensor, *params: Tensor
+    ) -> tuple[Tensor, ...]:
         # Detached: of a live parameter, autocast would keep the cast copy, without a graph, in its cache.
         copies = {name: p.detach() for name, p in zip(solve.names, params, strict=True)}
         field = DetachedField(solve.dynamics, solve.scheme.adjoint)
@@ -106,7 +117,8 @@ class _WithoutTrajectory(torch.autograd.Function):
             constants.pop(name, None)
         ctx.solve, ctx.conditions = solve, conditions
         ctx.frozen, ctx.constants = frozenset(tensors.frozen), tuple(constants)
-        ctx.save_for_backward(*outputs, *params, *constants.values())
+        # Of the states that are no outputs, only the derivative with respect to t0 needs one: f(t0, y0).
+        ctx.save_for_backward(*outputs, *params, *constants.values(), *(() if times is None else (times, y0)))
         return tuple(outputs)
 
     @staticmethod
@@ -114,7 +126,8 @@ class _WithoutTrajectory(torch.autograd.Function):
         solve: _Solve = ctx.solve
         saved: tuple[Tensor, ...] = ctx.saved_tensors  # raises if one was changed in place since
         n, m = len(solve.segments), len(solve.names)
-        outputs, params, constants = saved[:n], saved[n : n + m], saved[n + m :]
+        c = n + m + len(ctx.constants)
+        outputs, params, constants, starts = saved[:n], saved[n : n + m], saved[n + m : c], saved[c:]
         copies = [p.detach().requires_grad_() for p in params]
         tensors = dict(zip(ctx.constants, constants, strict=True))
         now = tensors_of(solve.dynamics).buffers if ctx.updated else {}
@@ -127,19 +140,27 @@ class _WithoutTrajectory(torch.autograd.Function):
         # Enabled once for the whole loop: outside the products, nothing in it requires grad.
         no_draws = fixed_randomness(outputs[0].device, solve.scheme.adjoint)
         with torch.enable_grad(), ctx.conditions.restored(), no_draws:
-            a, sums = with_tensors(
-                solve.dynamics, tensors, lambda: _pull_back(solve, vjp, outputs, cotangents)
+            a, sums, of_times = with_tensors(
+                solve.dynamics, tensors, lambda: _pull_back(solve, vjp, outputs, cotangents, starts)
             )
-        grads = (a, *sums)
+        grads = (of_times, a, *sums)
         if torch.is_grad_enabled():  # create_graph=True
             grads = refusing_second_order(solve.scheme.adjoint, outputs[0], grads)
         return (None, None, *grads)
 
 
 def _pull_back(
-    solve: _Solve, vjp: Vjp, outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None]
-) -> tuple[Tensor | None, list[Tensor | None]]:
-    """Return dL/dy0 and dL/dtheta; at each output time the adjoint jumps by the cotangent of that output."""
+    solve: _Solve,
+    vjp: Vjp,
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Tensor | None],
+    starts: Sequence[Tensor],
+) -> tuple[Tensor | None, list[Tensor | None], Tensor | None]:
+    """Return dL/dy0, dL/dtheta and dL/dt.
+
+    At each output time the adjoint jumps by the cotangent of that output.  `starts` holds the times and y0,
+    or nothing where no gradient with respect to times is asked for.
+    """
     a: Tensor | None = None
     sums: list[Tensor | None] = [None] * len(solve.names)
     for segment, y, cotangent in zip(
@@ -152,7 +173,24 @@ def _pull_back(
         if a is not None:
             # From the saved output, not from the state that the later segment's reconstruction ended at.
             a = solve.scheme.pull_back(vjp, y.detach(), a, sums, segment, solve.tableau)
-    return a, sums
+    return a, sums, _of_times(vjp, starts[0], (starts[1], *outputs), (a, *cotangents)) if starts else None
+
+
+def _of_times(
+    vjp: Vjp, times: Tensor, states: Sequence[Tensor], cotangents: Sequence[Tensor | None]
+) -> Tensor:
+    """Return dL/dt of the start and of each output time, shape (m + 1,).
+
+    An output moves with its time by f(t, y).  To start dt later from the same state is to start at t0 from
+    y0 - f dt: its cotangent is the adjoint there (Chen et al., 2018, app. B).
+    """
+    grads = torch.zeros_like(times)
+    for k, (t, y, a) in enumerate(zip(times.detach(), states, cotangents, strict=True)):
+        if a is not None:
+            field = partial(vjp.vector_field, beside(t, y))
+            f, _, _ = vjp(field, y, a, with_parameters=False)
+            grads[k] = (a.detach().conj() * f).real.sum() * (1 if k else -1)
+    return grads
 
 
 def _is_unchanged(tensor: Tensor, before: tuple[Tensor, int | None] | None) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from nodecheck.neural_ode.explicit import VectorField, begin, integrate, walk
+from nodecheck.neural_ode.explicit import VectorField, begin, integrate, moved, walk
 from nodecheck.neural_ode.grid import Segment
 from nodecheck.neural_ode.recall import Conditions, tensors_of, version, with_tensors
 from nodecheck.numerics.tableau import ButcherTableau
@@ -41,12 +41,13 @@ def integrate_with_checkpoints(
     length = math.isqrt(max(sum(segment.n_steps for segment in segments) - 1, 0)) + 1  # ceil(sqrt(n))
     y, outputs = y0.clone() if y0.is_inference() else begin(y0), []  # an inference tensor cannot be saved
     for segment in segments:
+        y = moved(vector_field, y, segment)
         for first in range(0, segment.n_steps, length):
             steps = range(first, min(first + length, segment.n_steps))
             stretch = _Stretch(vector_field, segment, steps, method, _Snapshot(vector_field, y.device))
             y = checkpoint(stretch, y, use_reentrant=False)
             stretch.snapshot.drop_needless_copies()
-        outputs.append(y if segment.n_steps else y.clone())
+        outputs.append(y if segment.n_steps or segment.ends else y.clone())
     return outputs
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,18 +12,23 @@ from torch import Tensor
 from nodecheck.neural_ode.grid import Segment, stage_times
 from nodecheck.numerics.tableau import ButcherTableau, Coefficient
 
-__all__ = ["VectorField", "advance", "begin", "integrate", "slope", "slopes", "walk"]
+__all__ = ["VectorField", "advance", "begin", "beside", "integrate", "moved", "slope", "slopes", "walk"]
 
 VectorField = Callable[[Tensor, Tensor], Tensor]
 """f(t, y) -> dy/dt: t is a 0-d tensor of y's real dtype and device, and dy/dt has y's shape."""
 
 
-def advance(y: Tensor, slopes: Sequence[Tensor | None], weights: Sequence[Coefficient], h: float) -> Tensor:
+def advance(
+    y: Tensor, slopes: Sequence[Tensor | None], weights: Sequence[Coefficient], h: float | Tensor
+) -> Tensor:
     """Return y + h * sum_i weights[i] * slopes[i]; a slope that is None is zero.
 
     The slopes are summed before y is added, so that y is rounded once for any number of stages.  h and the
-    weight of a single slope are multiplied in float64, and rounded once, by the addition.
+    weight of a single slope are multiplied in float64, and rounded once, by the addition.  As a tensor, h has
+    y's real dtype and device, and may require a gradient.
     """
+    if isinstance(h, Tensor):
+        return _advance_by(y, slopes, weights, h)
     if not slopes:
         return y
     if len(slopes) == 1 and (only := slopes[0]) is not None and weights[0]:  # a whole step of Euler's method
@@ -36,6 +43,13 @@ def advance(y: Tensor, slopes: Sequence[Tensor | None], weights: Sequence[Coeffi
     for k, w in terms[1:]:
         total = torch.add(total, k, alpha=w)
     return torch.add(y, total, alpha=h)
+
+
+def _advance_by(
+    y: Tensor, slopes: Sequence[Tensor | None], weights: Sequence[Coefficient], h: Tensor
+) -> Tensor:
+    terms = [k * float(w) for k, w in zip(slopes, weights, strict=True) if k is not None and w]
+    return y + h * functools.reduce(torch.add, terms) if terms else y
 
 
 def slope(k: Tensor, y: Tensor) -> Tensor:
@@ -88,9 +102,25 @@ def integrate(
     method = tableau.rounded
     y, outputs = begin(y0), []
     for segment in segments:
-        y = walk(vector_field, y, segment, range(segment.n_steps), method)
-        outputs.append(y if segment.n_steps else y.clone())
+        y = walk(vector_field, moved(vector_field, y, segment), segment, range(segment.n_steps), method)
+        outputs.append(y if segment.n_steps or segment.ends else y.clone())
     return outputs
+
+
+def moved(vector_field: VectorField, y: Tensor, segment: Segment) -> Tensor:
+    """Return y as a function of the ends of a segment without steps; y itself of any other segment.
+
+    The two ends are the same number, but different tensors: y moves with their difference, by f.
+    """
+    if segment.n_steps or segment.length is None:
+        return y
+    ((t,),) = stage_times(replace(segment, n_steps=1), (0.0,), y)
+    return advance(y, [slope(vector_field(t, y), y)], (1.0,), beside(segment.length, y))
+
+
+def beside(time: Tensor, y: Tensor) -> Tensor:
+    """Return a 0-d time in y's real dtype and on its device."""
+    return time.to(dtype=y.dtype.to_real(), device=y.device)
 
 
 def begin(y0: Tensor) -> Tensor:
@@ -106,13 +136,18 @@ def walk(
     vector_field: VectorField, y: Tensor, segment: Segment, steps: range, method: ButcherTableau
 ) -> Tensor:
     """Return y after these steps of a segment; y itself if there are none."""
+    h = segment.step if segment.length is None else beside(segment.length / max(segment.n_steps, 1), y)
     for times in stage_times(segment, method.c, y, steps=steps):
-        y = advance(y, slopes(vector_field, y, times, segment.step, method), method.b, segment.step)
+        y = advance(y, slopes(vector_field, y, times, h, method), method.b, h)
     return y
 
 
 def slopes(
-    vector_field: VectorField, y: Tensor, times: tuple[Tensor, ...], h: float, method: ButcherTableau
+    vector_field: VectorField,
+    y: Tensor,
+    times: tuple[Tensor, ...],
+    h: float | Tensor,
+    method: ButcherTableau,
 ) -> list[Tensor]:
     """Return the slope of each stage of one step of size h from y."""
     found: list[Tensor] = []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -12,24 +13,53 @@ from torch import Tensor
 from nodecheck.numerics.constants import EPS, GRID_TIME_ROUNDINGS
 from nodecheck.numerics.tableau import Coefficient
 
-__all__ = ["Segment", "node_times", "segments_through", "stage_times"]
+__all__ = ["Segment", "node_times", "segments_through", "stage_times", "with_ends"]
 
 
 @dataclass(frozen=True)
 class Segment:
     """`n_steps` equal steps from time `start` to time `stop`, which may be the smaller one.
 
-    A segment without steps stands for an output at its start.
+    A segment without steps stands for an output at its start.  Where gradients with respect to times are
+    asked for, `ends` holds start and stop as tensors, of which times and steps are then functions.
     """
 
     start: float
     stop: float
     n_steps: int
+    ends: tuple[Tensor, Tensor] | None = field(default=None, repr=False, compare=False)
 
     @property
     def step(self) -> float:
         """The signed step size, in float64; 0.0 for a segment without steps."""
         return (self.stop - self.start) / self.n_steps if self.n_steps else 0.0
+
+    @property
+    def length(self) -> Tensor | None:
+        """The signed length as a function of the ends, a 0-d tensor; None where they are numbers."""
+        return None if self.ends is None else self.ends[1] - self.ends[0]
+
+    def detached(self) -> Segment:
+        """Return the segment with numbers for its ends."""
+        return replace(self, ends=None)
+
+
+def with_ends(segments: Sequence[Segment], times: Sequence[object]) -> tuple[Segment, ...]:
+    """Return consecutive segments with tensors for their ends, if one of these times requires a gradient.
+
+    Parameters
+    ----------
+    segments
+        Consecutive segments.
+    times
+        The start of the first one and the stop of each, as they were given: numbers or 0-d tensors.
+    """
+    if not any(isinstance(t, Tensor) and t.requires_grad for t in times):
+        return tuple(segments)
+    ends = [torch.as_tensor(t).to(dtype=torch.float64, device="cpu").reshape(()) for t in times]
+    return tuple(
+        replace(segment, ends=pair) for segment, pair in zip(segments, itertools.pairwise(ends), strict=True)
+    )
 
 
 def _times(segment: Segment, positions: Tensor, like: Tensor) -> tuple[Tensor, ...]:
@@ -38,8 +68,9 @@ def _times(segment: Segment, positions: Tensor, like: Tensor) -> tuple[Tensor, .
     Nothing is accumulated: of 1001 times accumulated in bfloat16, only 507 are distinct.  Both ends are hit
     exactly, because `torch.lerp` measures from the nearer end.
     """
-    start = torch.tensor(segment.start, dtype=torch.float64, device="cpu")
-    stop = torch.tensor(segment.stop, dtype=torch.float64, device="cpu")
+    start, stop = segment.ends or (
+        torch.tensor(end, dtype=torch.float64, device="cpu") for end in (segment.start, segment.stop)
+    )
     times = torch.lerp(start, stop, positions / max(segment.n_steps, 1))
     # Rounded before the copy: some devices have no float64, and one copy is cheaper than n_steps copies.
     return times.to(like.dtype.to_real()).to(like.device).flatten().unbind()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nodecheck.neural_ode.checkpointed import integrate_with_checkpoints
 from nodecheck.neural_ode.continuous import integrate_with_adjoint
 from nodecheck.neural_ode.explicit import VectorField, integrate
-from nodecheck.neural_ode.grid import Segment, segments_through
+from nodecheck.neural_ode.grid import Segment, segments_through, with_ends
 from nodecheck.neural_ode.reversible import integrate_reversibly
 from nodecheck.neural_ode.trajectory import BackwardTrajectory, backward_trajectory
 from nodecheck.numerics.constants import DEFAULT_STEPS
@@ -48,8 +48,9 @@ class ODELayer(nn.Module):
     dynamics : nn.Module or function
         Called as ``dynamics(t, y)`` with t a 0-d tensor of y's (real) dtype and device, and y of the shape of
         `y0`; returns dy/dt in that shape.
-    t0, t1 : float
-        Start and end of the integration; t1 may be the smaller one, or equal to t0.  They get no gradient.
+    t0, t1 : float or Tensor of shape ()
+        Start and end of the integration; t1 may be the smaller one, or equal to t0.  Tensors that require
+        grad get a gradient, except in reversible mode.
     n_steps : int
         The number of equal steps, which is kept exactly.
     solver : str or ButcherTableau
@@ -128,7 +129,7 @@ class ODELayer(nn.Module):
                 "choose 'discrete' for backpropagation through the solver"
             )
         self.dynamics = dynamics
-        self.t0, self.t1 = _as_time("t0", t0), _as_time("t1", t1)
+        self.t0, self.t1 = _as_time("t0", t0, adjoint), _as_time("t1", t1, adjoint)
         self.n_steps = n_steps
         self.tableau = find_tableau(solver)
         self.adjoint = adjoint
@@ -156,20 +157,23 @@ class ODELayer(nn.Module):
         y0 : Tensor, any shape, floating or complex
             The state at t0.
         ts : sequence of floats, or Tensor of shape (m,)
-            Times from t0 towards t1, in order; t0 and repetitions are allowed.  They get no gradient.
+            Times from t0 towards t1, in order; t0 and repetitions are allowed.  They get a gradient if they
+            require one, except in reversible mode.
 
         Raises
         ------
         ValueError
-            If `ts` is empty, leaves [t0, t1], changes direction, or requires grad.
+            If `ts` is empty, leaves [t0, t1], changes direction, or requires grad in reversible mode.
         """
         if isinstance(ts, Tensor) and ts.ndim != 1:
             raise ValueError(
                 f"ts must have one dimension, got shape {tuple(ts.shape)}; "
                 "pass one list of times for the whole batch"
             )
-        times = [_as_time(f"ts[{i}]", t) for i, t in enumerate(ts)]
-        return torch.stack(self._integrate(y0, segments_through(self.t0, self.t1, self.n_steps, times)))
+        times = [_as_time(f"ts[{i}]", t, self.adjoint) for i, t in enumerate(ts)]
+        whole = self._whole()
+        segments = segments_through(whole.start, whole.stop, self.n_steps, [_number(t) for t in times])
+        return torch.stack(self._integrate(y0, with_ends(segments, (self.t0, *times))))
 
     def backward_trajectory(self, y0: Tensor, cotangent: Tensor) -> BackwardTrajectory:
         """Return every state of the continuous adjoint for dL/dy(t1) = `cotangent`.
@@ -190,19 +194,20 @@ class ODELayer(nn.Module):
             If the cotangent does not have the shape of y0.
         """
         _check_state(y0)
-        return backward_trajectory(self.dynamics, y0, cotangent, self._whole(), self.tableau)
+        return backward_trajectory(self.dynamics, y0, cotangent, self._whole().detached(), self.tableau)
 
     def extra_repr(self) -> str:
         """Return the options, for repr()."""
         return (
-            f"t0={self.t0}, t1={self.t1}, n_steps={self.n_steps}, "
+            f"t0={_number(self.t0)}, t1={_number(self.t1)}, n_steps={self.n_steps}, "
             f"solver={self.tableau.name!r}, adjoint={self.adjoint!r}"
         )
 
     def _whole(self) -> Segment:
-        return Segment(self.t0, self.t1, self.n_steps)
+        whole = Segment(_number(self.t0), _number(self.t1), self.n_steps)
+        return with_ends([whole], (self.t0, self.t1))[0]
 
-    def _integrate(self, y0: Tensor, segments: tuple[Segment, ...]) -> list[Tensor]:
+    def _integrate(self, y0: Tensor, segments: Sequence[Segment]) -> list[Tensor]:
         _check_state(y0)
         return _INTEGRATORS[self.adjoint](self.dynamics, y0, segments, self.tableau)
 
@@ -219,13 +224,20 @@ def _check_state(y0: Tensor) -> None:
         )
 
 
-def _as_time(name: str, time: SupportsFloat) -> float:
-    if isinstance(time, Tensor) and time.requires_grad:
-        raise ValueError(
-            f"{name} must be a time without gradient, got a tensor that requires grad; pass float({name}), "
-            "since this layer does not differentiate with respect to time"
-        )
-    value = float(time)
+def _as_time(name: str, time: SupportsFloat, adjoint: _Adjoint) -> float | Tensor:
+    """Return a time as a number, or as it is if it requires a gradient."""
+    value = _number(time)
     if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value!r}; choose a finite interval")
-    return value
+    if not (isinstance(time, Tensor) and time.requires_grad):
+        return value
+    if adjoint == "reversible":
+        raise ValueError(
+            f"{name} must be a time without gradient in reversible mode, got a tensor that requires grad; "
+            f"pass float({name}), or choose another adjoint, which differentiates with respect to time"
+        )
+    return time
+
+
+def _number(time: SupportsFloat) -> float:
+    return float(time.detach() if isinstance(time, Tensor) else time)

@@ -508,6 +508,12 @@ SEPARATE_SHARES = (0.25, 0.5, 0.75)
 NO_OTHER_TIME = 4 * 2.0**-23
 # A place on a grid, in steps, is a whole number up to this: rounding of a time over a step.
 WHOLE_STEP = 1e-9
+# Part of the interval by which times are moved for a central difference: there the square of the step is as
+# large as rounding over the step.
+TIME_DIFFERENCE_STEP = EPS ** (1 / 3)
+# Boole's rule: shares of an interval, and weights of a mean over it (Abramowitz & Stegun, 1964, 25.4.14).
+BOOLE_NODES = (0.0, 0.25, 0.5, 0.75, 1.0)
+BOOLE_WEIGHTS = (7 / 90, 32 / 90, 12 / 90, 32 / 90, 7 / 90)
 # Cotangents by which the weights of the outputs are fitted: two, so that no group is too small for them.
 JUMP_COTANGENTS = 2
 # Weights of a cotangent are whole numbers, and the discretisation error of the methods of order one is below

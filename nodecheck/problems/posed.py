@@ -16,6 +16,14 @@ neural_reversed_quarter = neural.with_interval(neural.t1, neural.t1 - neural.dur
     name="neural_reversed_quarter"
 )
 
+# The two halves of the interval, one of them backwards: there our own solvers of order one to five show their
+# order for the derivatives with respect to both ends, by either adjoint; on all of it some do not.  The field
+# depends on time more than on a quarter.
+neural_half = neural.with_interval(neural.t0, neural.t0 + neural.duration / 2).replace(name="neural_half")
+neural_reversed_half = neural.with_interval(neural.t1, neural.t1 - neural.duration / 2).replace(
+    name="neural_reversed_half"
+)
+
 # Two members at rest beside two of which one component moves, as mirror images: an error norm that looks at
 # the first member or component, at the smallest error, or at a signed mean sees nothing of the motion.
 uneven = cubic(5.0).replace(name="uneven", y0=np.array([[0.0, 0.0], [0.0, -1.0], [0.0, 1.0], [0.0, 0.0]]))
@@ -37,4 +45,5 @@ _SHARES = (1 / 8, 5 / 12, 5 / 12 + 1e-4, 17 / 24)
 neural_at_outputs = neural.at_shares(*_SHARES, name="neural_at_outputs")
 neural_reversed_at_outputs = neural.reversed().at_shares(*_SHARES, name="neural_reversed_at_outputs")
 quarter_reversed_at_outputs = neural_reversed_quarter.at_shares(*_SHARES, name="quarter_reversed_at_outputs")
+half_reversed_at_outputs = neural_reversed_half.at_shares(*_SHARES, name="half_reversed_at_outputs")
 constant_at_outputs = constant.at_shares(*_SHARES, name="constant_at_outputs")

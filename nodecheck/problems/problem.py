@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 # Groups of their own, which a parameter of the same name must not replace.
-RESERVED = ("y0", "t0", "t1", "ts")
+TIMES = ("t0", "t1", "ts")
+RESERVED = ("y0", *TIMES)
 Array = Any  # an array of any library that follows the Python array API standard
 Float64 = npt.NDArray[np.float64]
 

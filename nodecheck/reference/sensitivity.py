@@ -77,6 +77,26 @@ class Sensitivity:
             for name, jacobian in self.jacobians.items()
         }
 
+    def pullback_of_times(self, cotangent: Float64) -> dict[str, Float64]:
+        """Return the gradient of <cotangent, y1> with respect to times, summed over the batch.
+
+        Parameters
+        ----------
+        cotangent
+            Real, of the shape of y1.
+
+        Returns
+        -------
+        dict
+            "t0" and "t1", 0-d; at T output times "ts", of shape (T,), whose first entry is that of t0.
+        """
+        if self.y1.ndim == 2:
+            pairs = {"t0": self.dy1_dt0, "t1": self.dy1_dt1}
+            return {name: np.asarray(np.sum(cotangent * moved)) for name, moved in pairs.items()}
+        ts = np.sum(cotangent * self.dy1_dt1, axis=(1, 2))
+        ts[0] += np.sum(cotangent * self.dy1_dt0)
+        return {"ts": ts}
+
 
 @Remembered
 def sensitivity(problem: Problem) -> Sensitivity:

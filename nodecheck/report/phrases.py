@@ -8,6 +8,7 @@ from nodecheck.report.limits import LABEL, MEASUREMENT, REASON, STATEMENT, TITLE
 from nodecheck.report.numbers import shorten, span
 from nodecheck.report.statuses import NOT_APPLICABLE, statement
 from nodecheck.results import (
+    ALSO_LOOKED_AT,
     NOT_LOOKED_AT,
     NOT_REACHED,
     SCOPE,
@@ -39,7 +40,8 @@ def scope(run: Run, name: str) -> str:
     facts = facts_of(run.of_layer(name))
     others = facts.get(NOT_LOOKED_AT, "")
     also = f"the layer also returns {shorten(others, REASON)}" if others else ""
-    return "; ".join(filter(None, (shorten(facts.get(SCOPE, ""), REASON), also)))
+    looked_at = ", ".join(filter(None, (facts.get(SCOPE, ""), facts.get(ALSO_LOOKED_AT, ""))))
+    return "; ".join(filter(None, (shorten(looked_at, REASON), also)))
 
 
 def not_run(run: Run, name: str) -> list[str]:

@@ -3,6 +3,7 @@
 from nodecheck.results.layer_card import LayerCard
 from nodecheck.results.no_verdict import Inconclusive, Skip, Unsupported
 from nodecheck.results.records import (
+    ALSO_LOOKED_AT,
     NOT_LOOKED_AT,
     NOT_REACHED,
     SCHEMA_VERSION,
@@ -23,6 +24,7 @@ from nodecheck.results.records import (
 from nodecheck.results.storage import from_json, json_schema, load_run, to_json, to_page_data
 
 __all__ = [
+    "ALSO_LOOKED_AT",
     "NOT_LOOKED_AT",
     "NOT_REACHED",
     "SCHEMA_VERSION",

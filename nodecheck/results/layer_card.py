@@ -35,7 +35,11 @@ class LayerCard:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of layers that it belongs to, by which checks are asked of it."""
-        kinds = {"output-times": self.output_times, "device": self.device != "cpu"}
+        kinds = {
+            "output-times": self.output_times,
+            "times": self.output_times or "time-gradients" in self.supports,
+            "device": self.device != "cpu",
+        }
         resolution = "adaptive" if self.adaptive else "fixed-step"
         return ("all", resolution, *(kind for kind, holds in kinds.items() if holds))
 

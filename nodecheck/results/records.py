@@ -21,7 +21,7 @@ VERIFIED_SHARE = 0.95
 # The reason of a result that an interrupted run did not reach.
 NOT_REACHED = "not reached before the run was interrupted"
 # Names of facts: the part of the output that the checks saw, and what else the layer is known to return.
-SCOPE, NOT_LOOKED_AT = "scope", "not looked at"
+SCOPE, ALSO_LOOKED_AT, NOT_LOOKED_AT = "scope", "also looked at", "not looked at"
 # JSON has no NaN or infinity: they are written as the strings "NaN", "Infinity" and "-Infinity".
 _NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
 

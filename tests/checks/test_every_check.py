@@ -83,6 +83,13 @@ def last_output_alone_in_reverse(dynamics, ts, n_steps):
     return run
 
 
+def ends_without_sign(dynamics, t0, t1, n_steps):
+    """Our own layer; where time runs backwards, the gradients of both ends have the other sign."""
+    if isinstance(t0, torch.Tensor) and t1 < t0:
+        t0, t1 = (2 * t.detach() - t for t in (t0, t1))
+    return ODELayer(dynamics, t0, t1, n_steps, solver="rk4", adjoint="discrete")
+
+
 SPECIMENS = {mutant.name: mutant.layer for mutant in MUTANTS}
 ONE_STEP_TOO_MANY = layer(marching(rk4_step, extra=1))
 
@@ -367,6 +374,13 @@ CASES = [
         "jumps forgotten where time runs backwards",
         layer(last_output_alone_in_reverse),
         "Only the cotangent of the last output arrives",
+    ),
+    ("time-gradients", "sign of t0", SPECIMENS["start-sign-wrong"], "∂L/∂ts[0] has the wrong sign"),
+    (
+        "time-gradients:neural_reversed_half",
+        "sorted ends where time runs backwards",
+        layer(ends_without_sign, supports={"time-gradients"}),
+        "Each of ∂L/∂t0 and ∂L/∂t1 has the wrong sign",
     ),
     ("memory-law", "trajectory saved", SPECIMENS["trajectory-saved"], "states grow like O(n)"),
     ("hidden-memory", "trajectory in a list", SPECIMENS["hidden-in-list"], "Hidden from autograd's hooks"),

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from nodecheck.layers import TorchLayer
 from nodecheck.layers.form import form_of
+from nodecheck.runner.plan import card_of
 
 FORMS = [
     (lambda dynamics, t0, t1, n_steps: None, "n_steps", False, {"n_steps": 8}),
@@ -39,3 +41,16 @@ def test_every_form_is_told_from_the_names(build, resolution, output_times, argu
 def test_other_parameters_are_refused_with_the_forms_there_are(build):
     with pytest.raises(TypeError, match=r"must take .*dynamics, t0, t1, ….*dynamics, ts, …"):
         form_of("mine", build)
+
+
+@pytest.mark.parametrize(
+    ("build", "supports", "asked"),
+    [
+        (lambda dynamics, ts, n_steps: None, (), True),
+        (lambda dynamics, t0, t1, n_steps: None, ("time-gradients",), True),
+        (lambda dynamics, t0, t1, n_steps: None, (), False),
+    ],
+)
+def test_gradients_of_times_are_asked_of_layers_that_take_tensors(build, supports, asked):
+    kinds = card_of(TorchLayer("mine", build, supports=supports)).kinds
+    assert ("times" in kinds) is asked

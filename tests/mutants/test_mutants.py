@@ -42,7 +42,8 @@ def solved(layer, problem, resolution, cotangents=(), **how):
 def outcome(layer, problem=neural):
     """Return y1 and the gradients for a random cotangent, by name."""
     cotangent = np.random.default_rng(0).standard_normal(problem.output_shape)
-    solution = solved(layer, problem, 1e-7 if layer.adaptive else 16, [cotangent])
+    wrt = (*problem.groups, "ts") if "time-gradients" in layer.supports else None
+    solution = solved(layer, problem, 1e-7 if layer.adaptive else 16, [cotangent], wrt=wrt)
     return {"y1": solution.y1, **solution.gradients}
 
 

@@ -144,7 +144,10 @@ def test_a_sample_does_not_depend_on_its_batch(y0: Tensor) -> None:
         ({"solver": "rk5"}, "solver must be one of euler, .* got 'rk5'; choose a name"),
         ({"adjoint": "both"}, "adjoint must be one of continuous, discrete, .* got 'both'; choose"),
         ({"t1": float("nan")}, "t1 must be finite, got nan; choose a finite interval"),
-        ({"t0": torch.zeros((), requires_grad=True)}, "t0 must be a time without gradient, got a tensor"),
+        (
+            {"t0": torch.zeros((), requires_grad=True), "adjoint": "reversible"},
+            "t0 must be a time without gradient in reversible mode, got a tensor",
+        ),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(options: dict[str, object], message: str) -> None:

@@ -43,3 +43,26 @@ def test_output_times_run_strictly_from_start_to_end(ts):
 def test_problems_with_other_output_times_are_other_problems():
     assert neural_at_outputs.replace(ts=()) != neural_at_outputs
     assert neural_at_outputs.reversed().ts == neural_at_outputs.ts[::-1]
+
+
+@pytest.mark.parametrize("k", range(len(neural_at_outputs.ts)))
+def test_a_pullback_of_times_is_the_slope_of_the_states(k):
+    """Against a central difference of the reference itself, whose error is 1e-10 of the slope."""
+    cotangent = np.random.default_rng(0).standard_normal(neural_at_outputs.output_shape)
+    step = 1e-5
+
+    def loss(shift):
+        ts = [t + shift * (i == k) for i, t in enumerate(neural_at_outputs.ts)]
+        moved = neural_at_outputs.replace(t0=ts[0], t1=ts[-1], ts=tuple(ts))
+        return np.vdot(cotangent, sensitivity(moved).y1)
+
+    slope = (loss(step) - loss(-step)) / (2 * step)
+    found = sensitivity(neural_at_outputs).pullback_of_times(cotangent)["ts"][k]
+    assert found == pytest.approx(slope, rel=1e-6, abs=1e-6)
+
+
+def test_a_pullback_of_times_at_the_end_has_both_ends():
+    cotangent = np.ones_like(neural.y0)
+    ends = sensitivity(neural).pullback_of_times(cotangent)
+    ts = sensitivity(neural.at_shares(name="ends")).pullback_of_times(np.stack([0 * cotangent, cotangent]))
+    assert (ends["t0"], ends["t1"]) == pytest.approx(tuple(ts["ts"]), rel=1e-12)

@@ -363,6 +363,12 @@ def test_a_right_layer_is_told_with_the_scope_of_what_was_looked_at():
     assert text.startswith("right: verified for the final state (float64, CPU), forward order 4.00")
 
 
+def test_times_are_named_in_the_scope_where_they_were_looked_at():
+    facts = FINAL | {"also looked at": "gradients with respect to times"}
+    text = words.verdict(with_scope(facts), "m").text
+    assert "for the final state (float64, CPU), gradients with respect to times, forward order" in text
+
+
 def test_a_layer_that_returns_more_than_was_looked_at_is_not_called_right():
     verdict = words.verdict(with_scope(ONLY), "m")
     also = "the layer also returns states at 16 other times"

@@ -9,6 +9,7 @@ from right_adaptive import ADAPTIVE
 from right_adjoints import ADJOINTS
 from right_loops import LOOPS
 from right_multistep import MULTISTEP
+from right_times import TIMES
 from right_uses import USES
 
-LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE)
+LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE, *TIMES)

@@ -64,7 +64,7 @@ class TorchBackend:
             run, carried = solve_watched, _PLAIN
         elif instruments:
             run, carried = partial(solve_with_instruments, instruments=instruments), _WITH_INSTRUMENTS
-        elif isinstance(layer, OwnLayer) and cotangents:
+        elif isinstance(layer, OwnLayer) and cotangents and solve.wrt is None:
             run, carried = solve_side_by_side, frozenset()
         require_supported(solve, carried)
         return run(layer, solve, cotangents)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from nodecheck.adapt.dropped import recorded
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.settings import Watch
 from nodecheck.backends.torch.tensors import dtype_of, dynamics_of, tensor_of
+from nodecheck.backends.torch.times import Times, times_of, trained
 from nodecheck.layers import Array, LayerError, Pullback, Solution, Solve, TorchLayer
 from nodecheck.problems import Problem, group_of
 
@@ -27,11 +28,12 @@ class Prepared:
     y0: Tensor
     call: Callable[[Tensor], Any]
     read: Callable[[Any, Tensor], Tensor]
+    times: Mapping[str, Tensor] = field(default_factory=dict)  # those that require a gradient
 
     @property
     def leaves(self) -> dict[str, Tensor]:
         """The tensors at which gradients arrive, by group."""
-        return {"y0": self.y0, **parameters_of(self.dynamics)}
+        return {"y0": self.y0, **parameters_of(self.dynamics), **self.times}
 
     def forward(self) -> Tensor:
         """Return y1; at output times all states."""
@@ -57,7 +59,9 @@ def prepare(layer: TorchLayer, solve: Solve) -> Prepared:
 
 def prepared(layer: TorchLayer, dynamics: Dynamics, y0: Tensor, solve: Solve) -> Prepared:
     """Return the layer built for a solve, with these inputs."""
-    return Prepared(dynamics, y0, built(layer, dynamics, solve), reader(layer, solve.problem))
+    times = times_of(layer, solve)
+    call = built(layer, dynamics, solve, times)
+    return Prepared(dynamics, y0, call, reader(layer, solve.problem), trained(times))
 
 
 def solve_plainly(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array] = ()) -> Solution:
@@ -95,18 +99,10 @@ def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Soluti
     return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)))
 
 
-def built(layer: TorchLayer, dynamics: nn.Module, solve: Solve) -> Any:
-    """Return the layer built for a solve."""
-    problem = solve.problem
-    arguments = layer.form.arguments(solve.resolution)
-    if not layer.output_times:
-        return layer.build(dynamics, problem.t0, problem.t1, **arguments)
-    ts = torch.tensor(_output_times(problem), dtype=torch.float64, device=solve.device)
-    return layer.build(dynamics, ts, **arguments)
-
-
-def _output_times(problem: Problem) -> tuple[float, ...]:
-    return problem.ts or (problem.t0, problem.t1)
+def built(layer: TorchLayer, dynamics: nn.Module, solve: Solve, times: Times | None = None) -> Any:
+    """Return the layer built for a solve, with these times if any are given."""
+    given = times_of(layer, solve) if times is None else times
+    return layer.build(dynamics, *given.values(), **layer.form.arguments(solve.resolution))
 
 
 def reader(layer: TorchLayer, problem: Problem) -> Callable[[Any, Tensor], Tensor]:
@@ -116,7 +112,7 @@ def reader(layer: TorchLayer, problem: Problem) -> Callable[[Any, Tensor], Tenso
     """
     if not layer.output_times:
         return checked
-    count = len(_output_times(problem))
+    count = len(problem.ts or (problem.t0, problem.t1))
 
     def read(ys: Any, y0: Tensor) -> Tensor:
         states = checked_states(ys, y0, count)

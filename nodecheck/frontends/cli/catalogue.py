@@ -20,7 +20,10 @@ _BOUNDS = {
     "contract": "a count of violations, held to zero",
 }
 
-_ASKED_OF = {"device": "layers on a CUDA device (--device cuda)"}
+_ASKED_OF = {
+    "times": 'layers with output times, and layers with "time-gradients" in `supports`',
+    "device": "layers on a CUDA device (--device cuda)",
+}
 
 
 def listing(what: str) -> Iterator[tuple[str, str]]:

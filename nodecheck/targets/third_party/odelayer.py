@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint, TorchLayer
-from nodecheck.layers.layer import OF_PARAMETERS, Memory
+from nodecheck.layers.layer import OF_PARAMETERS, TIME_GRADIENTS, Memory
 
 _ORDERS = {"euler": 1, "heun": 2, "ralston3": 3, "rk4": 4}
 _Mode = Literal["continuous", "discrete", "checkpointed", "reversible"]
@@ -39,7 +39,7 @@ def _layer(solver: str, mode: _Mode) -> TorchLayer:
         order=_ORDERS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=OF_PARAMETERS,
+        supports=OF_PARAMETERS if mode == "reversible" else (*OF_PARAMETERS, TIME_GRADIENTS),
         tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
     )
 
