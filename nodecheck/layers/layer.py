@@ -23,7 +23,9 @@ _MEMORIES = ("constant", "sqrt", "log", "linear", None)
 OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 # Of the state: it needs an even number of components, such as pairs of positions and momenta.
 EVEN = "even"
-CAPABILITIES = (*OF_PARAMETERS, EVEN)
+# Of the gradient: it may be differentiated again.
+DOUBLE_BACKWARD = "double-backward"
+CAPABILITIES = (*OF_PARAMETERS, DOUBLE_BACKWARD, EVEN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,8 @@ class TorchLayer:
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
-        some; "tied-parameters": one parameter has two names.  "even" is a need: the state has an even number
+        some; "tied-parameters": one parameter has two names; "double-backward": a gradient may be
+        differentiated again.  "even" is a need: the state has an even number
         of components, and problems with an odd number are given one more, which rests.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be

@@ -24,6 +24,7 @@ from nodecheck.mutants.mutant import Mutant, as_layer
 from nodecheck.mutants.output_families import AdjointAtOutputs, AtSteps, Interpolated
 from nodecheck.mutants.outputs import OUTPUTS
 from nodecheck.mutants.ranges import RANGES
+from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.uninvolved import UNINVOLVED
 from nodecheck.mutants.uses import USES
 
@@ -40,6 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *ADAPTIVE,
     *MEMORY,
     *OUTPUTS,
+    *SECOND_ORDER,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -55,6 +57,7 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         AtSteps,
         Interpolated,
         AdjointAtOutputs,
+        TwiceAdjointRK4,
     )
 )
 

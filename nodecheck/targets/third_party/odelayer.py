@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint, TorchLayer
-from nodecheck.layers.layer import OF_PARAMETERS, Memory
+from nodecheck.layers.layer import DOUBLE_BACKWARD, OF_PARAMETERS, Memory
 
 _ORDERS = {"euler": 1, "heun": 2, "ralston3": 3, "rk4": 4}
 _Mode = Literal["continuous", "discrete", "checkpointed", "reversible"]
@@ -21,6 +21,8 @@ _CLAIMS: Mapping[_Mode, tuple[Adjoint, Memory]] = MappingProxyType(
         "reversible": ("discrete", "constant"),
     }
 )
+# The modes whose gradient is backpropagation, and may be differentiated again.
+_TWICE: tuple[_Mode, ...] = ("discrete", "checkpointed")
 
 
 def _layer(solver: str, mode: _Mode) -> TorchLayer:
@@ -39,7 +41,7 @@ def _layer(solver: str, mode: _Mode) -> TorchLayer:
         order=_ORDERS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=OF_PARAMETERS,
+        supports=(*OF_PARAMETERS, DOUBLE_BACKWARD) if mode in _TWICE else OF_PARAMETERS,
         tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
     )
 
