@@ -42,6 +42,7 @@ from nodecheck.checks.outputs.gradient import output_gradients
 from nodecheck.checks.outputs.states import output_states
 from nodecheck.checks.outputs.time_gradients import time_gradients
 from nodecheck.checks.outputs.times import output_times
+from nodecheck.checks.second_order import second_derivatives
 from nodecheck.checks.tolerance.long_interval import long_interval
 from nodecheck.checks.tolerance.powers import power_tolerance
 from nodecheck.checks.tolerance.step_rejection import sudden_change
@@ -80,6 +81,7 @@ CHECKS: tuple[Check, ...] = (
     cotangent_linearity,
     output_gradients,
     time_gradients,
+    second_derivatives,
     uninvolved_parameters,
     other_uses,
     other_modules,

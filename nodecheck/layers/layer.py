@@ -25,7 +25,9 @@ OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 EVEN = "even"
 # Gradients with respect to times: t0 and t1 may be tensors that require one.
 TIME_GRADIENTS = "time-gradients"
-CAPABILITIES = (*OF_PARAMETERS, EVEN, TIME_GRADIENTS)
+# Of the gradient: it may be differentiated again.
+DOUBLE_BACKWARD = "double-backward"
+CAPABILITIES = (*OF_PARAMETERS, DOUBLE_BACKWARD, TIME_GRADIENTS, EVEN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +60,10 @@ class TorchLayer:
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
-        some; "tied-parameters": one parameter has two names; "time-gradients": times that require a
-        gradient get one.  "even" is a need: the state has an even number of components, and problems with an
-        odd number are given one more, which rests.
+        some; "tied-parameters": one parameter has two names; "double-backward": a gradient may be
+        differentiated again; "time-gradients": times that require a gradient get one.  "even" is a need: the
+        state has an even number of components, and problems with an odd number are given one more, which
+        rests.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.

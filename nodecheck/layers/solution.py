@@ -44,7 +44,10 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Pullback:
-    """The gradients for one cotangent, and the calls of the dynamics in the backward pass."""
+    """The gradients for one cotangent, and the calls of the dynamics in the backward pass.
+
+    Where the variation adds a penalty, they are those of the loss and the penalty together.
+    """
 
     gradients: Gradients
     calls: tuple[Call, ...] = ()

@@ -10,7 +10,7 @@ from nodecheck.problems import Problem
 
 @dataclass(frozen=True)
 class Variation:
-    """A way to use a layer under which its answer must not change.
+    """A way to use a layer under which its answer must not change, or changes in a known way.
 
     Attributes
     ----------

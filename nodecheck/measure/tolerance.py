@@ -151,14 +151,20 @@ def _control_error(own: LayerUnderTest, problem: Problem, tol: float, evaluation
 
 
 def follows_tolerance(
-    name: str, layer: LayerUnderTest, problem: Problem, measure: Callable[[float], float]
+    name: str,
+    layer: LayerUnderTest,
+    problem: Problem,
+    measure: Callable[[float], float],
+    *,
+    tolerances: tuple[float, ...] = (),
 ) -> tuple[Measurement, ...]:
     """Return the measurements of an error that may be as large as the tolerance makes it, and no larger.
 
     Either it stays within the usual factor of every tolerance, or it shrinks with the tolerance as that of
     the lowest order does: a method of low order may exceed its tolerance by much, and is still right.
+    Tolerances are those that the profile can afford for the forward pass, unless others are given.
     """
-    tolerances = affordable(layer, problem)
+    tolerances = tolerances or affordable(layer, problem)
     errors = [measure(tol) for tol in tolerances]
     largest = float(np.max(np.divide(errors, tolerances)))
     growth = fit_growth(tolerances, errors, EPS)

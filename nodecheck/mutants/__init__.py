@@ -24,6 +24,7 @@ from nodecheck.mutants.mutant import Mutant, as_layer
 from nodecheck.mutants.output_families import AdjointAtOutputs, AtSteps, Interpolated
 from nodecheck.mutants.outputs import OUTPUTS
 from nodecheck.mutants.ranges import RANGES
+from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
 from nodecheck.mutants.times import TIMES
 from nodecheck.mutants.uninvolved import UNINVOLVED
@@ -43,6 +44,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *MEMORY,
     *OUTPUTS,
     *TIMES,
+    *SECOND_ORDER,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -60,6 +62,7 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         AdjointAtOutputs,
         TimedSteps,
         AdjointWithTimes,
+        TwiceAdjointRK4,
     )
 )
 

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from nodecheck.layers import Adjoint
 from nodecheck.layers.layer import OF_PARAMETERS, Memory
@@ -129,6 +128,10 @@ class ByAdjoint(Backprop):
         state = (y1, cotangent, *(torch.zeros_like(p) for p in self.params))
         return self.backward(state)[1:]
 
+    def guarded(self, gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+        """Return the gradients; where a graph of them is asked for, one that raises an error."""
+        return refused_twice(gradients) if torch.is_grad_enabled() else gradients
+
     def backward(self, state: State) -> State:
         """Return the augmented state at t0."""
         return self.integrate(self.augmented, self.t1, self.t0, state)
@@ -164,10 +167,34 @@ class _Solve(torch.autograd.Function):
         return y1
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         (y1,) = ctx.saved_tensors
-        return (None, *ctx.layer.pullback(y1, cotangent))
+        with torch.no_grad():
+            gradients = ctx.layer.pullback(y1, cotangent)
+        return (None, *ctx.layer.guarded(gradients))
+
+
+def refused_twice(gradients: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+    """Return the gradients on a graph whose backward pass raises an error.
+
+    `once_differentiable` makes no such graph where the cotangent requires no gradient.
+    """
+    anchor = torch.zeros((), requires_grad=True)
+    found = iter(_Refused.apply(anchor, *(g for g in gradients if g is not None)))  # type: ignore[no-untyped-call]
+    return tuple(None if g is None else next(found) for g in gradients)
+
+
+class _Refused(torch.autograd.Function):
+    """The identity on gradients, which cannot be differentiated."""
+
+    @staticmethod
+    def forward(_ctx: Any, _anchor: Tensor, *gradients: Tensor) -> tuple[Tensor, ...]:
+        return tuple(g.view_as(g) for g in gradients)
+
+    @staticmethod
+    def backward(_ctx: Any, *_: Tensor) -> None:
+        message = "this gradient cannot be differentiated again; use a layer that backpropagates"
+        raise RuntimeError(message)
 
 
 class BackpropRK4(Backprop):

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from nodecheck.mutants.families import AdjointRK4, BackpropRK4
@@ -136,9 +135,10 @@ class _Keep(torch.autograd.Function):
         return states[-1]
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, *ctx.layer.pullback(ctx.saved_tensors[-1], cotangent))
+        with torch.no_grad():
+            gradients = ctx.layer.pullback(ctx.saved_tensors[-1], cotangent)
+        return (None, *ctx.layer.guarded(gradients))
 
 
 MEMORY: tuple[Mutant, ...] = (

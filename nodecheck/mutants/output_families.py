@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from nodecheck.mutants.families import AdjointRK4, BackpropRK4, State
 
@@ -104,7 +103,8 @@ class _SolveAtOutputs(torch.autograd.Function):
         return ys
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         (ys,) = ctx.saved_tensors
-        return (None, *ctx.layer.pullback(ys, cotangent))
+        with torch.no_grad():
+            gradients = ctx.layer.pullback(ys, cotangent)
+        return (None, *ctx.layer.guarded(gradients))

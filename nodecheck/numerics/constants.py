@@ -165,6 +165,17 @@ TAYLOR_THRESHOLD = 1.5
 # Distances at the fine end over which the rate is fitted.
 TAYLOR_FITTED = 3
 
+# Second derivatives (held by tests/reference/test_second_derivatives.py, tests/checks/test_second_order.py).
+# Change of an entry, in RMS, at the coarsest of the difference quotients of exact gradients, and their
+# number, each with half the change of the one before.  Measured on a quarter of the network: the last column
+# of the extrapolation changes the quotient by 3e-13 to 1e-9 of its size, and is right to 1e-13.
+SECOND_DIFFERENCE_STEP, SECOND_DIFFERENCE_LEVELS = 0.004, 4
+# Levels of the ladder for second derivatives, from order three on one less; tolerances at the loose end of a
+# sweep.  What is wrong is as large as what there is.
+SECOND_ORDER_LEVELS, SECOND_ORDER_TOLERANCES = 4, 5
+# Cost of a pass that is differentiated twice, in passes with a gradient.
+SECOND_ORDER_COST = 4
+
 # Adaptive layers (held by tests/measure/test_tolerance.py and tests/checks/tolerance/*.py).
 # Tolerances in a sweep.  The exponent of error/tol is told from that of a plateau by a quarter: over three
 # decades an error that jumps by a factor of five does not hide it, over two decades one that jumps by three.
@@ -327,7 +338,8 @@ RADAU_RTOL = 1e-9
 SMALLEST_REFERENCE_RTOL = 8 * EPS
 # Units of eps by which entries of a constant Jacobian may differ: a field has a few dozen operations.
 AFFINE_ROUNDINGS = 64.0
-# Problems of which references are kept.  Measured: a run of one layer in the ci profile has 27.
+# Problems of which references are kept.  Measured: a run of one layer in the ci profile has 27, and 17 more
+# for second derivatives.
 CACHED_REFERENCES = 256
 # Relative change.  A property of a field counts as present if its absence would change the gradient by more.
 # A layer on a usable grid is within 1 % or so of the exact gradient: such a bug stands ten times above that.

@@ -189,6 +189,40 @@ FINDINGS: tuple[Finding, ...] = (
         "whose solution scales with the cotangent: a small cotangent is not propagated.",
         {"torchdyn-interpolated_adjoint-ieuler": ("cotangent-linearity",)},
     ),
+    Finding(
+        "torchdiffeq_adjoint_penalty_dropped",
+        "torchdiffeq",
+        "The backward pass of odeint_adjoint runs under no_grad, so that a gradient has no graph, whatever "
+        "create_graph says.  A gradient penalty beside a loss is silently dropped.  odeint is right.",
+        {"torchdiffeq-odeint_adjoint-*": ("second-derivatives",)},
+    ),
+    Finding(
+        "torchode_backsolve_penalty_dropped",
+        "torchode",
+        "The backward passes of BacksolveAdjoint and JointBacksolveAdjoint run under no_grad, so that a "
+        "gradient has no graph, whatever create_graph says.  A gradient penalty beside a loss is silently "
+        "dropped.  AutoDiffAdjoint keeps it.",
+        {"torchode-*backsolve-*": ("second-derivatives",)},
+    ),
+    Finding(
+        "torchode_step_control_second_derivative",
+        "torchode",
+        "AutoDiffAdjoint differentiates its step size control.  A batch member that ends before the others "
+        "goes on with an error of zero, where the second derivative of the RMS norm is NaN: so are second "
+        "derivatives of the layer.  backprop_through_step_size_control=False avoids it.",
+        {f"torchode-autodiff-{method}": ("second-derivatives",) for method in ("heun", "dopri5", "tsit5")},
+    ),
+    Finding(
+        "torchdyn_interpolated_adjoint_penalty_dropped",
+        "torchdyn",
+        "The interpolated adjoint differentiates states that it reads from a spline of detached ones, so "
+        "that a gradient has no graph for a linear loss, and an incomplete one for others.  A gradient "
+        "penalty beside a linear loss is silently dropped.  The plain adjoint raises an error.",
+        {
+            f"torchdyn-interpolated_adjoint-{solver}": ("second-derivatives",)
+            for solver in ("euler", "midpoint", "rk4", "ieuler")
+        },
+    ),
 )
 
 

@@ -12,6 +12,7 @@ from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
+from nodecheck.mutants.second_order import SECOND_ORDER
 from nodecheck.options.profile import CI
 from nodecheck.problems import neural, neural_at_outputs, spiral
 from nodecheck.reference import sensitivity
@@ -30,6 +31,8 @@ HIDDEN |= {"cotangent-clamped", "first-row-zero-gives-up", "gradient-clipped", "
 HIDDEN |= {"gives-up-late", "backward-gives-up"}
 # This shows only where the adjoint moves and the state does not.
 HIDDEN |= {"adjoint-not-in-norm"}
+# These show in second derivatives.
+HIDDEN |= {mutant.name for mutant in SECOND_ORDER}
 # These show in other uses and modules, and in other sizes, times and magnitudes.
 HIDDEN |= {mutant.name for mutant in (*USES, *MODULES, *RANGES)}
 

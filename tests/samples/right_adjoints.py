@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from right_loops import rk4_step
 from torch.func import functional_call, vjp
@@ -12,6 +14,26 @@ from nodecheck.layers import TorchLayer
 def trained(dynamics):
     """Return the parameters that require a gradient, by name."""
     return {name: p for name, p in dynamics.named_parameters() if p.requires_grad}
+
+
+class Once(torch.autograd.Function):
+    """The identity on gradients, which cannot be differentiated."""
+
+    @staticmethod
+    def forward(_ctx, _anchor, *gradients):
+        return tuple(g.view_as(g) for g in gradients)
+
+    @staticmethod
+    def backward(_ctx, *_):
+        message = "this layer can be differentiated once"
+        raise RuntimeError(message)
+
+
+def once(gradients):
+    """Return gradients that raise an error where they are differentiated again."""
+    if not torch.is_grad_enabled():
+        return tuple(gradients)
+    return Once.apply(torch.zeros((), requires_grad=True), *gradients)
 
 
 def with_backward(forward, backward, dynamics):
@@ -27,7 +49,7 @@ def with_backward(forward, backward, dynamics):
 
         @staticmethod
         def backward(ctx, cotangent):
-            return tuple(backward(*ctx.saved_tensors, ctx.kept, cotangent))
+            return once(backward(*ctx.saved_tensors, ctx.kept, cotangent))
 
     return lambda y0: Solve.apply(y0, *trained(dynamics).values())
 
@@ -166,7 +188,48 @@ def list_of_closures(dynamics, t0, t1, n_steps):
     return with_backward(forward, backward, dynamics)
 
 
+def differentiable_adjoint(dynamics, t0, t1, n_steps):
+    """Return a layer whose backward pass consists of operations that autograd records if it is asked to."""
+    names = list(trained(dynamics))
+
+    def field_of(params, like, sizes):
+        def f(t, y, *params):
+            return functional_call(dynamics, dict(zip(names, params, strict=True)), (t, y))
+
+        def field(t, state):
+            y, a, *_ = (x.view_as(z) for x, z in zip(state.split(sizes), like, strict=True))
+            slope, pull = vjp(functools.partial(f, t), y, *params)
+            return torch.cat([slope.reshape(-1), *(-p.reshape(-1) for p in pull(a))])
+
+        return field
+
+    class Solve(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, y0, *params):
+            y1 = march(dynamics, t0, t1, n_steps, y0)
+            ctx.save_for_backward(y1, *params)
+            return y1
+
+        @staticmethod
+        def backward(ctx, cotangent):
+            y1, *params = ctx.saved_tensors
+            like = (y1, cotangent, *params)
+            sizes = [x.numel() for x in like]
+            start = torch.cat([y1.reshape(-1), cotangent.reshape(-1), y1.new_zeros(sum(sizes[2:]))])
+            end = march(field_of(params, like, sizes), t1, t0, n_steps, start).split(sizes)
+            return tuple(x.view_as(z) for x, z in zip(end, like, strict=True))[1:]
+
+    return lambda y0: Solve.apply(y0, *trained(dynamics).values())
+
+
 ADJOINTS = (
+    TorchLayer(
+        "differentiable-adjoint",
+        differentiable_adjoint,
+        order=4,
+        adjoint="continuous",
+        supports={"double-backward"},
+    ),
     TorchLayer(
         "flat-augmented-adjoint", flat_augmented_adjoint, order=4, adjoint="continuous", memory="constant"
     ),

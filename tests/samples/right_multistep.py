@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from right_adjoints import once
 
 from nodecheck.layers import TorchLayer
 
@@ -94,7 +95,7 @@ def reversible_heun(dynamics, t0, t1, n_steps):
                     outputs = step(t, y, z, h)
                 a, b, *more = torch.autograd.grad(outputs, (y, z, *params), (a, b), materialize_grads=True)
                 gradients = [g + m for g, m in zip(gradients, more, strict=True)]
-            return a + b, *gradients
+            return once((a + b, *gradients))
 
     return lambda y0: Solve.apply(y0, *params)
 

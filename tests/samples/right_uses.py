@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import torch
-from right_adjoints import march, pulled_back, trained
+from right_adjoints import march, once, pulled_back, trained
 from right_loops import rk4_over, rk4_step
 
 from nodecheck import adapt
@@ -27,7 +27,7 @@ def adjoint_used_once(dynamics, t0, t1, n_steps):
                 message = "this graph has been freed: run the forward pass again"
                 raise RuntimeError(message)
             y1, ctx.end = ctx.end, None
-            return backward_march(dynamics, t0, t1, n_steps, y1, cotangent)
+            return once(backward_march(dynamics, t0, t1, n_steps, y1, cotangent))
 
     return lambda y0: Solve.apply(y0, *trained(dynamics).values())
 

@@ -14,12 +14,13 @@ from nodecheck.backends.torch.memory.instrumented import INSTRUMENTS, solve_with
 from nodecheck.backends.torch.modules import MODULES, use_module
 from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
 from nodecheck.backends.torch.passes import solve_plainly
+from nodecheck.backends.torch.penalties import PENALTIES, solve_with_penalty
 from nodecheck.backends.torch.reuse import REUSES
 from nodecheck.backends.torch.settings import isolated
 from nodecheck.backends.torch.supported import require_compatible, require_supported
 from nodecheck.backends.torch.trial import try_layer
 from nodecheck.backends.torch.uses import USES, use
-from nodecheck.layers import Adjoint, Array, Refusal, Solution, Solve, TorchLayer, Trial
+from nodecheck.layers import PLAIN, Adjoint, Array, Refusal, Solution, Solve, TorchLayer, Trial
 from nodecheck.numerics.tableau import ButcherTableau
 
 _Run = Callable[[TorchLayer, Solve, Sequence[Array]], Solution]
@@ -27,6 +28,7 @@ _VARIATIONS: Mapping[str, _Run] = {
     "plain": solve_plainly,
     **dict.fromkeys(USES, use),
     **dict.fromkeys(MODULES, use_module),
+    **dict.fromkeys(PENALTIES, solve_with_penalty),
     **REUSES,
     **DEVICE_USES,
 }
@@ -36,6 +38,7 @@ _IN_VARIATIONS = frozenset({"variation", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
     **dict.fromkeys((*USES, *MODULES), _IN_VARIATIONS | {"limit"}),
+    **dict.fromkeys(PENALTIES, _PLAIN | _IN_VARIATIONS),
     **dict.fromkeys(REUSES, _IN_VARIATIONS),
     **dict.fromkeys(DEVICE_USES, _PLAIN | _IN_VARIATIONS),
 }
@@ -64,7 +67,7 @@ class TorchBackend:
             run, carried = solve_watched, _PLAIN
         elif instruments:
             run, carried = partial(solve_with_instruments, instruments=instruments), _WITH_INSTRUMENTS
-        elif isinstance(layer, OwnLayer) and cotangents and solve.wrt is None:
+        elif isinstance(layer, OwnLayer) and cotangents and solve.wrt is None and solve.variation == PLAIN:
             run, carried = solve_side_by_side, frozenset()
         require_supported(solve, carried)
         return run(layer, solve, cotangents)

@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint, TorchLayer
-from nodecheck.layers.layer import OF_PARAMETERS, TIME_GRADIENTS, Memory
+from nodecheck.layers.layer import DOUBLE_BACKWARD, OF_PARAMETERS, TIME_GRADIENTS, Memory
 
 _ORDERS = {"euler": 1, "heun": 2, "ralston3": 3, "rk4": 4}
 _Mode = Literal["continuous", "discrete", "checkpointed", "reversible"]
@@ -19,6 +19,15 @@ _CLAIMS: Mapping[_Mode, tuple[Adjoint, Memory]] = MappingProxyType(
         "discrete": ("discrete", "linear"),
         "checkpointed": ("discrete", "sqrt"),
         "reversible": ("discrete", "constant"),
+    }
+)
+# Backpropagation may be differentiated again; a reversible step has no gradient with respect to times.
+_FURTHER: Mapping[_Mode, tuple[str, ...]] = MappingProxyType(
+    {
+        "continuous": (TIME_GRADIENTS,),
+        "discrete": (DOUBLE_BACKWARD, TIME_GRADIENTS),
+        "checkpointed": (DOUBLE_BACKWARD, TIME_GRADIENTS),
+        "reversible": (),
     }
 )
 
@@ -39,7 +48,7 @@ def _layer(solver: str, mode: _Mode) -> TorchLayer:
         order=_ORDERS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=OF_PARAMETERS if mode == "reversible" else (*OF_PARAMETERS, TIME_GRADIENTS),
+        supports=(*OF_PARAMETERS, *_FURTHER[mode]),
         tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
     )
 
