@@ -21,6 +21,7 @@ REQUIREMENTS: Mapping[str, str] = MappingProxyType(
         "fixed-step": "asked only of fixed-step layers",
         "adaptive": "asked only of adaptive layers",
         "output-times": "asked only of layers with output times: build(dynamics, ts, n_steps or tol)",
+        "log-det": 'asked only of layers with output="log-det"',
         "device": "asked only of layers on a device",
     }
 )

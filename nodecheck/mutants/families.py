@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nodecheck.layers import Adjoint
-from nodecheck.layers.layer import OF_PARAMETERS, Memory
+from nodecheck.layers.layer import OF_PARAMETERS, Memory, Output
 
 State = tuple[Tensor, ...]
 Field = Callable[[float, State], State]
@@ -65,6 +65,7 @@ class Backprop:
     supports: ClassVar[frozenset[str]] = frozenset(OF_PARAMETERS)
     adaptive: ClassVar[bool] = False
     output_times: ClassVar[bool] = False
+    output: ClassVar[Output] = "state"
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
         self.dynamics, self.t0, self.t1, self.n_steps = dynamics, t0, t1, n_steps

@@ -11,6 +11,7 @@ from nodecheck.results import (
     NOT_LOOKED_AT,
     NOT_REACHED,
     SCOPE,
+    SCOPE_BESIDES,
     VERIFIED_SHARE,
     LayerCard,
     Result,
@@ -39,7 +40,9 @@ def scope(run: Run, name: str) -> str:
     facts = facts_of(run.of_layer(name))
     others = facts.get(NOT_LOOKED_AT, "")
     also = f"the layer also returns {shorten(others, REASON)}" if others else ""
-    return "; ".join(filter(None, (shorten(facts.get(SCOPE, ""), REASON), also)))
+    besides = facts.get(SCOPE_BESIDES, "")
+    seen = facts.get(SCOPE, "").replace(" (", f" with {besides} (" if besides else " (", 1)
+    return "; ".join(filter(None, (shorten(seen, REASON), also)))
 
 
 def not_run(run: Run, name: str) -> list[str]:

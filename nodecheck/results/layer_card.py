@@ -21,6 +21,7 @@ class LayerCard:
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     supports: tuple[str, ...] = ()
     output_times: bool = False  # it returns the states at given output times
+    output: str = "state"  # or "log-det": a pair of the state and the log-determinant
     device: str = "cpu"
     source: str = ""  # its name in the target, where that is another one
 
@@ -35,7 +36,11 @@ class LayerCard:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of layers that it belongs to, by which checks are asked of it."""
-        kinds = {"output-times": self.output_times, "device": self.device != "cpu"}
+        kinds = {
+            "output-times": self.output_times,
+            "log-det": self.output == "log-det",
+            "device": self.device != "cpu",
+        }
         resolution = "adaptive" if self.adaptive else "fixed-step"
         return ("all", resolution, *(kind for kind, holds in kinds.items() if holds))
 

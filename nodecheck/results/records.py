@@ -20,8 +20,9 @@ SCHEMA_VERSION = 1
 VERIFIED_SHARE = 0.95
 # The reason of a result that an interrupted run did not reach.
 NOT_REACHED = "not reached before the run was interrupted"
-# Names of facts: the part of the output that the checks saw, and what else the layer is known to return.
-SCOPE, NOT_LOOKED_AT = "scope", "not looked at"
+# Names of facts: the part of the output that the checks saw, a further output that some of them saw, and what
+# else the layer is known to return.
+SCOPE, SCOPE_BESIDES, NOT_LOOKED_AT = "scope", "looked at besides", "not looked at"
 # JSON has no NaN or infinity: they are written as the strings "NaN", "Infinity" and "-Infinity".
 _NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
 
