@@ -17,6 +17,7 @@ f(t, y, theta)             ``with_flat_params(dynamics)``, with `flat_params` as
 f(y, t, theta)             ``swapped(with_flat_params(dynamics))``
 a subclass of Base         ``subclass(dynamics, Base)``
 f on [0, 1] only           ``over_unit_interval(dynamics, t0, t1)``
+f(t, (y, l))               ``with_divergence(dynamics)``, for the log-determinant
 =========================  ===========================================================================
 
 The names are imported when they are first used, so that the errors can be handled without torch.
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from nodecheck.adapt.errors import ViewCallError
 
 if TYPE_CHECKING:
+    from nodecheck.adapt.divergence import with_divergence
     from nodecheck.adapt.parts import part
     from nodecheck.adapt.readings import (
         append_time,
@@ -60,6 +62,7 @@ _HOMES = {
     **dict.fromkeys(_VIEWS, "nodecheck.adapt.views"),
     "part": "nodecheck.adapt.parts",
     "subclass": "nodecheck.adapt.subclassing",
+    "with_divergence": "nodecheck.adapt.divergence",
 }
 
 __all__ = [
@@ -77,6 +80,7 @@ __all__ = [
     "step_size",
     "subclass",
     "swapped",
+    "with_divergence",
     "with_flat_params",
     "with_params",
 ]

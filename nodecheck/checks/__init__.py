@@ -35,6 +35,9 @@ from nodecheck.checks.invariance.modules import other_modules
 from nodecheck.checks.invariance.parameters import uninvolved_parameters
 from nodecheck.checks.invariance.sizes import other_sizes
 from nodecheck.checks.invariance.units import other_units
+from nodecheck.checks.log_det.divergence import constant_divergence
+from nodecheck.checks.log_det.gradient import log_det_gradient
+from nodecheck.checks.log_det.value import log_determinant
 from nodecheck.checks.memory.cost import gradient_cost
 from nodecheck.checks.memory.law import hidden_memory, memory_law
 from nodecheck.checks.memory.leaks import memory_leak
@@ -70,6 +73,8 @@ CHECKS: tuple[Check, ...] = (
     long_interval,
     output_times,
     output_states,
+    constant_divergence,
+    log_determinant,
     batch_independence,
     gradient_completeness,
     constant_field_gradient,
@@ -82,6 +87,7 @@ CHECKS: tuple[Check, ...] = (
     output_gradients,
     time_gradients,
     second_derivatives,
+    log_det_gradient,
     uninvolved_parameters,
     other_uses,
     other_modules,

@@ -33,6 +33,10 @@ class Claims(Protocol):
         """Claimed method, or None."""
 
     @property
+    def output(self) -> str:
+        """What it returns: "state", or "log-det" for a pair of the state and the log-determinant."""
+
+    @property
     def supports(self) -> Collection[str]:
         """Names of the promised capabilities."""
 

@@ -45,16 +45,21 @@ def solve_made_even(solve: Solve, cotangents: Sequence[Array]) -> tuple[Solve, t
     asked = replace(
         solve, problem=made_even(solve.problem), variation=replace(solve.variation, others=others)
     )
-    return asked, tuple(map(_with_zero, cotangents))
+    if not solve.log_det:
+        return asked, tuple(map(_with_zero, cotangents))
+    return asked, tuple(_beside_last(c, _with_zero) for c in cotangents)
 
 
-def without_last(solution: Solution) -> Solution:
-    """Return the solution of a problem that was made even, without the component that was added."""
+def without_last(solution: Solution, *, log_det: bool = False) -> Solution:
+    """Return the solution of a problem that was made even, without the component that was added.
+
+    With `log_det` the last component of y1 is the log-determinant, and the one that was added stands before.
+    """
     pullbacks = tuple(Pullback(_gradients(one), one.calls) for one in solution.pullbacks)
     quiet = solution.without_graph
     return replace(
         solution,
-        y1=solution.y1[..., :-1],
+        y1=_beside_last(solution.y1, _without_last) if log_det else _without_last(solution.y1),
         pullbacks=pullbacks,
         without_graph=None if quiet is None else quiet[..., :-1],
         others=tuple(map(without_last, solution.others)),
@@ -65,6 +70,15 @@ def _gradients(pullback: Pullback) -> dict[str, Array | None]:
     found = dict(pullback.gradients)
     y0 = found.get("y0")
     return found if y0 is None else {**found, "y0": y0[..., :-1]}
+
+
+def _beside_last(values: Array, change: Callable[[Array], Array]) -> Array:
+    """Return values with all components but the last one changed."""
+    return np.concatenate([change(values[..., :-1]), values[..., -1:]], axis=-1)
+
+
+def _without_last(values: Array) -> Array:
+    return values[..., :-1]
 
 
 def _with_zero(values: Array) -> Array:

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 Adjoint = Literal["continuous", "discrete"]
 Memory = Literal["constant", "sqrt", "log", "linear"]
+Output = Literal["state", "log-det"]
 
 _ADJOINTS = ("continuous", "discrete", None)
 _MEMORIES = ("constant", "sqrt", "log", "linear", None)
+# What the layer returns: the state, or a pair of the state and the log-determinant.
+LOG_DET: Output = "log-det"
+_OUTPUTS = ("state", LOG_DET)
 # What a layer may promise beyond plain use; without the promise it may refuse it with an error.
 OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 # Of the state: it needs an even number of components, such as pairs of positions and momenta.
@@ -57,6 +61,10 @@ class TorchLayer:
     tableau
         The explicit Runge-Kutta method the layer claims to implement, by name (`nodecheck.TABLEAUS`) or as a
         `ButcherTableau`, or None.
+    output
+        "state", or "log-det": the callable returns (y1, l) with l of shape (B,), the integral of tr ∂f/∂y
+        over time, which is log |det ∂y1/∂y0| of each member.  With output times it is (ys, l) with l of shape
+        (T, B).  An estimate of l that is random draws from the global generator of PyTorch.
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
@@ -80,6 +88,7 @@ class TorchLayer:
     adjoint: Adjoint | None = field(default=None, kw_only=True)
     memory: Memory | None = field(default=None, kw_only=True)
     tableau: ButcherTableau | str | None = field(default=None, kw_only=True)
+    output: Output = field(default="state", kw_only=True)
     supports: Collection[str] = field(default=frozenset(), kw_only=True)
     expected_failures: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     form: Form = field(init=False, repr=False)
@@ -98,6 +107,11 @@ class TorchLayer:
             raise ValueError(message)
         if self.memory not in _MEMORIES:
             message = f"memory must be one of {_MEMORIES}, got {self.memory!r}; use None if unclaimed"
+            raise ValueError(message)
+        if self.output not in _OUTPUTS:
+            message = (
+                f"output must be one of {_OUTPUTS}, got {self.output!r}; leave it out for a layer y0 -> y1"
+            )
             raise ValueError(message)
         if isinstance(self.tableau, str) and self.tableau not in TABLEAUS:
             message = (

@@ -144,6 +144,8 @@ class Solution:
         in plain use.
     device
         The device of y1, in plain use.
+    log_det
+        The log-determinant, where the layer returns one and its pass was watched for changes.
     """
 
     y1: Array
@@ -157,6 +159,7 @@ class Solution:
     readings: Readings | None = None
     dropped: tuple[Dropped, ...] = ()
     device: str = "cpu"
+    log_det: Array | None = None
 
     @property
     def evaluations(self) -> int:

@@ -64,6 +64,11 @@ class Solve:
         "cpu" or "cuda".
     limit
         Evaluations of the field after which the layer is stopped with an error.
+    log_det
+        True if y1 is asked for with the log-determinant as its last component, shape (B, d + 1), as are
+        cotangents; of a layer that returns it.
+    seed
+        Seed of the generators of random numbers, set before each pass; None: they go on.
     """
 
     problem: Problem
@@ -73,3 +78,5 @@ class Solve:
     dtype: str = "float64"
     device: str = "cpu"
     limit: float = math.inf
+    log_det: bool = False
+    seed: int | None = None

@@ -11,7 +11,8 @@ import numpy as np
 from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.claims import Claims
 from nodecheck.layers.even_state import is_odd, made_even, solve_made_even, without_last
-from nodecheck.layers.layer import EVEN
+from nodecheck.layers.layer import EVEN, LOG_DET
+from nodecheck.layers.log_determinant import joined, solve_with_log_det
 from nodecheck.layers.solution import Array, Pullback, Solution
 from nodecheck.layers.solve import Solve
 from nodecheck.layers.trial import Trial
@@ -27,7 +28,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.options.devices import CPU
 from nodecheck.options.profile import Profile
-from nodecheck.problems import Problem
+from nodecheck.problems import Problem, has_log_det
 
 _T = TypeVar("_T")
 
@@ -91,6 +92,11 @@ class LayerUnderTest:
         """True if the state of the layer needs an even number of components."""
         return EVEN in self.claims.supports
 
+    @property
+    def returns_log_det(self) -> bool:
+        """True if the layer returns the log-determinant beside the state."""
+        return self.claims.output == LOG_DET
+
     def resolution(self, *, tol: _T, n_steps: _T) -> _T:
         """Return `tol` for an adaptive layer and `n_steps` for one of fixed steps."""
         return tol if self.adaptive else n_steps
@@ -144,12 +150,23 @@ class LayerUnderTest:
     def fresh(
         self, solve: Solve, cotangents: Sequence[Array] = (), *, instruments: Sequence[str] = ()
     ) -> Solution:
-        """Return the solution of a solve that is carried out now, whatever is known already."""
+        """Return the solution of a solve that is carried out now, whatever is known already.
+
+        A problem of (y, l) is put to a layer that returns the log-determinant l as the problem of y.
+        """
         solve = self.placed(solve)
+        if self.returns_log_det and has_log_det(solve.problem):
+            asked = solve_with_log_det(solve, self.seed)
+            found = self._carried_out(asked, cotangents, instruments)
+            return joined(found, solve.problem, cotangents)
+        return self._carried_out(solve, cotangents, instruments)
+
+    def _carried_out(self, solve: Solve, cotangents: Sequence[Array], instruments: Sequence[str]) -> Solution:
         if not (self.needs_even and is_odd(solve.problem)):
             return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
         even, padded = solve_made_even(solve, cotangents)
-        return without_last(self.backend.solve(self.claims, even, padded, instruments=instruments))
+        found = self.backend.solve(self.claims, even, padded, instruments=instruments)
+        return without_last(found, log_det=solve.log_det)
 
     def trial(self, problem: Problem, resolution: float) -> Trial:
         """Return any output for y0 of a problem, which is even where the layer needs that."""
@@ -162,15 +179,15 @@ class LayerUnderTest:
 
     def pullback(self, problem: Problem, resolution: float, cotangent: Array, **how: Any) -> Pullback:
         """Return the backward pass for one cotangent."""
-        return self._pulled_back(Solve(problem, resolution, **how), (cotangent,))[0]
+        return self.pullbacks(Solve(problem, resolution, **how), (cotangent,))[0]
 
     def gradients(
         self, problem: Problem, resolution: float, count: int | None = None, **how: Any
     ) -> list[Pullback]:
         """Return the backward passes for the first `count` cotangents of the problem."""
-        return self._pulled_back(Solve(problem, resolution, **how), self.cotangents(problem, count))
+        return self.pullbacks(Solve(problem, resolution, **how), self.cotangents(problem, count))
 
-    def _pulled_back(self, solve: Solve, cotangents: Sequence[Array]) -> list[Pullback]:
+    def pullbacks(self, solve: Solve, cotangents: Sequence[Array]) -> list[Pullback]:
         """Return the backward passes of a solve; those that are not known yet run in one request."""
         keys = [(solve, _digest(cotangent)) for cotangent in cotangents]
         missing = [k for k, key in enumerate(keys) if key not in self._pullbacks]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from nodecheck.layers import Array, LayerUnderTest
+from nodecheck.layers import Array, LayerUnderTest, Solve
 from nodecheck.numerics import (
     FLOOR_FACTOR,
     OrderFit,
@@ -87,6 +87,35 @@ def over_cotangents(group: str, layer: LayerUnderTest, problem: Problem) -> str:
     return f"∂L/∂{group} over {enough_cotangents(layer, problem)} cotangents"
 
 
+def judged_groups(problem: Problem) -> tuple[str, ...]:
+    """Return the groups whose gradient is large enough to be judged on this problem."""
+    weights = group_weights(problem)
+    largest = max(weights.values())
+    return tuple(name for name, weight in weights.items() if weight >= SMALLEST_WEIGHT * largest)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss on some of the outputs.
+
+    Attributes
+    ----------
+    name
+        "L", or a name for the outputs that are in it.
+    cotangent
+        The cotangent of these outputs alone, of one of all.
+    groups
+        The groups whose gradient is large enough to be judged on a problem.
+    """
+
+    name: str
+    cotangent: Callable[[Array], Array]
+    groups: Callable[[Problem], tuple[str, ...]]
+
+
+OF_ALL = Loss("L", lambda cotangent: cotangent, judged_groups)
+
+
 def forward_ladder(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> Ladder:
     """Return the errors of y1 over the refinement ladder, with `extra` levels at its fine end."""
     require_refinable(layer, problem)
@@ -99,19 +128,28 @@ def _forward_ladder(layer: LayerUnderTest, problem: Problem, levels: Sequence[in
     return fit(levels, errors, floor_of(problem, levels[-1]))
 
 
-def gradient_ladders(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> dict[str, Ladder]:
+def gradient_ladders(
+    layer: LayerUnderTest, problem: Problem, extra: int = 0, loss: Loss = OF_ALL
+) -> dict[str, Ladder]:
     """Return the errors of the gradient of every group that can be judged, over the ladder."""
     require_refinable(layer, problem)
     levels = layer.ladder(len(layer.ladder()) + extra)
-    count = enough_cotangents(layer, problem)
-    exact = exact_gradients(layer, problem, count)
-    by_level = [
-        group_errors([run.gradients for run in layer.gradients(problem, n, count)], exact) for n in levels
-    ]
+    by_level = [gradient_errors(layer, problem, n, loss) for n in levels]
     floor = floor_of(problem, levels[-1])
     return {
-        group: fit(levels, [errors[group] for errors in by_level], floor) for group in judged_groups(problem)
+        group: fit(levels, [errors[group] for errors in by_level], floor) for group in loss.groups(problem)
     }
+
+
+def gradient_errors(
+    layer: LayerUnderTest, problem: Problem, resolution: float, loss: Loss = OF_ALL
+) -> dict[str, float]:
+    """Return the error of the gradient of each group, in RMS over as many cotangents as it takes."""
+    count = enough_cotangents(layer, problem)
+    cotangents = [loss.cotangent(c) for c in layer.cotangents(problem, count)]
+    found = layer.pullbacks(Solve(problem, resolution), cotangents)
+    reference = sensitivity(problem)
+    return group_errors([run.gradients for run in found], [reference.pullback(c) for c in cotangents])
 
 
 def settled(build: Callable[[int], _T], unsettled: Callable[[_T], bool]) -> _T:
@@ -122,13 +160,6 @@ def settled(build: Callable[[int], _T], unsettled: Callable[[_T], bool]) -> _T:
             break
         result = build(extra)
     return result
-
-
-def judged_groups(problem: Problem) -> tuple[str, ...]:
-    """Return the groups whose gradient is large enough to be judged on this problem."""
-    weights = group_weights(problem)
-    largest = max(weights.values())
-    return tuple(name for name, weight in weights.items() if weight >= SMALLEST_WEIGHT * largest)
 
 
 def enough_cotangents(layer: LayerUnderTest, problem: Problem) -> int:

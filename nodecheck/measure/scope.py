@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from nodecheck.adapt.dropped import Dropped
 from nodecheck.layers import Solve
-from nodecheck.results import NOT_LOOKED_AT, SCOPE
+from nodecheck.results import NOT_LOOKED_AT, SCOPE, SCOPE_BESIDES
+
+# Told by the checks of the log-determinant, when they have decided.
+WITH_LOG_DET = {SCOPE_BESIDES: "log-determinant"}
 
 
 def scope_facts(solve: Solve, dropped: Sequence[Dropped], *, output_times: bool) -> dict[str, str]:

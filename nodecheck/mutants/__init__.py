@@ -18,6 +18,8 @@ from nodecheck.mutants.families import (
 )
 from nodecheck.mutants.forward import FORWARD
 from nodecheck.mutants.gradient import GRADIENT
+from nodecheck.mutants.log_det import LOG_DET
+from nodecheck.mutants.log_det_families import AdjointFixedNoise, AdjointLogDet, ExactTrace, FixedNoise
 from nodecheck.mutants.memory import MEMORY
 from nodecheck.mutants.modules import MODULES
 from nodecheck.mutants.mutant import Mutant, as_layer
@@ -45,6 +47,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *OUTPUTS,
     *TIMES,
     *SECOND_ORDER,
+    *LOG_DET,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -63,6 +66,10 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         TimedSteps,
         AdjointWithTimes,
         TwiceAdjointRK4,
+        ExactTrace,
+        FixedNoise,
+        AdjointLogDet,
+        AdjointFixedNoise,
     )
 )
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint
-from nodecheck.layers.layer import OF_PARAMETERS, Memory
+from nodecheck.layers.layer import OF_PARAMETERS, Memory, Output
 
 State = tuple[Tensor, ...]
 Field = Callable[[float, State], State]
@@ -64,6 +64,7 @@ class Backprop:
     supports: ClassVar[frozenset[str]] = frozenset(OF_PARAMETERS)
     adaptive: ClassVar[bool] = False
     output_times: ClassVar[bool] = False
+    output: ClassVar[Output] = "state"
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
         self.dynamics, self.t0, self.t1, self.n_steps = dynamics, t0, t1, n_steps

@@ -60,6 +60,7 @@ def as_layer(solver: type[Backprop], *, claims: type[Backprop]) -> TorchLayer:
         adjoint=claims.adjoint,
         memory=claims.memory,
         tableau=claims.tableau_name,
+        output=claims.output,
         supports=claims.supports,
     )
 

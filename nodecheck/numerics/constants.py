@@ -87,6 +87,9 @@ COMMON_TOLERANCES = 3
 # Components of the two states: of 2 kB and 4 kB with two members, multiples of the 512 bytes to which CUDA
 # rounds, and small enough that 10 000 steps of backpropagation fit into one gigabyte.
 MEMORY_WIDTHS = (128, 256)
+# Those of layers that return a log-determinant: an exact trace costs one product with the Jacobian for each
+# component, and each is watched.
+LOG_DET_MEMORY_WIDTHS = (2, 4)
 # Steps.  Squares: a scheme with √n segments of √n steps then has no segment that is shorter than the others,
 # and its counts no jitter.  For adaptive layers the same numbers are lengths of the interval, in units of the
 # time that takes the layer EVALUATIONS_PER_LEVEL evaluations: with this every layer costs about the same.
@@ -94,6 +97,8 @@ MEMORY_LADDER = (4, 9, 16, 25, 36, 64, 100, 144, 256, 576, 1296, 2304, 5184, 10_
 # For the smoke profile: on these levels √n rises by five, and a law between log n and n is still told apart
 # by counts that rise by a few states.
 SHORT_MEMORY_LADDER = (1, 4, 9, 16, 25, 36)
+# For fixed-step layers that return a log-determinant, below `full`: from two steps on, one follows another.
+LOG_DET_MEMORY_LADDER = (2, 4, 9, 16, 25, 36)
 EVALUATIONS_PER_LEVEL = 1.5
 # Tolerance: steps must follow from the length of the interval; their places do not matter.
 MEMORY_TOLERANCE = 10.0**-3
@@ -531,6 +536,18 @@ JUMP_COTANGENTS = 2
 # Weights of a cotangent are whole numbers, and the discretisation error of the methods of order one is below
 # a tenth on the third level of the ladder: so much may be left over, and so much is no weight.
 CLEAR_JUMP, EXPLAINED_SHARE = 0.1, 0.1
+
+# Log-determinants (held by tests/checks/log_det).
+# Seeds over which an estimate is averaged, and the steps of each solve: on a linear field any number of them
+# is exact, so only the noise is left.
+NOISE_SEEDS, NOISE_STEPS = 64, 2
+# Standard errors by which the mean of an estimate may be off.  A right one is off by more once in 200 000
+# layers (Student's t with 63 degrees of freedom, both sides).
+NOISE_STANDARD_ERRORS = 5.0
+# Weights of the Jacobian's entries, which are whole numbers, ±1, or averages of such: so near is the same.
+CLEAR_WEIGHT = 0.05
+# Share of an error of l that a cause may leave over.
+LOG_DET_LEFT_OVER = 0.1
 
 # Drawn inputs and what is looked for among results (held by the tests of `measure/` and `checks/`).
 # Drawn constant fields: at most so many components and members, starts and durations in eighths, steps.

@@ -1,6 +1,15 @@
 """The suite of problems: initial value problems whose solutions and gradients are known."""
 
 from nodecheck.problems.linear import constant, linear, power
+from nodecheck.problems.log_determinant import (
+    constant_log_det,
+    estimated_by,
+    has_log_det,
+    linear_log_det,
+    neural_log_det,
+    with_log_det,
+    without_log_det,
+)
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
 from nodecheck.problems.oscillators import pendulum, rotation, time_linear
@@ -53,15 +62,20 @@ __all__ = [
     "at_rest",
     "constant",
     "constant_at_outputs",
+    "constant_log_det",
     "cubic",
+    "estimated_by",
     "group_of",
     "half_reversed_at_outputs",
+    "has_log_det",
     "linear",
+    "linear_log_det",
     "logistic",
     "lotka_volterra",
     "neural",
     "neural_at_outputs",
     "neural_half",
+    "neural_log_det",
     "neural_quarter",
     "neural_reversed_at_outputs",
     "neural_reversed_half",
@@ -76,4 +90,6 @@ __all__ = [
     "uneven",
     "van_der_pol",
     "wide",
+    "with_log_det",
+    "without_log_det",
 ]

@@ -12,6 +12,7 @@ from nodecheck.results import (
     NOT_LOOKED_AT,
     NOT_REACHED,
     SCOPE,
+    SCOPE_BESIDES,
     VERIFIED_SHARE,
     LayerCard,
     Result,
@@ -40,7 +41,9 @@ def scope(run: Run, name: str) -> str:
     facts = facts_of(run.of_layer(name))
     others = facts.get(NOT_LOOKED_AT, "")
     also = f"the layer also returns {shorten(others, REASON)}" if others else ""
-    looked_at = ", ".join(filter(None, (facts.get(SCOPE, ""), facts.get(ALSO_LOOKED_AT, ""))))
+    besides = facts.get(SCOPE_BESIDES, "")
+    seen = facts.get(SCOPE, "").replace(" (", f" with {besides} (" if besides else " (", 1)
+    looked_at = ", ".join(filter(None, (seen, facts.get(ALSO_LOOKED_AT, ""))))
     return "; ".join(filter(None, (shorten(looked_at, REASON), also)))
 
 

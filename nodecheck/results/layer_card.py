@@ -21,6 +21,7 @@ class LayerCard:
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     supports: tuple[str, ...] = ()
     output_times: bool = False  # it returns the states at given output times
+    output: str = "state"  # or "log-det": a pair of the state and the log-determinant
     device: str = "cpu"
     source: str = ""  # its name in the target, where that is another one
 
@@ -38,6 +39,7 @@ class LayerCard:
         kinds = {
             "output-times": self.output_times,
             "times": self.output_times or "time-gradients" in self.supports,
+            "log-det": self.output == "log-det",
             "device": self.device != "cpu",
         }
         resolution = "adaptive" if self.adaptive else "fixed-step"

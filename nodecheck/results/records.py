@@ -20,8 +20,10 @@ SCHEMA_VERSION = 1
 VERIFIED_SHARE = 0.95
 # The reason of a result that an interrupted run did not reach.
 NOT_REACHED = "not reached before the run was interrupted"
-# Names of facts: the part of the output that the checks saw, and what else the layer is known to return.
-SCOPE, ALSO_LOOKED_AT, NOT_LOOKED_AT = "scope", "also looked at", "not looked at"
+# Names of facts: the part of the output that the checks saw, a further output and further gradients that some
+# of them saw, and what else the layer is known to return.
+SCOPE, SCOPE_BESIDES = "scope", "looked at besides"
+ALSO_LOOKED_AT, NOT_LOOKED_AT = "also looked at", "not looked at"
 # JSON has no NaN or infinity: they are written as the strings "NaN", "Infinity" and "-Infinity".
 _NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 from pathlib import Path
 
@@ -230,24 +231,23 @@ def test_a_layer_that_raises_is_reported_by_its_forward_pass():
     assert found["adapter"].status is Status.INCONCLUSIVE
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [layer for layer in (*adapters.LAYERS, *RIGHT, *OWN) if not layer.output_times],
-    ids=lambda layer: layer.name,
-)
+FROM_T0_TO_T1 = [layer for layer in (*adapters.LAYERS, *RIGHT, *OWN) if not layer.output_times]
+
+
+@pytest.mark.parametrize("layer", FROM_T0_TO_T1, ids=lambda layer: layer.name)
 def test_it_asks_a_right_layer_for_few_passes(layer):
     """Two to see the resolution, one on a constant field (other checks use all three), seldom one more."""
-    passes = []
+    passes, counted = [], functools.partial(TorchLayer, layer.name, output=layer.output)
 
     def build(dynamics, t0, t1, resolution):
         passes.append(resolution)
         return layer.build(dynamics, t0, t1, resolution)
 
     if layer.adaptive:  # and three to see that the tolerance is no step size
-        evidence(TorchLayer(layer.name, lambda dynamics, t0, t1, tol: build(dynamics, t0, t1, tol)))
+        evidence(counted(lambda dynamics, t0, t1, tol: build(dynamics, t0, t1, tol)))
         assert len(passes) <= 6
     else:
-        evidence(TorchLayer(layer.name, lambda dynamics, t0, t1, n_steps: build(dynamics, t0, t1, n_steps)))
+        evidence(counted(lambda dynamics, t0, t1, n_steps: build(dynamics, t0, t1, n_steps)))
         assert len(passes) <= (7 if layer.name in UNCHANGEABLE else 4)
 
 

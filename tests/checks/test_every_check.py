@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from right_flows import one_long_state
 from wrong_layers import (
     Remembers,
     adaptive,
@@ -30,7 +31,7 @@ from wrong_layers import (
 )
 
 from nodecheck.checks import CHECKS
-from nodecheck.layers import LayerUnderTest
+from nodecheck.layers import LayerUnderTest, TorchLayer
 from nodecheck.mutants import MUTANTS
 from nodecheck.mutants.device import DEVICE
 from nodecheck.neural_ode import ODELayer
@@ -88,6 +89,16 @@ def ends_without_sign(dynamics, t0, t1, n_steps):
     if isinstance(t0, torch.Tensor) and t1 < t0:
         t0, t1 = (2 * t.detach() - t for t in (t0, t1))
     return ODELayer(dynamics, t0, t1, n_steps, solver="rk4", adjoint="discrete")
+
+
+def log_det_without_a_sign(dynamics, t0, t1, n_steps):
+    solve = one_long_state(dynamics, t0, t1, n_steps)
+
+    def run(y0):
+        y1, log_det = solve(y0)
+        return y1, log_det if t1 > t0 else -log_det
+
+    return run
 
 
 SPECIMENS = {mutant.name: mutant.layer for mutant in MUTANTS}
@@ -390,6 +401,26 @@ CASES = [
         SPECIMENS["state-detached-in-backward"],
         "the state is held constant",
     ),
+    ("constant-divergence", "its sign", SPECIMENS["sign-of-log-det"], "its sign is wrong"),
+    (
+        "constant-divergence:constant_log_det",
+        "its start",
+        SPECIMENS["log-det-starts-at-one"],
+        "l does not start at zero",
+    ),
+    (
+        "log-determinant",
+        "the state of the stages",
+        SPECIMENS["trace-at-the-start"],
+        "at another time or state than that of the solver's stages",
+    ),
+    (
+        "log-determinant:neural_log_det_reversed",
+        "its size where time runs backwards",
+        TorchLayer("unsigned", log_det_without_a_sign, order=4, output="log-det"),
+        "l of member 0 is 4.594, not -4.594",
+    ),
+    ("log-det-gradient", "detached", SPECIMENS["log-det-detached"], "No gradient arrives from l"),
     ("memory-law", "trajectory saved", SPECIMENS["trajectory-saved"], "states grow like O(n)"),
     ("hidden-memory", "trajectory in a list", SPECIMENS["hidden-in-list"], "Hidden from autograd's hooks"),
     ("memory-leak", "outputs remembered", SPECIMENS["outputs-remembered"], "for good"),

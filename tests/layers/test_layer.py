@@ -58,6 +58,8 @@ def assert_three_beats(error, received):
         {"adjoint": "backprop"},
         {"adjoint": ""},
         {"memory": "O(1)"},
+        {"output": "logdet"},
+        {"output": None},
         {"memory": "quadratic"},
         {"tableau": "rk5"},
         {"supports": {"odd"}},

@@ -14,7 +14,7 @@ from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
 from nodecheck.mutants.second_order import SECOND_ORDER
 from nodecheck.options.profile import CI
-from nodecheck.problems import neural, neural_at_outputs, spiral
+from nodecheck.problems import neural, neural_at_outputs, neural_log_det, spiral
 from nodecheck.reference import sensitivity
 
 # Their faults show neither in y1 nor in the first gradient from t0 to t1 > t0, but on a second use.
@@ -68,7 +68,7 @@ def test_there_are_at_least_forty():
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_claims_what_its_original_claims(mutant):
-    claims = ("order", "adjoint", "memory", "tableau", "resolution")
+    claims = ("order", "adjoint", "memory", "tableau", "resolution", "output")
     assert all(getattr(mutant.layer, c) == getattr(mutant.original, c) for c in claims)
 
 
@@ -88,6 +88,8 @@ def test_a_mutant_says_in_a_sentence_what_is_wrong(mutant):
 def test_a_mutant_differs_from_its_original(mutant):
     torch.manual_seed(0)
     problem = neural_at_outputs if mutant.layer.output_times else neural
+    if mutant.layer.output == "log-det":
+        problem = neural_log_det
     assert not same(outcome(mutant.layer, problem), outcome(mutant.original, problem))
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from right_adaptive import ADAPTIVE
 from right_adjoints import ADJOINTS
+from right_flows import FLOWS
 from right_loops import LOOPS
 from right_multistep import MULTISTEP
 from right_times import TIMES
 from right_uses import USES
 
-LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE, *TIMES)
+LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE, *TIMES, *FLOWS)

@@ -10,6 +10,7 @@ import torch
 
 from nodecheck.backends.torch.changes import solve_watched
 from nodecheck.backends.torch.device.uses import DEVICE_USES
+from nodecheck.backends.torch.log_det import solve_with_log_det
 from nodecheck.backends.torch.memory.instrumented import INSTRUMENTS, solve_with_instruments
 from nodecheck.backends.torch.modules import MODULES, use_module
 from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
@@ -34,6 +35,7 @@ _VARIATIONS: Mapping[str, _Run] = {
 }
 # Fields of a solve that are carried out, beside the problem and the resolution.
 _PLAIN = frozenset({"wrt", "dtype", "device", "limit"})
+_WITH_LOG_DET = _PLAIN | {"log_det", "seed"}
 _IN_VARIATIONS = frozenset({"variation", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
@@ -67,6 +69,8 @@ class TorchBackend:
             run, carried = solve_watched, _PLAIN
         elif instruments:
             run, carried = partial(solve_with_instruments, instruments=instruments), _WITH_INSTRUMENTS
+        elif solve.log_det:
+            run, carried = solve_with_log_det, _WITH_LOG_DET
         elif isinstance(layer, OwnLayer) and cotangents and solve.wrt is None and solve.variation == PLAIN:
             run, carried = solve_side_by_side, frozenset()
         require_supported(solve, carried)

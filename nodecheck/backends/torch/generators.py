@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,17 @@ def set_generators(states: tuple[Any, ...]) -> None:
         torch.cuda.set_rng_state_all(of_devices)
     np.random.set_state(of_numpy)
     random.setstate(of_python)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the generators, and restore their states at the end."""
+    states = read_generators()
+    seed_generators(seed)
+    try:
+        yield
+    finally:
+        set_generators(states)
 
 
 def comparable_states() -> Mapping[str, Hashable]:

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 
 from nodecheck.adapt.dropped import recorded
 from nodecheck.backends.torch.dynamics import Dynamics
+from nodecheck.backends.torch.generators import seeded
 from nodecheck.backends.torch.settings import Watch
 from nodecheck.backends.torch.tensors import dtype_of, dynamics_of, tensor_of
 from nodecheck.backends.torch.times import Times, times_of, trained
 from nodecheck.layers import Array, LayerError, Pullback, Solution, Solve, TorchLayer
+from nodecheck.layers.layer import LOG_DET
 from nodecheck.problems import Problem, group_of
 
 Leaves = Mapping[str, Tensor]
+_SEED_OF_NOISE = 0
 
 
 @dataclass(eq=False)
@@ -27,7 +30,7 @@ class Prepared:
     dynamics: Dynamics
     y0: Tensor
     call: Callable[[Tensor], Any]
-    read: Callable[[Any, Tensor], Tensor]
+    read: Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
     times: Mapping[str, Tensor] = field(default_factory=dict)  # those that require a gradient
 
     @property
@@ -37,6 +40,10 @@ class Prepared:
 
     def forward(self) -> Tensor:
         """Return y1; at output times all states."""
+        return self.forward_with_log_det()[0]
+
+    def forward_with_log_det(self) -> tuple[Tensor, Tensor | None]:
+        """Return y1 and the log-determinant; None where the layer returns the state alone."""
         return self.read(self.call(self.y0), self.y0)
 
     def pull_back(self, y1: Tensor, cotangent: Tensor) -> Pullback:
@@ -61,7 +68,7 @@ def prepared(layer: TorchLayer, dynamics: Dynamics, y0: Tensor, solve: Solve) ->
     """Return the layer built for a solve, with these inputs."""
     times = times_of(layer, solve)
     call = built(layer, dynamics, solve, times)
-    return Prepared(dynamics, y0, call, reader(layer, solve.problem), trained(times))
+    return Prepared(dynamics, y0, call, reader_of_all(layer, solve.problem), trained(times))
 
 
 def solve_plainly(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array] = ()) -> Solution:
@@ -86,7 +93,7 @@ def _one_pass(one: Prepared, cotangent: Array | None) -> Solution:
 def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Solution:
     """Return the solution of one pass; inputs and global settings are compared before and after."""
     watching = Watch(one.dynamics)
-    y1 = one.forward()
+    y1, log_det = one.forward_with_log_det()
     calls = tuple(one.dynamics.trace.calls)
     changed = set(watching.changed(one.leaves, solve))
     pullbacks: tuple[Pullback, ...] = ()
@@ -96,13 +103,35 @@ def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Soluti
         pullbacks = (one.pull_back(y1, given),)
         changed |= set(watching.changed(one.leaves, solve))
         changed |= set() if torch.equal(given, before) else {"cotangent"}
-    return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)))
+    l1 = None if log_det is None else as_numpy(log_det)
+    return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)), log_det=l1)
 
 
 def built(layer: TorchLayer, dynamics: nn.Module, solve: Solve, times: Times | None = None) -> Any:
-    """Return the layer built for a solve, with these times if any are given."""
+    """Return the layer built for a solve, with these times if any are given.
+
+    An adaptive layer that estimates a log-determinant may have the estimate in its error norm.  Its steps,
+    and so y1, then depend on the noise: unless l is what is asked for, it has the same noise in all passes.
+    """
     given = times_of(layer, solve) if times is None else times
-    return layer.build(dynamics, *given.values(), **layer.form.arguments(solve.resolution))
+    arguments = layer.form.arguments(solve.resolution)
+    if solve.log_det or layer.output != LOG_DET or not layer.adaptive:
+        return layer.build(dynamics, *given.values(), **arguments)
+    with seeded(_SEED_OF_NOISE):
+        call = layer.build(dynamics, *given.values(), **arguments)
+    return _with_same_noise(call) if callable(call) else call
+
+
+def _with_same_noise(call: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    def solve(y0: Tensor) -> Any:
+        with seeded(_SEED_OF_NOISE):
+            return call(y0)
+
+    return solve
+
+
+def _output_times(problem: Problem) -> tuple[float, ...]:
+    return problem.ts or (problem.t0, problem.t1)
 
 
 def reader(layer: TorchLayer, problem: Problem) -> Callable[[Any, Tensor], Tensor]:
@@ -110,13 +139,24 @@ def reader(layer: TorchLayer, problem: Problem) -> Callable[[Any, Tensor], Tenso
 
     The output is that of the layer; `LayerError` is raised where it has another shape.
     """
-    if not layer.output_times:
-        return checked
-    count = len(problem.ts or (problem.t0, problem.t1))
+    read = reader_of_all(layer, problem)
+    return lambda output, y0: read(output, y0)[0]
 
-    def read(ys: Any, y0: Tensor) -> Tensor:
+
+def reader_of_all(
+    layer: TorchLayer, problem: Problem
+) -> Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]:
+    """Return a function (output, y0) -> (y1, l), where l is None if the layer returns the state alone."""
+    count = len(_output_times(problem)) if layer.output_times else None
+
+    def read(output: Any, y0: Tensor) -> tuple[Tensor, Tensor | None]:
+        ys, ls = checked_pair(output, y0, count) if layer.output == LOG_DET else (output, None)
+        if count is None:
+            return checked(ys, y0), ls
         states = checked_states(ys, y0, count)
-        return states if problem.ts else states[-1]
+        if problem.ts:
+            return states, ls
+        return states[-1], None if ls is None else ls[-1]
 
     return read
 
@@ -134,9 +174,14 @@ def run_backward(y1: Tensor, cotangent: Tensor, *, retain_graph: bool = False) -
 
 def gradients_of(y1: Tensor, leaves: Leaves, cotangent: Tensor) -> dict[str, Array | None]:
     """Run the backward pass and return what it leaves in .grad."""
+    return leaf_gradients(leaves, lambda: run_backward(y1, cotangent))
+
+
+def leaf_gradients(leaves: Leaves, backward: Callable[[], None]) -> dict[str, Array | None]:
+    """Return what a backward pass leaves in .grad."""
     for leaf in leaves.values():
         leaf.grad = None
-    run_backward(y1, cotangent)
+    backward()
     return {name: None if leaf.grad is None else as_numpy(leaf.grad) for name, leaf in leaves.items()}
 
 
@@ -177,6 +222,29 @@ def checked_states(ys: Any, y0: Tensor, count: int) -> Tensor:
     message = (
         f"expected ys as a tensor of shape {(count, *y0.shape)}, one state for each time in ts, the first of "
         f"them y0, got {_described(ys)}; stack the states along a first axis, `torch.stack(states)`"
+    )
+    raise LayerError(message)
+
+
+def checked_pair(output: Any, y0: Tensor, count: int | None) -> tuple[Any, Tensor]:
+    """Return a pair of something and a log-determinant, which has one entry for each member of the batch.
+
+    Raises
+    ------
+    LayerError
+        If it is anything else.
+    """
+    shape = (len(y0),) if count is None else (count, len(y0))
+    seen = _described(output)
+    if isinstance(output, tuple | list) and len(output) == len(("y1", "l")):
+        y1, log_det = output
+        if isinstance(log_det, Tensor) and log_det.shape == shape:
+            return y1, log_det
+        seen = f"({_described(y1)}, {_described(log_det)})"
+    names = "(y1, l)" if count is None else "(ys, l)"
+    message = (
+        f"expected {names} of a layer with output={LOG_DET!r}, l a tensor of shape {shape}, got {seen}; "
+        f"return the state and the log-determinant of each member, `return y1, l`"
     )
     raise LayerError(message)
 

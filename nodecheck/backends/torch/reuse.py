@@ -19,7 +19,7 @@ from nodecheck.backends.torch.passes import (
     parameters_of,
     prepare,
     prepared,
-    reader,
+    reader_of_all,
 )
 from nodecheck.backends.torch.tensors import dynamics_of, leaf_of, tensor_of
 from nodecheck.layers import Array, Pullback, Solution, Solve, TorchLayer
@@ -41,7 +41,7 @@ def use_again(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> S
     problems = (*solve.variation.others, solve.problem)
     first = replace(solve, problem=problems[0])
     dynamics = dynamics_of(first)
-    call, read = built(layer, dynamics, first), reader(layer, first.problem)
+    call, read = built(layer, dynamics, first), reader_of_all(layer, first.problem)
     y0 = leaf_of(problems[0].y0, solve.device)
     found = []
     for k, problem in enumerate(problems):
@@ -79,7 +79,7 @@ def overlap_passes(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array])
     one = prepare(layer, solve)
     parameters = parameters_of(one.dynamics)
     states = [one.y0, *(leaf_of(other.y0, solve.device) for other in solve.variation.others)]
-    outputs = [one.read(one.call(y0), y0) for y0 in states]
+    outputs = [one.read(one.call(y0), y0)[0] for y0 in states]
     calls = tuple(one.dynamics.trace.calls)
     found = [
         Solution(

@@ -85,7 +85,10 @@ def backward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     cite="PyTorch documentation, Reproducibility; torch.autograd.gradcheck, nondet_tol",
 )
 def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Run forward and backward twice with the same input: every bit must agree.
+    """Run forward and backward twice with the same input: every bit of y1 and of its gradient must agree.
+
+    An estimate of a log-determinant may be random.  Where an adaptive layer has it in the error norm, steps
+    depend on its noise, so that such a layer has the same noise in all passes.
 
     On a device some kernels add in the order in which threads come, unless they are told not to.  A layer
     whose numbers differ by no more than that, and not at all with `torch.use_deterministic_algorithms`,

@@ -9,24 +9,15 @@ import numpy as np
 from nodecheck.checks.check import check
 from nodecheck.diagnosis.outputs.gradient import explain_gradient
 from nodecheck.layers import Array, LayerUnderTest
-from nodecheck.measure.controls import asymptotic, control
-from nodecheck.measure.convergence import (
-    enough_cotangents,
-    exact_gradients,
-    forward_ladder,
-    gradient_ladders,
-    judged_groups,
-    order_of,
-    settled,
-)
+from nodecheck.measure.convergence import forward_ladder, gradient_ladders, order_of
+from nodecheck.measure.gradient_orders import gradient_orders
 from nodecheck.measure.own_derivative import own_derivative_distance
 from nodecheck.measure.reverse_time import require_reverse_time
-from nodecheck.measure.tolerance import follows_tolerance
-from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, group_errors, roundoff
+from nodecheck.numerics import ORDER_MARGIN, roundoff
 from nodecheck.numerics.constants import BATCH_STEPS, FEW_STEPS, USUAL_TOLERANCE
 from nodecheck.problems import Problem, neural_at_outputs, quarter_reversed_at_outputs
 from nodecheck.reference import Feature
-from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
+from nodecheck.results import Evidence, Inconclusive, Measurement, at_most
 
 
 @check(
@@ -55,34 +46,11 @@ def output_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """
     if problem.duration < 0:
         require_reverse_time(layer, problem, with_gradient=True)
-    measurements = _within_tolerance(layer, problem) if layer.adaptive else _of_order(layer, problem)
-    measurements += _at_the_start(layer, problem)
+    measurements = gradient_orders(layer, problem) + _at_the_start(layer, problem)
     wrong = any(not m.holds for m in measurements)
     if wrong and not layer.adaptive:
         _require_accurate_states(layer, problem)
     return Evidence(measurements, explain_gradient(layer, problem) if wrong else "")
-
-
-def _of_order(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
-    order = order_of(layer)
-    own = control(layer, order)
-    judges = None if own is None else asymptotic(gradient_ladders(own, problem), order, problem)
-    ladders = settled(
-        lambda extra: gradient_ladders(layer, problem, extra),
-        lambda found: any(ladder.fit.rises_towards(order) for ladder in found.values()),
-    )
-    measurements: list[Measurement] = []
-    for group, ladder in ladders.items():
-        if judges is not None and group not in judges:
-            continue
-        if ladder.fit.exact:
-            measurements.append(ladder.at_floor(f"error of ∂L/∂{group} on the finest grid"))
-        elif ladder.fit.rises_towards(order):
-            rate = ladder.fit.pairwise[-1]
-            measurements.append(at_least(f"order of ∂L/∂{group}, still rising", rate, INCONSISTENT_BELOW))
-        else:
-            measurements.append(at_least(f"order of ∂L/∂{group}", ladder.fit.slope, order - ORDER_MARGIN))
-    return tuple(measurements)
 
 
 def _require_accurate_states(layer: LayerUnderTest, problem: Problem) -> None:
@@ -106,17 +74,6 @@ def _slowest(layer: LayerUnderTest, problem: Problem) -> float:
     """Return the lowest order of a gradient that has not reached rounding."""
     fits = (ladder.fit for ladder in gradient_ladders(layer, problem).values())
     return min((fit.slope for fit in fits if not fit.exact), default=math.inf)
-
-
-def _within_tolerance(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
-    count = enough_cotangents(layer, problem)
-    exact = exact_gradients(layer, problem, count)
-
-    def error(tol: float) -> float:
-        found = group_errors([run.gradients for run in layer.gradients(problem, tol, count)], exact)
-        return float(np.max([found[group] for group in judged_groups(problem)]))
-
-    return follows_tolerance("error of the gradient", layer, problem, error)
 
 
 def _at_the_start(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:

@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 
 from nodecheck.adapt.errors import ViewCallError
 from nodecheck.diagnosis.adapter.outputs import explain_output, explain_outputs
+from nodecheck.diagnosis.adapter.pairs import explain_pair
 from nodecheck.layers import CallError, LayerUnderTest, Trial, made_even
 from nodecheck.numerics.constants import ADAPTER_STEPS, FEWER_ADAPTER_STEPS
 from nodecheck.problems import Problem
@@ -35,6 +36,8 @@ def explain_trial(layer: LayerUnderTest, problem: Problem, resolution: float) ->
             f"`build` returns {trial.described}; it has to return a function y0 -> y1, "
             f"for instance `lambda y0: odeint(dynamics, y0, ...)[-1]`."
         )
+    if layer.returns_log_det:
+        return explain_pair(trial, problem.y0, output_times=layer.claims.output_times)
     if layer.claims.output_times:
         return explain_outputs(trial, problem.y0)
     return explain_output(trial, problem.y0)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 
 from nodecheck.layers import LayerUnderTest, Refusal, attempt
 from nodecheck.measure.budget import budget, seconds_ahead, timed, unless_out_of_memory
-from nodecheck.measure.memory.ladder import abscissa, at_level, cost_of_an_evaluation, work
+from nodecheck.measure.memory.ladder import abscissa, at_level, cost_of_an_evaluation, memory_widths, work
 from nodecheck.measure.memory.pass_memory import PassMemory, at_most_states, measure_pass
 from nodecheck.measure.memory.prediction import with_predicted
 from nodecheck.numerics.constants import (
     FEWEST_GROWTH_LEVELS,
     FLOOR_IN_STATES,
+    LOG_DET_MEMORY_LADDER,
     MEMORY_LADDER,
-    MEMORY_WIDTHS,
     SCREENED_LEVELS,
     SHORT_MEMORY_LADDER,
 )
@@ -101,15 +101,17 @@ def footprints(layer: LayerUnderTest, *, live: bool) -> Footprints:
 
 
 def _footprints(layer: LayerUnderTest, live: bool) -> Footprints:
-    profile, claimed = layer.profile, layer.claims.memory
+    profile, claimed, widths = layer.profile, layer.claims.memory, memory_widths(layer)
     ladder = SHORT_MEMORY_LADDER if profile.name == "smoke" else MEMORY_LADDER
+    if layer.returns_log_det and not layer.adaptive and profile.name != "full":
+        ladder = LOG_DET_MEMORY_LADDER
 
     def at(level: int, width: int) -> PassMemory:
         return measure_pass(layer, at_level(layer, level, width), live=live)
 
     @functools.cache
     def narrow(level: int) -> PassMemory:
-        return at(level, MEMORY_WIDTHS[0])
+        return at(level, widths[0])
 
     def measured() -> Footprints:
         wide = dict(measured_levels(layer, at, profile.memory_evaluations, budget(profile) / 2, ladder))
@@ -120,7 +122,7 @@ def _footprints(layer: LayerUnderTest, live: bool) -> Footprints:
         pairs = [(level, at_most_states(narrow(level), found)) for level, found in wide.items()]
         return summarise(layer, pairs)
 
-    return unless_out_of_memory(layer, measured, MEMORY_WIDTHS[-1])
+    return unless_out_of_memory(layer, measured, widths[-1])
 
 
 def measured_levels(
@@ -137,12 +139,12 @@ def measured_levels(
     Inconclusive
         If the levels that a growth law needs take more than `seconds`.
     """
-    _, warm_up = timed(at, ladder[0], MEMORY_WIDTHS[0])
+    _, warm_up = timed(at, ladder[0], memory_widths(layer)[0])
     if warm_up > seconds:
         raise Inconclusive(_too_slow(ladder[0], warm_up, seconds))
     done: list[tuple[float, float]] = []
     for k, level in enumerate(ladder):
-        found, taken = timed(at, level, MEMORY_WIDTHS[-1])
+        found, taken = timed(at, level, memory_widths(layer)[-1])
         yield level, found
         done.append((work(layer, level), taken))
         enough = k + 1 >= FEWEST_GROWTH_LEVELS
@@ -165,7 +167,7 @@ def _too_slow(level: int, taken: float, seconds: float) -> str:
 def summarise(
     layer: LayerUnderTest,
     levels: Sequence[tuple[int, tuple[PassMemory, ...]]],
-    widths: tuple[int, int] = MEMORY_WIDTHS,
+    widths: tuple[int, int] | None = None,
 ) -> Footprints:
     """Return the footprints that measured levels amount to."""
     ladder = [level for level, _ in levels]
@@ -185,7 +187,7 @@ def summarise(
         states(lambda p: p.held),
         states(lambda p: p.forward),
         states(lambda p: p.backward),
-        _array_states(layer, ladder, widths),
+        _array_states(layer, ladder, widths or memory_widths(layer)),
         wider,
     )
 

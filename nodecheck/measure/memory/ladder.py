@@ -12,6 +12,7 @@ from nodecheck.numerics.constants import (
     EPS_FLOAT32,
     EVALUATIONS_PER_LEVEL,
     FEW_STEPS_OF_A_PASS,
+    LOG_DET_MEMORY_WIDTHS,
     MEMORY_TOLERANCE,
     MEMORY_WIDTHS,
     PILOT_INTERVALS,
@@ -19,6 +20,11 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.problems import wide
 from nodecheck.results import Inconclusive
+
+
+def memory_widths(layer: LayerUnderTest) -> tuple[int, int]:
+    """Return the numbers of components of the two states, of which the second is twice the first."""
+    return LOG_DET_MEMORY_WIDTHS if layer.returns_log_det else MEMORY_WIDTHS
 
 
 def at_level(layer: LayerUnderTest, level: int, width: int, device: str = "cpu") -> Solve:
@@ -50,15 +56,15 @@ def _time_of_a_level(layer: LayerUnderTest) -> float:
     """Return the length of the interval by which an adaptive layer takes the evaluations of a level more."""
 
     def measured() -> float:
-        few, many = (layer.fresh(_pilot(duration)).evaluations for duration in PILOT_INTERVALS)
+        few, many = (layer.fresh(_pilot(layer, duration)).evaluations for duration in PILOT_INTERVALS)
         per_time = (many - few) / (PILOT_INTERVALS[1] - PILOT_INTERVALS[0])
         return EVALUATIONS_PER_LEVEL / max(per_time, 1.0)  # steps that do not follow are found out later
 
     return layer.once("time of a level", measured)
 
 
-def _pilot(duration: float) -> Solve:
-    return Solve(wide(MEMORY_WIDTHS[0], duration), MEMORY_TOLERANCE)
+def _pilot(layer: LayerUnderTest, duration: float) -> Solve:
+    return Solve(wide(memory_widths(layer)[0], duration), MEMORY_TOLERANCE)
 
 
 def abscissa(

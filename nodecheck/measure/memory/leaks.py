@@ -9,7 +9,7 @@ import numpy as np
 from nodecheck.layers import Gain, LayerUnderTest, Solve
 from nodecheck.layers.layer import TorchLayer
 from nodecheck.measure.budget import budget, unless_out_of_memory
-from nodecheck.measure.memory.ladder import few_steps
+from nodecheck.measure.memory.ladder import few_steps, memory_widths
 from nodecheck.numerics.constants import LEAK_USES, LEAK_WARM_UP_USES, MEMORY_WIDTHS
 from nodecheck.results import Inconclusive
 
@@ -41,11 +41,11 @@ def gains_of(layer: LayerUnderTest) -> tuple[Gain, ...]:
     """
 
     def measured() -> tuple[Gain, ...]:
-        solve = few_steps(layer, MEMORY_WIDTHS[-1])
+        solve = few_steps(layer, memory_widths(layer)[-1])
         _require_time(layer, solve, budget(layer.profile))
         return _gains(layer, solve)
 
-    return unless_out_of_memory(layer, measured, MEMORY_WIDTHS[-1])
+    return unless_out_of_memory(layer, measured, memory_widths(layer)[-1])
 
 
 def _gains(layer: LayerUnderTest, solve: Solve) -> tuple[Gain, ...]:

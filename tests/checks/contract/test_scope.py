@@ -8,6 +8,7 @@ import pytest
 import torch
 from adapters import without_time
 from public_layers import equal_steps, march
+from right_flows import FLOWS
 from wrong_layers import marching, rk4_step
 
 import nodecheck
@@ -82,6 +83,13 @@ def test_a_layer_with_wrong_other_outputs_is_not_called_right(build):
     found = verdict(run, "mine")
     assert found.word is Word.PARTLY_CHECKED
     assert "final state only (float64, CPU); the layer also returns" in found.text
+
+
+@pytest.mark.slow
+def test_a_log_determinant_is_in_the_scope_once_it_is_judged():
+    (layer,) = (one for one in FLOWS if one.name == "flow-one-long-state")
+    run = nodecheck.run(layer, profile="smoke")
+    assert "verified for the final state with log-determinant (float64, CPU)" in verdict(run, layer.name).text
 
 
 def no_device(y0):

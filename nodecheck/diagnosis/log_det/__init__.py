@@ -1,0 +1,1 @@
+"""Causes of a wrong log-determinant, and of its wrong gradient."""
