@@ -41,9 +41,28 @@ def _layer(solver: str, mode: _Mode) -> TorchLayer:
         layer: Callable[[Tensor], Tensor] = ODELayer(dynamics, t0, t1, n_steps, solver=solver, adjoint=mode)
         return layer
 
+    return _claimed(f"odelayer-{solver}-{mode}", build, solver, mode)
+
+
+def _with_outputs(solver: str, mode: _Mode) -> TorchLayer:
+    """Return the ODELayer that is asked for the states at output times."""
+
+    def build(dynamics: nn.Module, ts: Tensor, n_steps: int) -> Callable[[Tensor], Tensor]:
+        from nodecheck.neural_ode import ODELayer
+
+        layer = ODELayer(dynamics, ts[0], ts[-1], n_steps, solver=solver, adjoint=mode)
+        return lambda y0: layer.solve(y0, ts)
+
+    return _claimed(f"odelayer-{solver}-{mode}-outputs", build, solver, mode)
+
+
+def _claimed(
+    name: str, build: Callable[..., Callable[[Tensor], Tensor]], solver: str, mode: _Mode
+) -> TorchLayer:
+    """Return the layer with the claims of its solver and its adjoint."""
     adjoint, memory = _CLAIMS[mode]
     return TorchLayer(
-        f"odelayer-{solver}-{mode}",
+        name,
         build,
         order=_ORDERS[solver],
         adjoint=adjoint,
@@ -58,4 +77,8 @@ LAYERS: tuple[TorchLayer, ...] = (
     *(_layer(solver, "discrete") for solver in _ORDERS),
     _layer("rk4", "checkpointed"),
     _layer("heun", "reversible"),
+    _with_outputs("rk4", "continuous"),
+    _with_outputs("rk4", "discrete"),
+    _with_outputs("heun", "checkpointed"),
+    _with_outputs("heun", "reversible"),
 )
