@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +18,9 @@ from nodecheck.measure.convergence import (
     order_of,
     settled,
 )
-from nodecheck.measure.tolerance import affordable, follows_tolerance, one_more
+from nodecheck.measure.tolerance import affordable, follows_tolerance
 from nodecheck.numerics import INCONSISTENT_BELOW, MINIMUM_LEVELS, ORDER_MARGIN, group_errors
 from nodecheck.numerics.constants import (
-    MOST_EXTRA_TOLERANCES,
     SECOND_ORDER_COST,
     SECOND_ORDER_LEVELS,
     SECOND_ORDER_TOLERANCES,
@@ -163,13 +161,7 @@ def _within_tolerance(layer: LayerUnderTest, problem: Problem, penalty: Penalty)
         return penalty_error(penalised(layer, problem, tol, penalty), exact)
 
     name, tolerances = f"error for {penalty.words}", _tolerances(layer, problem)
-    for _ in range(MOST_EXTRA_TOLERANCES):
-        found = follows_tolerance(name, layer, problem, error, tolerances=tolerances)
-        more = one_more(layer, problem, tolerances, with_gradient=True)
-        if more == tolerances or all(m.holds or not math.isfinite(m.value) for m in found):
-            return found
-        tolerances = more
-    return follows_tolerance(name, layer, problem, error, tolerances=tolerances)
+    return follows_tolerance(name, layer, problem, error, tolerances=tolerances, with_gradient=True)
 
 
 def _tolerances(layer: LayerUnderTest, problem: Problem) -> tuple[float, ...]:
@@ -190,7 +182,9 @@ def _require_right_gradient(layer: LayerUnderTest, problem: Problem) -> None:
             return float(np.max(list(found.values())))
 
         tolerances = _tolerances(layer, problem)
-        measured = follows_tolerance("the gradient", layer, problem, error, tolerances=tolerances)
+        measured = follows_tolerance(
+            "the gradient", layer, problem, error, tolerances=tolerances, with_gradient=True
+        )
         wrong = [m.name for m in measured if not m.holds]
     else:
         least = order_of(layer) - ORDER_MARGIN

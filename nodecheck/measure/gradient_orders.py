@@ -47,4 +47,4 @@ def _within_tolerance(layer: LayerUnderTest, problem: Problem, loss: Loss) -> tu
         return float(np.max([errors[group] for group in loss.groups(problem)]))
 
     name = "error of the gradient" if loss is OF_ALL else f"error of the gradient of {loss.name}"
-    return follows_tolerance(name, layer, problem, error)
+    return follows_tolerance(name, layer, problem, error, with_gradient=True)

@@ -26,6 +26,7 @@ from nodecheck.numerics.constants import (
     ENOUGH_TOLERANCES_IF_SMOOTH,
     LARGEST_EXCESS,
     MANY_EVALUATIONS,
+    MOST_EXTRA_TOLERANCES,
     ORDERS_LOST,
     SCIPY_PAIRS,
 )
@@ -157,17 +158,33 @@ def follows_tolerance(
     measure: Callable[[float], float],
     *,
     tolerances: tuple[float, ...] = (),
+    with_gradient: bool = False,
 ) -> tuple[Measurement, ...]:
     """Return the measurements of an error that may be as large as the tolerance makes it, and no larger.
 
     Either it stays within the usual factor of every tolerance, or it shrinks with the tolerance as that of
     the lowest order does: a method of low order may exceed its tolerance by much, and is still right.
-    Tolerances are those that the profile can afford for the forward pass, unless others are given.
+    Tolerances are those that the profile can afford for the forward pass, unless others are given.  Steps are
+    whole, so the errors jump: where they grow too fast, up to two tighter tolerances decide.
     """
     tolerances = tolerances or affordable(layer, problem)
     errors = [measure(tol) for tol in tolerances]
+    for _ in range(MOST_EXTRA_TOLERANCES):
+        found = _judged(name, tolerances, errors)
+        more = (
+            tolerances
+            if found.holds or not math.isfinite(found.value)
+            else one_more(layer, problem, tolerances, with_gradient=with_gradient)
+        )
+        if more == tolerances:
+            return (found,)
+        tolerances, errors = more, [*errors, measure(more[-1])]
+    return (_judged(name, tolerances, errors),)
+
+
+def _judged(name: str, tolerances: Sequence[float], errors: Sequence[float]) -> Measurement:
     largest = float(np.max(np.divide(errors, tolerances)))
     growth = fit_growth(tolerances, errors, EPS)
     if largest <= TOLERANCE_FACTOR or math.isnan(growth) or not math.isfinite(largest):
-        return (at_most(f"{name}, in units of the tolerance", largest, TOLERANCE_FACTOR),)
-    return (at_most(f"growth exponent of {name} over the tolerance", growth, MAXIMUM_GROWTH),)
+        return at_most(f"{name}, in units of the tolerance", largest, TOLERANCE_FACTOR)
+    return at_most(f"growth exponent of {name} over the tolerance", growth, MAXIMUM_GROWTH)

@@ -43,6 +43,14 @@ def output_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
     parameters.
 
     In one problem output times decrease.  A layer that refuses them with an error is `unsupported` there.
+
+    Usual causes, and what to do:
+
+    - Only the last cotangent is used: add the cotangent of each output to the adjoint at its time.
+    - The cotangent of ys[0] is left out: it is added to ∂L/∂y0 as it is.
+    - An index is off by one, or cotangents are read from the first to the last: time runs back, so should k.
+    - The adjoint of an interval starts from another state than the one that was returned at its end.
+    - Parameter gradients start at zero in each interval: they are summed over all.
     """
     if problem.duration < 0:
         require_reverse_time(layer, problem, with_gradient=True)

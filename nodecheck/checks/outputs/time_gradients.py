@@ -115,7 +115,7 @@ def _missing(layer: LayerUnderTest, first: Gradients | Refusal) -> Evidence | No
     if not lost:
         return None
     if TIME_GRADIENTS not in layer.claims.supports:
-        raise Unsupported(text)
+        raise Unsupported(text, {"cannot be used": "with times that require a gradient"})
     return Evidence((at_most("times without the gradient that is promised", len(lost), 0),), text)
 
 

@@ -67,6 +67,8 @@ def _pattern(weights: Array, problem: Problem) -> str:
     ts, last = problem.ts, len(problem.ts) - 1
     own = np.diagonal(weights)
     others = weights - np.diag(own)
+    if by_one := _moved_by_one(weights):
+        return by_one
     lost = [k for k in range(last + 1) if _is(own[k], 0) and not (np.abs(others[:, k]) > CLEAR_JUMP).any()]
     if lost == list(range(last)):
         return "Only the cotangent of the last output arrives: the adjoint does not jump at the others."
@@ -87,7 +89,22 @@ def _pattern(weights: Array, problem: Problem) -> str:
     worst = int(np.argmax(np.abs(own - 1)))
     if _is(own[worst], 1):
         return "The cotangent of every output counts once: what is wrong is smaller than that."
-    return f"The cotangent of the output at t = {ts[worst]:g} counts {own[worst]:.2g} times, not once."
+    alike = [k for k in range(last + 1) if _is(own[k], own[worst])]
+    times = ", ".join(f"{ts[k]:g}" for k in alike)
+    text = f"The cotangent of the output at t = {times} counts {own[worst]:.2g} times, not once"
+    mean = _is(own[worst] * (last + 1), 1) and len(alike) > 1
+    return f"{text}: with {last + 1} output times, that is a mean, not a sum." if mean else f"{text}."
+
+
+def _moved_by_one(weights: Array) -> str:
+    """Return that every cotangent enters at the output before or after its own; "" if not."""
+    inner = range(1, len(weights) - 1)
+    off = "an index is off by one in the loop over the output times"
+    causes = {"after": off, "before": f"the adjoint jumps on the wrong side of an interval, or {off}"}
+    for by, words in ((1, "after"), (-1, "before")):
+        if all(_is(weights[k + by, k], 1) and _is(weights[k, k], 0) for k in inner):
+            return f"Every cotangent is added at the output {words} its own: {causes[words]}."
+    return ""
 
 
 def _is(value: float, number: float) -> bool:
@@ -102,7 +119,13 @@ def _worst_group(layer: LayerUnderTest, problem: Problem, resolution: float) -> 
     off = group_errors([found], [exact])
     errors = {group: off[group] for group in judged_groups(problem)}
     worst = max(errors, key=lambda group: np.nan_to_num(errors[group], nan=np.inf))
+    seen = f"At {layer.claims.resolution} = {resolution:g}, ∂L/∂{worst} is off by {errors[worst]:.2g}"
+    if errors["y0"] <= EXPLAINED_SHARE * errors[worst]:
+        return (
+            f"{seen}, and ∂L/∂y0 is right: so are state and adjoint.  Are the gradients of parameters summed "
+            f"over all intervals between outputs?"
+        )
     return (
-        f"At {layer.claims.resolution} = {resolution:g}, ∂L/∂{worst} is off by {errors[worst]:.2g}, and no "
-        f"weights of the cotangents explain it: the state or the adjoint between two output times is wrong."
+        f"{seen}, and no weights of the cotangents explain it: the state or the adjoint between two output "
+        f"times is wrong."
     )

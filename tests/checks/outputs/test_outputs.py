@@ -11,6 +11,8 @@ from nodecheck.checks.outputs.states import output_states
 from nodecheck.checks.outputs.times import output_times
 from nodecheck.layers import LayerUnderTest
 from nodecheck.mutants import ORIGINALS
+from nodecheck.mutants.mutant import as_layer
+from nodecheck.mutants.output_families import AdjointAtOutputs
 from nodecheck.mutants.outputs import OUTPUTS
 from nodecheck.options.profile import SMOKE
 from nodecheck.problems import constant_at_outputs, neural_at_outputs
@@ -29,6 +31,39 @@ CAUSES = {
     "nearest-step": ("output-times", "the state at the nearest step is taken"),
     "equally-spaced": ("output-times", "ts is taken for equally spaced"),
     "euler-to-outputs": ("output-times", "something is done at each output"),
+}
+
+
+class CotangentsMovedOn(AdjointAtOutputs):
+    """The cotangent of the output before is added at each output."""
+
+    def jump(self, cotangent, k):
+        return cotangent[k - 1] if k else cotangent[0]
+
+
+class MeanOverOutputs(AdjointAtOutputs):
+    """Cotangents after that of ys[0] are divided by the number of outputs."""
+
+    def jump(self, cotangent, k):
+        return cotangent[k] / len(self.ts) if k else cotangent[0]
+
+
+class LastIntervalAlone(AdjointAtOutputs):
+    """The gradients of parameters start at zero in each interval."""
+
+    def pullback(self, y1, cotangent):
+        a, sums = torch.zeros_like(y1[0]), []
+        for k in reversed(range(1, len(self.ts))):
+            begun = (y1[k], a + cotangent[k], *(torch.zeros_like(p) for p in self.params))
+            _, a, *sums = self.segment(self.augmented, self.ts[k], self.ts[k - 1], begun)
+        return (a + cotangent[0], *sums)
+
+
+# The words that name a mistake of somebody who was asked to make one.
+MADE = {
+    CotangentsMovedOn: "at the output after its own: an index is off by one",
+    MeanOverOutputs: "with 5 output times, that is a mean, not a sum",
+    LastIntervalAlone: "∂L/∂y0 is right: so are state and adjoint",
 }
 RIGHT = [layer for layer in ORIGINALS if layer.output_times]
 
@@ -84,6 +119,13 @@ def test_a_wrong_layer_fails_and_is_told_the_cause(name):
     found = evidence(mutant.layer, check)
     assert not holds(found)
     assert words in found.diagnosis
+
+
+@pytest.mark.parametrize("family", MADE, ids=lambda family: family.__name__)
+def test_a_mistake_in_all_cotangents_is_told_as_one(family):
+    found = evidence(as_layer(family, claims=family), "output-gradients")
+    assert not holds(found)
+    assert MADE[family] in found.diagnosis
 
 
 @pytest.mark.parametrize("check", CHECKS)
