@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodecheck.numerics import EPS, rms
-from nodecheck.numerics.constants import SECOND_DIFFERENCE_LEVELS, SECOND_DIFFERENCE_STEP
+from nodecheck.numerics.constants import EPS, SECOND_DIFFERENCE_LEVELS, SECOND_DIFFERENCE_STEP
+from nodecheck.numerics.errors import rms
 from nodecheck.problems import Float64, Problem
 from nodecheck.reference.sensitivity import sensitivity
 

@@ -12,7 +12,12 @@ import nodecheck
 
 PACKAGE = Path(nodecheck.__file__).parent
 ALLOWED = {"numpy", "scipy", "array_api_compat", "threadpoolctl", "nodecheck"}
-ALLOWED_INSIDE = ("nodecheck.problems", "nodecheck.reference", "nodecheck.numerics.constants")
+ALLOWED_INSIDE = (
+    "nodecheck.problems",
+    "nodecheck.reference",
+    "nodecheck.numerics.constants",
+    "nodecheck.numerics.errors",
+)
 SOURCES = sorted([*PACKAGE.glob("reference/**/*.py"), *PACKAGE.glob("problems/**/*.py")])
 
 
@@ -32,9 +37,11 @@ def test_reference_and_problems_import_nothing_but_numpy_and_scipy(path):
         assert root != "nodecheck" or module.startswith(ALLOWED_INSIDE), module
 
 
-def test_the_constants_import_nothing_but_numpy():
-    source = (PACKAGE / "numerics" / "constants.py").read_text(encoding="utf-8")
-    assert set(imported_modules(source)) <= {"__future__", "math", "numpy"}
+@pytest.mark.parametrize("module", ["constants", "errors"])
+def test_what_they_take_from_the_numerics_imports_nothing_but_numpy(module):
+    source = (PACKAGE / "numerics" / f"{module}.py").read_text(encoding="utf-8")
+    known = {"__future__", "collections.abc", "math", "typing", "numpy", "numpy.typing"}
+    assert set(imported_modules(source)) <= known
 
 
 def loaded(script, libraries):
