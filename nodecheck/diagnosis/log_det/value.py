@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nodecheck.layers import Array, LayerUnderTest
@@ -29,8 +31,11 @@ def explain_value(layer: LayerUnderTest, problem: Problem, resolution: float) ->
     )
     if is_random(layer):
         return f"{seen} {explain_noise(layer)}".strip()
-    cause = _of_batch(found, exact) or explain_weights(weights_of_value(layer), layer, problem)
-    return f"{seen} {cause}".strip()
+    weights = weights_of_value(layer)
+    values = _of_batch(exact) + (_of_outputs(exact) if problem.ts else [])
+    if problem.duration < 0 and _close(weights, np.eye(weights.shape[-1])):  # those of a solve forwards
+        values.append((-exact, "It is -1 times the log-determinant where time runs backwards."))
+    return f"{seen} {_first(values, found, exact) or explain_weights(weights, layer, problem)}".strip()
 
 
 def explain_weights(weights: Array, layer: LayerUnderTest, problem: Problem) -> str:
@@ -42,8 +47,8 @@ def explain_weights(weights: Array, layer: LayerUnderTest, problem: Problem) -> 
     identity, mean = np.eye(size), weights.mean(axis=0)
     if _close(weights, identity):
         return (
-            "Where the divergence is constant l is right: here the divergence is taken at another time or "
-            "state than that of the solver's stages."
+            "Asked for t1 alone, l is right where the divergence is constant: here the divergence is taken "
+            "at another time or state than that of the solver's stages."
         )
     factor = float(np.trace(mean)) / size
     if not np.max(np.abs(weights)) > CLEAR_WEIGHT:
@@ -77,6 +82,7 @@ def _named(factor: float, layer: LayerUnderTest, problem: Problem) -> str:
         -1.0: "its sign is wrong. log p changes by −l, l itself is log |det ∂y1/∂y0|",
         1.0 / size: "a mean over the components is taken, not their sum",
         float(members): "it is summed over the batch",
+        1.0 / members: "it is divided by the number of members, but belongs to each of them alone",
         abs(problem.duration): "it is multiplied by t1 − t0 once more",
         1.0 / abs(problem.duration): "it is divided by t1 − t0",
     }
@@ -84,15 +90,32 @@ def _named(factor: float, layer: LayerUnderTest, problem: Problem) -> str:
     return causes[nearest] if abs(nearest - factor) <= CLEAR_WEIGHT else "a factor is wrong"
 
 
-def _of_batch(found: Array, exact: Array) -> str:
-    """Return that l is the same for all members, if it is their mean or sum."""
+def _first(values: Sequence[tuple[Array, str]], found: Array, exact: Array) -> str:
+    """Return the cause of the first value that l is; "" if it is none of them."""
+    left_over = LOG_DET_LEFT_OVER * relative_error(found, exact)
+    same = (cause for value, cause in values if relative_error(found, value) <= left_over)
+    return next(same, "")
+
+
+def _of_batch(exact: Array) -> list[tuple[Array, str]]:
+    """Return the mean and the sum over the batch, each with its words."""
     several = {"mean": exact.mean(axis=-1, keepdims=True), "sum": exact.sum(axis=-1, keepdims=True)}
-    for name, value in several.items():
-        if relative_error(found, np.broadcast_to(value, exact.shape)) <= LOG_DET_LEFT_OVER * relative_error(
-            found, exact
-        ):
-            return f"Every member has the {name} over the batch. Add over the last axis only."
-    return ""
+    return [
+        (
+            np.broadcast_to(value, exact.shape),
+            f"Every member has the {name} over the batch. Add over the last axis only.",
+        )
+        for name, value in several.items()
+    ]
+
+
+def _of_outputs(exact: Array) -> list[tuple[Array, str]]:
+    """Return l of other intervals, at output times, each with its words."""
+    start = np.zeros_like(exact[:1])
+    return [
+        (np.diff(exact, axis=0, prepend=start), "It starts at zero again at every output time."),
+        (np.concatenate([start, exact[:-1]]), "Each l comes one output time late."),
+    ]
 
 
 def _of_rank_one(weights: Array) -> bool:

@@ -33,8 +33,8 @@ def explain_other_times(problem: Problem, ys: Array, bound: float, *, steps: int
     wrong = int(np.argmax(np.abs(elapsed - wanted)))
     if _close(elapsed, wanted, NO_OTHER_TIME * abs(problem.duration)):
         return (
-            f"The states are off by {float(np.max(np.abs(elapsed - wanted))):.2g} in time, less than float32 "
-            f"rounds a time: they belong to the output times, and are inaccurate."
+            f"The states are off by {float(np.max(np.abs(elapsed - wanted))):.2g} in time, as where times or "
+            f"coefficients of the method are rounded to float32."
         )
     seen = (
         f"ys[{wrong}] is the state at t = {problem.t0 + elapsed[wrong]:.6g}, and ts[{wrong}] = "

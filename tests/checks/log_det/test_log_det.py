@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,44 @@ def with_fixed_noise(dynamics, t0, t1, n_steps):
     generator = torch.Generator().manual_seed(3)
     solve.signs = lambda y0: torch.randint(0, 2, y0.shape, generator=generator).to(y0) * 2 - 1
     return solve
+
+
+def at_outputs(change):
+    """Return the `build` of a layer with output times, with what `change` makes of l of each interval."""
+
+    def build(dynamics, ts, n_steps):
+        def run(y0):
+            ys, parts = [y0], [torch.zeros_like(y0[:, 0])]
+            for start, end in pairwise(ts.tolist()):
+                y1, log_det = one_long_state(dynamics, start, end, n_steps)(ys[-1])
+                ys.append(y1)
+                parts.append(log_det)
+            return torch.stack(ys), change(torch.stack(parts))
+
+        return run
+
+    return TorchLayer("at outputs", build, order=4, output="log-det")
+
+
+def one_late(parts):
+    return torch.cat([0 * parts[:1], parts.cumsum(0)[:-1]])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda parts: parts, "starts at zero again at every output time"),
+        (one_late, "comes one output time late"),
+    ],
+)
+def test_a_log_determinant_of_another_interval_is_named(change, words):
+    found = evidence(at_outputs(change), "constant-divergence")
+    assert not holds(found)
+    assert words in found.diagnosis
+
+
+def test_a_log_determinant_at_output_times_is_the_sum_of_its_parts():
+    assert holds(evidence(at_outputs(lambda parts: parts.cumsum(0)), "constant-divergence"))
 
 
 def test_every_mutant_has_a_cause():
