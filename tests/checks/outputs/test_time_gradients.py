@@ -14,10 +14,12 @@ from nodecheck import ODELayer, TorchLayer
 from nodecheck.checks.outputs.time_gradients import time_gradients
 from nodecheck.diagnosis.outputs.time_gradients import explain_refusal
 from nodecheck.layers import LayerUnderTest, Refusal
+from nodecheck.measure.time_gradients import distance_to_own_slope, error_of_times
 from nodecheck.mutants import ORIGINALS
 from nodecheck.mutants.times import TIMES
-from nodecheck.numerics.constants import BOOLE_NODES, BOOLE_WEIGHTS
+from nodecheck.numerics.constants import BOOLE_NODES, BOOLE_WEIGHTS, EXPLAINED_SHARE
 from nodecheck.options.profile import SMOKE
+from nodecheck.problems import neural_at_outputs
 from nodecheck.results import ALSO_LOOKED_AT, Inconclusive, Unsupported
 
 PROMISED = frozenset({"time-gradients"})
@@ -135,16 +137,18 @@ def test_adaptive_steps_of_torchdiffeq_pass_with_output_times(name):
     assert holds(evidence(TorchLayer(name, build, order=5, supports=PROMISED)))
 
 
-def test_an_adaptive_slope_that_is_that_of_its_own_states_passes():
+def test_an_adaptive_slope_passes_and_is_that_of_its_own_states():
     """Of dopri8 of torchdiffeq, whose interpolant is of a far lower order than its steps."""
     torchdiffeq = pytest.importorskip("torchdiffeq")
 
     def build(dynamics, ts, tol):
         return lambda y0: torchdiffeq.odeint(dynamics, y0, ts, rtol=tol, atol=tol, method="dopri8")
 
-    found = evidence(TorchLayer("dopri8", build, order=8))
-    assert holds(found)
-    assert "the slope of the layer's own states" in found.measurements[0].name
+    layer = TorchLayer("dopri8", build, order=8)
+    assert holds(evidence(layer))
+    under_test, tol = LayerUnderTest(layer, SMOKE), 1e-6
+    left = distance_to_own_slope(under_test, neural_at_outputs, tol)
+    assert left <= EXPLAINED_SHARE * error_of_times(under_test, neural_at_outputs, tol)
 
 
 def test_an_adaptive_layer_with_a_wrong_factor_fails():

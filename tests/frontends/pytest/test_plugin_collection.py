@@ -57,7 +57,8 @@ def test_the_layers_are_not_imported_by_pytest(folder, collected):
 
 
 def test_k_selects_by_layer_and_check(collected):
-    found = collected("--nodecheck", "odelayer", *QUICK, "-k", "rk4 and continuous and constant-field")
+    names = "rk4 and continuous and constant-field and not outputs"
+    found = collected("--nodecheck", "odelayer", *QUICK, "-k", names)
     assert found == ["nodecheck::odelayer-rk4-continuous::constant-field"]
 
 
