@@ -3,8 +3,8 @@
 from nodecheck.layers.attempt import Refusal, attempt
 from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.errors import CallError, InstrumentError, LayerError, RunawayError
-from nodecheck.layers.even_state import is_odd, made_even
 from nodecheck.layers.layer import Adjoint, TorchLayer
+from nodecheck.layers.padded_state import is_odd, made_even
 from nodecheck.layers.solution import (
     Array,
     Call,

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 Adjoint = Literal["continuous", "discrete"]
 Memory = Literal["constant", "sqrt", "log", "linear"]
-Output = Literal["state", "log-det"]
+Output = Literal["state", "log-det", "pair"]
 
 _ADJOINTS = ("continuous", "discrete", None)
 _MEMORIES = ("constant", "sqrt", "log", "linear", None)
-# What the layer returns: the state, or a pair of the state and the log-determinant.
+# What the layer returns: the state, the state beside the log-determinant, or a state of two tensors.
 LOG_DET: Output = "log-det"
-_OUTPUTS = ("state", LOG_DET)
+PAIR: Output = "pair"
+_OUTPUTS = ("state", LOG_DET, PAIR)
 # What a layer may promise beyond plain use; without the promise it may refuse it with an error.
 OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 # Of the state: it needs an even number of components, such as pairs of positions and momenta.
@@ -64,7 +65,9 @@ class TorchLayer:
     output
         "state", or "log-det": the callable returns (y1, l) with l of shape (B,), the integral of tr ∂f/∂y
         over time, which is log |det ∂y1/∂y0| of each member.  With output times it is (ys, l) with l of shape
-        (T, B).  An estimate of l that is random draws from the global generator of PyTorch.
+        (T, B).  An estimate of l that is random draws from the global generator of PyTorch.  "pair": y0, y1
+        and the state that the dynamics takes and returns are tuples of two tensors of different width, shapes
+        (B, d1) and (B, d2); ys is a tuple of tensors of shape (T, B, d1) and (T, B, d2).
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use

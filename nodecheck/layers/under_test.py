@@ -10,9 +10,9 @@ import numpy as np
 
 from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.claims import Claims
-from nodecheck.layers.even_state import is_odd, made_even, solve_made_even, without_last
-from nodecheck.layers.layer import EVEN, LOG_DET
+from nodecheck.layers.layer import EVEN, LOG_DET, PAIR
 from nodecheck.layers.log_determinant import joined, solve_with_log_det
+from nodecheck.layers.padded_state import lacking, padded, solve_padded, without_padding
 from nodecheck.layers.solution import Array, Pullback, Solution
 from nodecheck.layers.solve import Solve
 from nodecheck.layers.trial import Trial
@@ -97,6 +97,11 @@ class LayerUnderTest:
         """True if the layer returns the log-determinant beside the state."""
         return self.claims.output == LOG_DET
 
+    @property
+    def takes_pairs(self) -> bool:
+        """True if the state of the layer is a pair of tensors."""
+        return self.claims.output == PAIR
+
     def resolution(self, *, tol: _T, n_steps: _T) -> _T:
         """Return `tol` for an adaptive layer and `n_steps` for one of fixed steps."""
         return tol if self.adaptive else n_steps
@@ -162,16 +167,20 @@ class LayerUnderTest:
         return self._carried_out(solve, cotangents, instruments)
 
     def _carried_out(self, solve: Solve, cotangents: Sequence[Array], instruments: Sequence[str]) -> Solution:
-        if not (self.needs_even and is_odd(solve.problem)):
+        count = lacking(self.claims, solve.problem)
+        if not count:
             return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
-        even, padded = solve_made_even(solve, cotangents)
-        found = self.backend.solve(self.claims, even, padded, instruments=instruments)
-        return without_last(found, log_det=solve.log_det)
+        wider, given = solve_padded(solve, cotangents, count)
+        found = self.backend.solve(self.claims, wider, given, instruments=instruments)
+        return without_padding(found, count, log_det=solve.log_det)
+
+    def posed(self, problem: Problem) -> Problem:
+        """Return a problem with the components that its state lacks for the layer."""
+        return padded(problem, lacking(self.claims, problem))
 
     def trial(self, problem: Problem, resolution: float) -> Trial:
-        """Return any output for y0 of a problem, which is even where the layer needs that."""
-        asked = made_even(problem) if self.needs_even else problem
-        return self.backend.trial(self.claims, self.placed(Solve(asked, resolution)))
+        """Return any output for y0 of a problem, which has the components that the layer needs."""
+        return self.backend.trial(self.claims, self.placed(Solve(self.posed(problem), resolution)))
 
     def placed(self, solve: Solve) -> Solve:
         """Return a solve on the device of the layer, if it names no device of its own."""

@@ -25,6 +25,8 @@ from nodecheck.mutants.modules import MODULES
 from nodecheck.mutants.mutant import Mutant, as_layer
 from nodecheck.mutants.output_families import AdjointAtOutputs, AtSteps, Interpolated
 from nodecheck.mutants.outputs import OUTPUTS
+from nodecheck.mutants.pair_families import PairAdaptive, PairAdjoint, PairBackprop
+from nodecheck.mutants.pairs import PAIRS
 from nodecheck.mutants.ranges import RANGES
 from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
@@ -48,6 +50,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *TIMES,
     *SECOND_ORDER,
     *LOG_DET,
+    *PAIRS,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -70,6 +73,9 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         FixedNoise,
         AdjointLogDet,
         AdjointFixedNoise,
+        PairBackprop,
+        PairAdaptive,
+        PairAdjoint,
     )
 )
 

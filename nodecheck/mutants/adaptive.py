@@ -75,6 +75,14 @@ class FirstComponentDecides(AdaptiveBackprop):
         return super().error(*first, h)
 
 
+class LastComponentDecides(AdaptiveBackprop):
+    """The error norm is that of the last component of the state alone."""
+
+    def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
+        last = [tuple(x[..., -1:] for x in part) for part in (state, proposal, embedded)]
+        return super().error(last[0], last[1], last[2], h)
+
+
 class AcceptsEverything(AdaptiveBackprop):
     """Steps are accepted whatever their error; only the next one is shorter."""
 
@@ -220,6 +228,7 @@ ADAPTIVE: tuple[Mutant, ...] = (
     mutant(GivesUp, "gives_up_silently", "forward-tolerance"),
     mutant(FirstMemberDecides, "error_norm_dilution", "forward-tolerance"),
     mutant(FirstComponentDecides, "error_norm_dilution", "forward-tolerance"),
+    mutant(LastComponentDecides, "error_norm_dilution", "forward-tolerance"),
     mutant(AcceptsEverything, "min_step_accepts_bad_steps", "sudden-change"),
     mutant(EstimateBlindToTime, "error_estimate_missing_dt", "sudden-change", "power-tolerance"),
     mutant(EndInterpolated, "dense_output_inconsistent", "power-tolerance", "forward-tolerance"),

@@ -252,8 +252,9 @@ CONSTANT_STEPS = 16
 FEW_WRONG_STEPS = 2
 # Tolerances: float32 rounding stays at 1e-8; as many as an exponent needs.
 TIGHTER_TOLERANCES = (1e-6, 1e-8, 1e-10)
-# Ends of a decimal interval: none of its interior points i/10 + 0.1 but 0.5 is a short binary fraction.
-DECIMAL_INTERVAL = (0.1, 0.8)
+# Ends of an interval without short binary fractions: 1/10 + (2/3) i/n is one for no n that 5 does not divide,
+# since 5 then divides its denominator.  An adaptive layer starts with a step of some eighth or hundredth.
+DECIMAL_INTERVAL = (0.1, 0.1 + 2 / 3)
 DECIMAL_STEPS = 7
 # Share of times that float32 represents: half of those on a binary grid.
 FLOAT32_SHARE = 0.5
@@ -476,6 +477,9 @@ SMALLEST_FACTOR_MARGIN = 1e-6
 FEWEST_ENTRIES = 4
 # Wrong entries that are listed by their indices.
 MOST_ENTRIES_LISTED = 4
+# Components at an end of the state that may lack a gradient together: two parts of the states of the suite
+# are no wider, and every further one is a further hypothesis for all layers.
+MOST_COMPONENTS_AT_AN_END = 2
 # Entries that are looked for in another order: of more, two are too likely to be alike.
 MOST_PERMUTED_ENTRIES = 64
 # Entries of each kind, changed and unchanged, that show a limit or a threshold.

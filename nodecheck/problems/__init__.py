@@ -25,6 +25,7 @@ from nodecheck.problems.posed import (
     neural_reversed_quarter,
     quarter_reversed_at_outputs,
     uneven,
+    uneven_mirrored,
 )
 from nodecheck.problems.problem import RESERVED, Array, Float64, Problem, group_of
 from nodecheck.problems.switch import switch
@@ -88,6 +89,7 @@ __all__ = [
     "switch",
     "time_linear",
     "uneven",
+    "uneven_mirrored",
     "van_der_pol",
     "wide",
     "with_log_det",

@@ -34,6 +34,9 @@ neural_quarter = neural.with_interval(neural.t0, neural.t0 + neural.duration / 4
 # the first member or component, at the smallest error, or at a signed mean sees nothing of the motion.
 uneven = cubic(5.0).replace(name="uneven", y0=np.array([[0.0, 0.0], [0.0, -1.0], [0.0, 1.0], [0.0, 0.0]]))
 
+# The same with the components swapped, for a norm that looks at the last ones.
+uneven_mirrored = uneven.replace(name="uneven_mirrored", y0=uneven.y0[:, ::-1])
+
 # The state is at rest and no parameter has an effect, but the adjoint turns once around while it is carried
 # back: only a step control that looks at the adjoint sees that there is something to resolve.
 at_rest = time_linear.replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solution, Solve, Variation, attempt
 from nodecheck.measure.runaway import limit_beside
@@ -22,12 +23,22 @@ class _Found:
 
 
 def same_answer(
-    layer: LayerUnderTest, problem: Problem, variations: Iterable[Variation], cotangent: Array
+    layer: LayerUnderTest,
+    problem: Problem,
+    variations: Iterable[Variation],
+    cotangent: Array,
+    expected: Mapping[str, Solution] = MappingProxyType({}),
 ) -> Evidence:
-    """Return the differences of a layer's answers to that in plain use, and the refused variations."""
+    """Return the differences of a layer's answers to that in plain use, and the refused variations.
+
+    Parameters
+    ----------
+    expected
+        The right answers of variations that have another one, by their names.
+    """
     plain = layer.solution(Solve(problem, usual_resolution(layer)), (cotangent,))
     asked = [v for v in variations if v.name in layer.backend.capabilities]
-    found = {v.when: _try(layer, problem, v, cotangent, plain) for v in asked}
+    found = {v.when: _try(layer, problem, v, cotangent, expected.get(v.name, plain)) for v in asked}
     refused = ", ".join(when for when, one in found.items() if not (one.measurements or one.facts))
     facts = {name: value for one in found.values() for name, value in one.facts.items()}
     return Evidence(
@@ -38,10 +49,10 @@ def same_answer(
 
 
 def _try(
-    layer: LayerUnderTest, problem: Problem, variation: Variation, cotangent: Array, plain: Solution
+    layer: LayerUnderTest, problem: Problem, variation: Variation, cotangent: Array, right: Solution
 ) -> _Found:
     resolution = usual_resolution(layer)
-    solve = Solve(problem, resolution, variation=variation, limit=limit_beside(plain))
+    solve = Solve(problem, resolution, variation=variation, limit=limit_beside(right))
     found = attempt(lambda: layer.fresh(solve, (cotangent,)))
     if isinstance(found, Refusal):
         if isinstance(found.error, Skip):
@@ -54,7 +65,7 @@ def _try(
         return _Found(
             facts={"dynamics": "called by its forward method, so that its forward hooks do not run"}
         )
-    change = compare(layer, problem, found, plain, tolerance=resolution)
+    change = compare(layer, problem, found, right, tolerance=resolution)
     same = unchanged(variation.when, change)
     measurements, sentences = _side_effects(variation, found)
     if variation.judged or same.holds:

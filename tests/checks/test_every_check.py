@@ -277,6 +277,12 @@ CASES = [
         "Where time runs backwards, at tol = 1e-07, y1 is off by",
     ),
     (
+        "forward-tolerance:uneven_mirrored",
+        "the norm looks at the last component",
+        SPECIMENS["last-component-decides"],
+        "SciPy's RK45 ends at",
+    ),
+    (
         "forward-tolerance:time_linear_reversed",
         "the end of the last step",
         SPECIMENS["end-overshot"],

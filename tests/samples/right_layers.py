@@ -10,7 +10,8 @@ from right_adjoints import ADJOINTS
 from right_flows import FLOWS
 from right_loops import LOOPS
 from right_multistep import MULTISTEP
+from right_pairs import PAIRS
 from right_times import TIMES
 from right_uses import USES
 
-LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE, *TIMES, *FLOWS)
+LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE, *TIMES, *FLOWS, *PAIRS)

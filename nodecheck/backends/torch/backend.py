@@ -14,6 +14,7 @@ from nodecheck.backends.torch.log_det import solve_with_log_det
 from nodecheck.backends.torch.memory.instrumented import INSTRUMENTS, solve_with_instruments
 from nodecheck.backends.torch.modules import MODULES, use_module
 from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
+from nodecheck.backends.torch.pair_uses import PAIR_USES, use_part
 from nodecheck.backends.torch.passes import solve_plainly
 from nodecheck.backends.torch.penalties import PENALTIES, solve_with_penalty
 from nodecheck.backends.torch.reuse import REUSES
@@ -29,6 +30,7 @@ _VARIATIONS: Mapping[str, _Run] = {
     "plain": solve_plainly,
     **dict.fromkeys(USES, use),
     **dict.fromkeys(MODULES, use_module),
+    **dict.fromkeys(PAIR_USES, use_part),
     **dict.fromkeys(PENALTIES, solve_with_penalty),
     **REUSES,
     **DEVICE_USES,
@@ -39,7 +41,7 @@ _WITH_LOG_DET = _PLAIN | {"log_det", "seed"}
 _IN_VARIATIONS = frozenset({"variation", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
-    **dict.fromkeys((*USES, *MODULES), _IN_VARIATIONS | {"limit"}),
+    **dict.fromkeys((*USES, *MODULES, *PAIR_USES), _IN_VARIATIONS | {"limit"}),
     **dict.fromkeys(PENALTIES, _PLAIN | _IN_VARIATIONS),
     **dict.fromkeys(REUSES, _IN_VARIATIONS),
     **dict.fromkeys(DEVICE_USES, _PLAIN | _IN_VARIATIONS),

@@ -129,6 +129,8 @@ def _require_time_and_state(t: Any, y: Any) -> None:
     if isinstance(y, Tensor) and (times == 1 or times == len(y if y.ndim else ())):
         return
     advice = "y is a tensor of shape (..., d), t one time or one for each member of the batch"
+    if isinstance(y, tuple | list):
+        advice = 'a layer whose state is a pair of tensors has output="pair" in its claims'
     if isinstance(t, Tensor) and times > 1 and (not isinstance(y, Tensor) or y.numel() in (1, len(t))):
         advice = "they are in the other order: give a layer that calls f(y, t) adapt.swapped(dynamics)"
     message = f"expected dynamics(t, y), got t as {_described(t)} and y as {_described(y)}; {advice}"

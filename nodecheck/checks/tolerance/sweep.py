@@ -37,6 +37,7 @@ from nodecheck.problems import (
     spiral,
     time_linear,
     uneven,
+    uneven_mirrored,
 )
 from nodecheck.reference import Feature, features, sensitivity, solve_adaptive
 from nodecheck.results import Evidence, Series, Skip, at_most
@@ -49,7 +50,7 @@ from nodecheck.results import Evidence, Series, Skip, at_most
     kind="order",
     requires=frozenset({"adaptive"}),
     problems=(neural, uneven, lotka_volterra, time_linear),
-    more=(("smoke", neural.reversed()), ("ci", time_linear.reversed())),
+    more=(("smoke", neural.reversed()), ("ci", uneven_mirrored), ("ci", time_linear.reversed())),
     cite="Hairer, Nørsett & Wanner (1993), sec. II.4: control of the local error",
 )
 def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:

@@ -14,7 +14,7 @@ from types import FrameType, TracebackType
 from nodecheck.adapt.errors import ViewCallError
 from nodecheck.diagnosis.adapter.outputs import explain_output, explain_outputs
 from nodecheck.diagnosis.adapter.pairs import explain_pair
-from nodecheck.layers import CallError, LayerUnderTest, Trial, made_even
+from nodecheck.layers import CallError, LayerError, LayerUnderTest, Trial
 from nodecheck.numerics.constants import ADAPTER_STEPS, FEWER_ADAPTER_STEPS
 from nodecheck.problems import Problem
 
@@ -27,8 +27,10 @@ _WRONG_LINE = (TypeError, AttributeError, NameError)
 
 def explain_trial(layer: LayerUnderTest, problem: Problem, resolution: float) -> str:
     """Return the mistake in the adapter and the line that mends it; "" if it may be the layer."""
-    problem = made_even(problem) if layer.needs_even else problem
+    problem = layer.posed(problem)
     trial = layer.trial(problem, resolution)
+    if layer.takes_pairs and isinstance(trial.error, LayerError):
+        return f"`build` returns another output: {trial.error}."
     if trial.error is not None:
         return _explain_error(layer, trial.error, trial, problem)
     if not trial.built:

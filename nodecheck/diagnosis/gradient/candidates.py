@@ -17,7 +17,10 @@ from nodecheck.numerics.constants import SMALLEST_FACTOR_MARGIN
 
 def candidates_for_all_groups(matcher: Matcher, hypotheses: Hypotheses) -> list[Candidate]:
     """Return the candidates that predict all groups at once."""
-    found = [Candidate(f"match {name}", levels) for name, levels in hypotheses.whole.items()]
+    found = [
+        Candidate(f"match {name}", levels)
+        for name, levels in (hypotheses.whole | hypotheses.together).items()
+    ]
     for groups in _all_or_parameters(matcher):
         found += _multiple_of_exact(matcher, hypotheses.exact, groups)
     return found + clipped_cotangent(matcher) + scaled_jacobians(matcher) + weight_decay(matcher)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from nodecheck.diagnosis.gradient.adjoint_solver import AdjointSolver, make_adjoint_solver
 from nodecheck.diagnosis.gradient.adjoints import NOT_PROPAGATED, wrong_adjoints
-from nodecheck.diagnosis.gradient.group_hypotheses import single_group_mistakes
+from nodecheck.diagnosis.gradient.group_hypotheses import ends_of_state, single_group_mistakes, without
 from nodecheck.diagnosis.gradient.observation import (
     Jacobians,
     Levels,
@@ -23,6 +23,8 @@ from nodecheck.diagnosis.gradient.steps import one_step_mistakes
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, rounded
 from nodecheck.problems import Float64
 
+_Change = Callable[[Float64], Float64]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Hypotheses:
@@ -34,6 +36,8 @@ class Hypotheses:
         The exact gradient.
     whole
         Mistakes that determine all groups at once, by name; the name completes "the gradients match ...".
+    together
+        Mistakes of the same kind that no group has alone.
     single
         Mistakes that one group can have by itself: group -> name -> predictions of that group.
     own_error
@@ -42,6 +46,7 @@ class Hypotheses:
 
     exact: Levels
     whole: dict[str, Levels]
+    together: dict[str, Levels]
     single: dict[str, dict[str, Levels]]
     own_error: float
 
@@ -57,12 +62,14 @@ def make_hypotheses(fine: Observation, coarse: Observation | None) -> Hypotheses
         for name, table in one_step_mistakes(solver, fine.step).items():
             second = pull_back(later[name], coarse.rows()) if coarse is not None and name in later else None
             whole[name] = (pull_back(table, fine.rows()), second)
-    whole |= _wrong_cotangents(jacobians, fine, coarse)
+    batch, width = problem.y0.shape
+    whole |= _for_cotangents(_wrong_cotangents(batch), jacobians, fine, coarse)
+    together = _for_cotangents(_cotangents_of_a_part(width), jacobians, fine, coarse)
     for name, table in _single_members(solver, jacobians).items():
         whole[name] = pull_back_levels(table, fine, coarse)
     exact = pull_back_levels(jacobians, fine, coarse)
     own_error = _distance(solver.right_gradient(), jacobians)
-    return Hypotheses(exact, whole, single_group_mistakes(problem, exact), own_error)
+    return Hypotheses(exact, whole, together, single_group_mistakes(problem, exact), own_error)
 
 
 def _distance(ours: Jacobians, exact: Jacobians) -> float:
@@ -89,17 +96,12 @@ def _single_members(solver: AdjointSolver, jacobians: Jacobians) -> dict[str, Ja
     return found
 
 
-def _wrong_cotangents(
-    jacobians: Jacobians, fine: Observation, coarse: Observation | None
+def _for_cotangents(
+    changes: Mapping[str, _Change], jacobians: Jacobians, fine: Observation, coarse: Observation | None
 ) -> dict[str, Levels]:
-    """Return the exact gradients for cotangents other than those given."""
-    changes = {
-        f"the gradient for {words}": change
-        for words, change in _changes_of_cotangents(len(fine.problem.y0)).items()
-    }
-    changes["a cotangent of ones, whatever cotangent is given"] = np.ones_like
+    """Return the exact gradients for cotangents that are changed."""
     return {
-        words: (
+        f"the gradient for {words}": (
             pull_back(jacobians, change(fine.rows())),
             None if coarse is None else pull_back(jacobians, change(coarse.rows())),
         )
@@ -107,11 +109,12 @@ def _wrong_cotangents(
     }
 
 
-def _changes_of_cotangents(batch: int) -> dict[str, Callable[[Float64], Float64]]:
+def _wrong_cotangents(batch: int) -> dict[str, _Change]:
     """Return the changes that cotangents (K, B, d) may undergo on their way into the backward pass."""
-    changes: dict[str, Callable[[Float64], Float64]] = {
+    changes: dict[str, _Change] = {
         f"a cotangent rounded to {name}": functools.partial(rounded, name=name) for name in UNIT_ROUNDOFF
     }
+    changes["a cotangent of ones, whatever cotangent is given"] = np.ones_like
     if batch > 1:
         changes["the cotangent averaged over the batch"] = lambda v: np.broadcast_to(
             v.mean(axis=1, keepdims=True), v.shape
@@ -123,3 +126,11 @@ def _changes_of_cotangents(batch: int) -> dict[str, Callable[[Float64], Float64]
                 np.roll, shift=k, axis=1
             )
     return changes
+
+
+def _cotangents_of_a_part(width: int) -> dict[str, _Change]:
+    """Return the changes of cotangents of which the first or the last components are lost."""
+    return {
+        f"a cotangent that is zero in {words}": functools.partial(without, inside=inside)
+        for words, inside in ends_of_state(width).items()
+    }
