@@ -226,7 +226,7 @@ def test_a_cotangent_of_ones_is_named_and_not_only_that_the_cotangent_is_ignored
     every = sensitivity(NEURAL).pullback(np.ones_like(NEURAL.y0))
     text = explain_altered(lambda _: every)
     assert "All gradients are off" in text
-    assert "match a cotangent of ones, whatever cotangent is given" in text
+    assert "match the gradient for a cotangent of ones, whatever cotangent is given" in text
 
 
 def test_a_missing_gradient_is_named_and_the_others_still_explained():
