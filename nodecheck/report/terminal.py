@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from rich.console import Console
 from rich.text import Text
@@ -43,6 +45,8 @@ def render(run: Run, console: Console, *, report: str = "") -> None:
     print_scorecard(run, layers, console)
     _load_errors(run, console)
     _failures(run, layers, console)
+    if report and any(r.status in WRONG for r in run.results):
+        _replay(run, report, console)
     _known(run, console)
     _undecided(run, console)
     _verdicts(run, layers, console)
@@ -92,6 +96,15 @@ def _finding(group: Group, console: Console) -> None:
     if len(group.results) > MOST_PROBLEMS:
         say(console, Text(f"and on {_names(group.problems[MOST_PROBLEMS:])}"), indent=4)
     say(console, Text(shorten(group.first.id, _LONGEST_ID), style="dim"), indent=4)
+
+
+def _replay(run: Run, report: str, console: Console) -> None:
+    """Print the command that repeats the first result to be fixed."""
+    first = next(r for r in run.results if r.status in WRONG)
+    folder = str(PurePath(report).parent)
+    command = f"nodecheck replay {shlex.quote(folder)} {shlex.quote(first.id)}"
+    console.print()
+    say(console, Text.assemble(("repeat  ", "dim"), shorten(command, _LONGEST_ID)), hang=8)
 
 
 def _mark(group: Group) -> str:
@@ -154,5 +167,6 @@ def _verdicts(run: Run, layers: Sequence[str], console: Console) -> None:
         mark = (f"{found.symbol} ", _VERDICT_STYLES[found.word])
         rest = f" {found.clause}"
         say(console, Text.assemble(mark, (shorten(name), "bold"), rest), hang=2)
-    summary = f"{run_verdict(run)}. {plural(len(run.results), 'result')}: {totals(run)}."
+    count = f"{plural(len(run.results), 'result')} in the profile {shorten(run.profile)}"
+    summary = f"{run_verdict(run)}. {count}: {totals(run)}."
     say(console, Text(summary if run.results else f"{run_verdict(run)}."))
