@@ -19,6 +19,7 @@ from nodecheck.checks.contract.passes import (
 )
 from nodecheck.checks.contract.reuse import interleaved_calls, repeated_use
 from nodecheck.checks.contract.times import evaluation_times
+from nodecheck.checks.contract.transforms import function_transforms
 from nodecheck.checks.contract.uses import other_uses
 from nodecheck.checks.convergence.forward import forward_order, solve_ivp_agreement
 from nodecheck.checks.convergence.gradient import gradient_completeness, gradient_order
@@ -90,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
     log_det_gradient,
     uninvolved_parameters,
     other_uses,
+    function_transforms,
     other_modules,
     other_sizes,
     other_units,

@@ -32,7 +32,9 @@ EVEN = "even"
 TIME_GRADIENTS = "time-gradients"
 # Of the gradient: it may be differentiated again.
 DOUBLE_BACKWARD = "double-backward"
-CAPABILITIES = (*OF_PARAMETERS, DOUBLE_BACKWARD, TIME_GRADIENTS, EVEN)
+# Of the whole layer: function transforms of torch.func.
+VMAP, FORWARD_MODE = "vmap", "forward-mode"
+CAPABILITIES = (*OF_PARAMETERS, DOUBLE_BACKWARD, TIME_GRADIENTS, VMAP, FORWARD_MODE, EVEN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,8 @@ class TorchLayer:
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
         some; "tied-parameters": one parameter has two names; "double-backward": a gradient may be
-        differentiated again; "time-gradients": times that require a gradient get one.  "even" is a need: the
+        differentiated again; "time-gradients": times that require a gradient get one; "vmap" and
+        "forward-mode": it works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the
         state has an even number of components, and problems with an odd number are given one more, which
         rests.
     expected_failures

@@ -31,6 +31,7 @@ from nodecheck.mutants.ranges import RANGES
 from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
 from nodecheck.mutants.times import TIMES
+from nodecheck.mutants.transforms import TRANSFORMS
 from nodecheck.mutants.uninvolved import UNINVOLVED
 from nodecheck.mutants.uses import USES
 
@@ -51,6 +52,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *SECOND_ORDER,
     *LOG_DET,
     *PAIRS,
+    *TRANSFORMS,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(

@@ -126,10 +126,11 @@ def beside(time: Tensor, y: Tensor) -> Tensor:
 def begin(y0: Tensor) -> Tensor:
     """Return y0 as the first state: a field that calls y.requires_grad_() must not change the caller's y0.
 
-    The first state is no view of y0 made by view_as().  Autograd would take a cotangent that passes through
-    such a view unchanged for a tensor of its own, keep it as y0.grad, and add to it the next time.
+    A y0 that requires a gradient is no view made by view_as().  Autograd would take a cotangent that passes
+    through such a view unchanged for a tensor of its own, keep it as y0.grad, and add to it the next time.
+    One that requires none is a view, and not detached: inside torch.func it may carry a tangent.
     """
-    return y0 if y0.requires_grad else y0.detach()
+    return y0 if y0.requires_grad else y0.view_as(y0)
 
 
 def walk(

@@ -26,6 +26,7 @@ HIDDEN |= {"odd-number-of-steps-short", "reverse-time-sign", "reverse-time-detac
 HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
 # These show on a parameter that is frozen or not used, or on a cotangent that is large or small.
 HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", "unused-shifts-others"}
+HIDDEN |= {"detached-without-gradient", "tangent-not-propagated"}
 HIDDEN |= {"loss-on-second-part-lost", "data-part-ends-backward"}
 HIDDEN |= {"cotangent-clamped", "first-row-zero-gives-up", "gradient-clipped", "small-adjoint-zeroed"}
 # These show only after many steps.

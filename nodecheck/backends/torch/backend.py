@@ -20,6 +20,7 @@ from nodecheck.backends.torch.penalties import PENALTIES, solve_with_penalty
 from nodecheck.backends.torch.reuse import REUSES
 from nodecheck.backends.torch.settings import isolated
 from nodecheck.backends.torch.supported import require_compatible, require_supported
+from nodecheck.backends.torch.transforms import TRANSFORMS, use_transform
 from nodecheck.backends.torch.trial import try_layer
 from nodecheck.backends.torch.uses import USES, use
 from nodecheck.layers import PLAIN, Adjoint, Array, Refusal, Solution, Solve, TorchLayer, Trial
@@ -31,6 +32,7 @@ _VARIATIONS: Mapping[str, _Run] = {
     **dict.fromkeys(USES, use),
     **dict.fromkeys(MODULES, use_module),
     **dict.fromkeys(PAIR_USES, use_part),
+    **dict.fromkeys(TRANSFORMS, use_transform),
     **dict.fromkeys(PENALTIES, solve_with_penalty),
     **REUSES,
     **DEVICE_USES,
@@ -41,7 +43,7 @@ _WITH_LOG_DET = _PLAIN | {"log_det", "seed"}
 _IN_VARIATIONS = frozenset({"variation", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
-    **dict.fromkeys((*USES, *MODULES, *PAIR_USES), _IN_VARIATIONS | {"limit"}),
+    **dict.fromkeys((*USES, *MODULES, *PAIR_USES, *TRANSFORMS), _IN_VARIATIONS | {"limit"}),
     **dict.fromkeys(PENALTIES, _PLAIN | _IN_VARIATIONS),
     **dict.fromkeys(REUSES, _IN_VARIATIONS),
     **dict.fromkeys(DEVICE_USES, _PLAIN | _IN_VARIATIONS),

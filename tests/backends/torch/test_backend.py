@@ -25,8 +25,10 @@ from nodecheck.problems import neural, wide
 from nodecheck.variations.autograd import USES
 from nodecheck.variations.device import AUTOCAST, DEVICE_USES, FULL_PRODUCTS
 from nodecheck.variations.modules import LATE_TURN, MODULES
+from nodecheck.variations.parts import USES_OF_PARTS
 from nodecheck.variations.penalties import PENALTIES
 from nodecheck.variations.reuse import REUSES
+from nodecheck.variations.transforms import TRANSFORMS
 
 ON_DEVICE = (*DEVICE_USES, FULL_PRODUCTS, *(variation for variation, _ in AUTOCAST))
 PACKAGE = Path(nodecheck.__file__).parent
@@ -178,7 +180,7 @@ def test_the_backend_knows_every_instrument(name):
 
 def test_no_capability_is_left_out_here():
     penalties = [penalty.variation for penalty in PENALTIES]
-    known = (PLAIN, *USES, *MODULES, LATE_TURN, *REUSES, *ON_DEVICE, *penalties)
+    known = (PLAIN, *USES, *USES_OF_PARTS, *TRANSFORMS, *MODULES, LATE_TURN, *REUSES, *ON_DEVICE, *penalties)
     variations = {variation.name for variation in known}
     assert variations | {*INSTRUMENTS} == BACKEND.capabilities
 
