@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
@@ -21,30 +21,29 @@ from nodecheck.neural_ode.recall import (
     version,
     with_tensors,
 )
-from nodecheck.neural_ode.scheme import Scheme
+from nodecheck.neural_ode.scheme import Method, Scheme
 from nodecheck.neural_ode.vjp import DetachedField, Vjp
-from nodecheck.numerics.tableau import ButcherTableau
 
 __all__ = ["integrate_without_trajectory"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Solve:
+class _Solve(Generic[Method]):
     """The inputs of one solve that are not tensors."""
 
-    scheme: Scheme
+    scheme: Scheme[Method]
     dynamics: VectorField
     segments: tuple[Segment, ...]
-    tableau: ButcherTableau
+    method: Method
     names: tuple[str, ...]  # of the trainable parameters, in the order in which they are passed
 
 
 def integrate_without_trajectory(
-    scheme: Scheme,
+    scheme: Scheme[Method],
     dynamics: VectorField,
     y0: Tensor,
     segments: Sequence[Segment],
-    tableau: ButcherTableau,
+    method: Method,
 ) -> list[Tensor]:
     """Return the state at the end of each segment by a scheme, with the scheme's pull-back as derivative.
 
@@ -61,8 +60,8 @@ def integrate_without_trajectory(
         The state at the start of the first segment.
     segments : sequence of Segment
         Consecutive: each starts where the one before it ends.
-    tableau : ButcherTableau
-        The method.
+    method : ButcherTableau or StepControl
+        The method, of the kind that the scheme takes.
 
     Returns
     -------
@@ -76,10 +75,10 @@ def integrate_without_trajectory(
     """
     detached = tuple(segment.detached() for segment in segments)
     if not torch.is_grad_enabled():
-        return scheme.integrate(dynamics, y0, detached, tableau)
+        return scheme.integrate(dynamics, y0, detached, method)
     tensors = tensors_of(dynamics)
     names, params = tuple(tensors.trainable), tuple(tensors.trainable.values())
-    solve = _Solve(scheme, dynamics, detached, tableau, names)
+    solve = _Solve(scheme, dynamics, detached, method, names)
     times = _boundaries(segments)
     outputs: tuple[Tensor, ...] = _WithoutTrajectory.apply(solve, tensors, times, y0, *params)  # type: ignore[no-untyped-call]
     return list(outputs)
@@ -94,7 +93,7 @@ def _boundaries(segments: Sequence[Segment]) -> Tensor | None:
 class _WithoutTrajectory(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, solve: _Solve, tensors: Tensors, times: Tensor | None, y0: Tensor, *params: Tensor
+        ctx: Any, solve: _Solve[Any], tensors: Tensors, times: Tensor | None, y0: Tensor, *params: Tensor
     ) -> tuple[Tensor, ...]:
         # Detached: of a live parameter, autocast would keep the cast copy, without a graph, in its cache.
         copies = {name: p.detach() for name, p in zip(solve.names, params, strict=True)}
@@ -107,7 +106,7 @@ class _WithoutTrajectory(torch.autograd.Function):
             outputs = with_tensors(
                 solve.dynamics,
                 copies,
-                lambda: solve.scheme.integrate(field, y0.detach(), solve.segments, solve.tableau),
+                lambda: solve.scheme.integrate(field, y0.detach(), solve.segments, solve.method),
             )
         ctx.set_materialize_grads(False)
         # A buffer that the field itself updates (the statistics of BatchNorm) is not a constant to be saved.
@@ -123,7 +122,7 @@ class _WithoutTrajectory(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
-        solve: _Solve = ctx.solve
+        solve: _Solve[Any] = ctx.solve
         saved: tuple[Tensor, ...] = ctx.saved_tensors  # raises if one was changed in place since
         n, m = len(solve.segments), len(solve.names)
         c = n + m + len(ctx.constants)
@@ -150,7 +149,7 @@ class _WithoutTrajectory(torch.autograd.Function):
 
 
 def _pull_back(
-    solve: _Solve,
+    solve: _Solve[Any],
     vjp: Vjp,
     outputs: Sequence[Tensor],
     cotangents: Sequence[Tensor | None],
@@ -172,7 +171,7 @@ def _pull_back(
             a = jump if a is None else a + jump
         if a is not None:
             # From the saved output, not from the state that the later segment's reconstruction ended at.
-            a = solve.scheme.pull_back(vjp, y.detach(), a, sums, segment, solve.tableau)
+            a = solve.scheme.pull_back(vjp, y.detach(), a, sums, segment, solve.method)
     return a, sums, _of_times(vjp, starts[0], (starts[1], *outputs), (a, *cotangents)) if starts else None
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
+from nodecheck.neural_ode.adaptive import Attempt, Front, integrate_adaptively, repeat, start
+from nodecheck.neural_ode.adaptive import walk as walk_adaptively
 from nodecheck.neural_ode.explicit import VectorField, begin, integrate, moved, walk
 from nodecheck.neural_ode.grid import Segment
-from nodecheck.neural_ode.recall import Conditions, tensors_of, version, with_tensors
+from nodecheck.neural_ode.step_control import StepControl
+from nodecheck.neural_ode.stretch import run_stretch
 from nodecheck.numerics.tableau import ButcherTableau
 
-__all__ = ["integrate_with_checkpoints"]
-
-T = TypeVar("T")
+__all__ = ["integrate_adaptively_with_checkpoints", "integrate_with_checkpoints"]
 
 
 def integrate_with_checkpoints(
@@ -39,82 +38,67 @@ def integrate_with_checkpoints(
         return integrate(vector_field, y0, segments, tableau)
     method = tableau.rounded
     length = math.isqrt(max(sum(segment.n_steps for segment in segments) - 1, 0)) + 1  # ceil(sqrt(n))
-    y, outputs = y0.clone() if y0.is_inference() else begin(y0), []  # an inference tensor cannot be saved
+    y, outputs = _first(y0), []
     for segment in segments:
         y = moved(vector_field, y, segment)
         for first in range(0, segment.n_steps, length):
             steps = range(first, min(first + length, segment.n_steps))
-            stretch = _Stretch(vector_field, segment, steps, method, _Snapshot(vector_field, y.device))
-            y = checkpoint(stretch, y, use_reentrant=False)
-            stretch.snapshot.drop_needless_copies()
+            task = partial(walk, vector_field, segment=segment, steps=steps, method=method)
+            y = run_stretch(task, vector_field, y)
         outputs.append(y if segment.n_steps or segment.ends else y.clone())
     return outputs
 
 
-class _Snapshot:
-    """The tensors and modes of a field at the start of a stretch, with which the stretch can be repeated."""
+def integrate_adaptively_with_checkpoints(
+    vector_field: VectorField, y0: Tensor, segments: Sequence[Segment], control: StepControl
+) -> list[Tensor]:
+    """Return the solution at the end of each segment, with the values and gradient of `integrate_adaptively`.
 
-    def __init__(self, dynamics: VectorField, device: torch.device) -> None:
-        found = tensors_of(dynamics)
-        self._dynamics = dynamics
-        self._conditions = Conditions.now(dynamics, device)
-        self._parameters = {**found.trainable, **found.frozen}
-        self._buffers = found.buffers
-        self._versions = {name: version(t) for name, t in (self._parameters | dict(found.buffers)).items()}
-        # Of all buffers, because batch_norm does not tell autograd that it changes its statistics.
-        self._copies = {name: buffer.clone() for name, buffer in found.buffers.items()}
-
-    def drop_needless_copies(self) -> None:
-        """Drop the copies of the buffers, unless the field has updated one of the buffers."""
-        now = tensors_of(self._dynamics).buffers if self._copies else {}
-        if all(now.get(name) is buffer and not self._changed(name) for name, buffer in self._buffers.items()):
-            self._copies = {}
-
-    def restored_for(self, task: Callable[[], T]) -> T:
-        """Return task(), during which the field has the tensors and modes of the snapshot.
-
-        Raises
-        ------
-        RuntimeError
-            If one of the tensors was changed in place.
-        """
-        for name in self._versions.keys() - self._copies.keys():
-            if self._changed(name):
-                raise RuntimeError(_changed_message(name))
-        # Copied again: the field will update them again, and a stretch may be repeated many times.
-        buffers = {name: self._copies.get(name, buffer).clone() for name, buffer in self._buffers.items()}
-        with self._conditions.restored():
-            return with_tensors(self._dynamics, self._parameters | buffers, task)
-
-    def _changed(self, name: str) -> bool:
-        tensor = self._parameters[name] if name in self._parameters else self._buffers[name]
-        return version(tensor) != self._versions[name]
+    The number of steps is not known beforehand.  So the stretch that follows n steps has sqrt(2 n) steps:
+    after k stretches n is about k^2 / 2, and both the stretches and the steps of the last one are sqrt(2 n).
+    The backward pass tries the same steps again, rejected ones included, so that a field that draws random
+    numbers or updates buffers does the same as before.  Parameters are those of `integrate_adaptively`,
+    errors those of `integrate_adaptively` and `integrate_with_checkpoints`.
+    """
+    if not torch.is_grad_enabled():
+        return integrate_adaptively(vector_field, y0, segments, control)
+    front, outputs, done = Front(segments[0].start, _first(y0)), [], 0
+    for segment in segments:
+        start(vector_field, front, segment, control)
+        while front.t != segment.stop:
+            stretch = _AdaptiveStretch(vector_field, front, segment, control, 1 + math.isqrt(2 * done))
+            front.y, front.k = run_stretch(stretch, vector_field, front.y, front.k)
+            done += stretch.accepted
+        outputs.append(front.y if segment.n_steps or segment.ends else front.y.clone())
+    return outputs
 
 
-class _Stretch:
-    """Consecutive steps as a function of the state; a second call repeats the first one exactly."""
+class _AdaptiveStretch:
+    """Consecutive steps whose size is chosen in the first call, and repeated in every other one."""
 
     def __init__(
-        self,
-        vector_field: VectorField,
-        segment: Segment,
-        steps: range,
-        method: ButcherTableau,
-        snapshot: _Snapshot,
+        self, vector_field: VectorField, front: Front, segment: Segment, control: StepControl, most: int
     ) -> None:
-        self._walk = partial(walk, vector_field, segment=segment, steps=steps, method=method)
-        self._has_run = False
-        self.snapshot = snapshot
+        self._vector_field, self._segment, self._control = vector_field, segment, control
+        self._front: Front | None = front
+        self._most = most
+        self._tried: list[Attempt] = []
 
-    def __call__(self, y: Tensor) -> Tensor:
-        if self._has_run:
-            return self.snapshot.restored_for(lambda: self._walk(y=y))
-        self._has_run = True
-        return self._walk(y=y)
+    @property
+    def accepted(self) -> int:
+        """The number of steps that were accepted."""
+        return sum(step.accepted for step in self._tried)
+
+    def __call__(self, y: Tensor, k: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if self._front is None:
+            return repeat(self._vector_field, y, k, self._segment, self._tried, self._control.pair)
+        # Not kept afterwards: it moves on, and holds states that the backward pass does without.
+        front, self._front = self._front, None
+        front.y, front.k = y, k
+        self._tried = walk_adaptively(self._vector_field, front, self._segment, self._control, self._most)
+        return front.y, front.k
 
 
-def _changed_message(name: str) -> str:
-    return (
-        "adjoint='checkpointed' expects the parameters and buffers of dynamics to stay unchanged until the "
-        f"backward pass, but {name!r} was modified by an inplace operation in between; call backward() first"
-    )
+def _first(y0: Tensor) -> Tensor:
+    """Return y0 as the first state, which can be saved; an inference tensor cannot."""
+    return y0.clone() if y0.is_inference() else begin(y0)

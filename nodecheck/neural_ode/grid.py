@@ -56,7 +56,7 @@ def with_ends(segments: Sequence[Segment], times: Sequence[object]) -> tuple[Seg
     """
     if not any(isinstance(t, Tensor) and t.requires_grad for t in times):
         return tuple(segments)
-    ends = [torch.as_tensor(t).to(dtype=torch.float64, device="cpu").reshape(()) for t in times]
+    ends = [torch.as_tensor(t, dtype=torch.float64, device="cpu").reshape(()) for t in times]
     return tuple(
         replace(segment, ends=pair) for segment, pair in zip(segments, itertools.pairwise(ends), strict=True)
     )

@@ -3,65 +3,57 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Literal, Protocol, SupportsFloat
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsFloat, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from nodecheck.neural_ode.checkpointed import integrate_with_checkpoints
-from nodecheck.neural_ode.continuous import integrate_with_adjoint
-from nodecheck.neural_ode.explicit import VectorField, integrate
 from nodecheck.neural_ode.grid import Segment, segments_through, with_ends
-from nodecheck.neural_ode.reversible import integrate_reversibly
+from nodecheck.neural_ode.method import Adjoint, FixedSteps, method_of
+from nodecheck.neural_ode.parts import JoinedField, parts_of
 from nodecheck.neural_ode.trajectory import BackwardTrajectory, backward_trajectory
-from nodecheck.numerics.constants import DEFAULT_STEPS
+from nodecheck.numerics.constants import MOST_STEPS
 from nodecheck.numerics.tableau import ButcherTableau
-from nodecheck.numerics.tableaus import find_tableau
 
 __all__ = ["ODELayer"]
 
-
-class _Integrator(Protocol):
-    def __call__(
-        self, dynamics: VectorField, y0: Tensor, segments: Sequence[Segment], tableau: ButcherTableau, /
-    ) -> list[Tensor]: ...
-
-
-_Adjoint = Literal["continuous", "discrete", "checkpointed", "reversible"]
-_INTEGRATORS: Mapping[str, _Integrator] = MappingProxyType(
-    {
-        "continuous": integrate_with_adjoint,
-        "discrete": integrate,
-        "checkpointed": integrate_with_checkpoints,
-        "reversible": integrate_reversibly,
-    }
-)
+State = TypeVar("State", Tensor, tuple[Tensor, ...])
 
 
 class ODELayer(nn.Module):
-    """The map y(t0) -> y(t1) along dy/dt = dynamics(t, y), in a fixed number of explicit steps.
+    """The map y(t0) -> y(t1) along dy/dt = dynamics(t, y), in explicit steps.
+
+    The steps are equal, and `n_steps` in number, or their size follows `rtol` and `atol`.
 
     Parameters
     ----------
     dynamics : nn.Module or function
         Called as ``dynamics(t, y)`` with t a 0-d tensor of y's (real) dtype and device, and y of the shape of
-        `y0`; returns dy/dt in that shape.
+        `y0`; returns dy/dt in that shape.  Where `y0` is a tuple, y and dy/dt are tuples of these shapes.
     t0, t1 : float or Tensor of shape ()
         Start and end of the integration; t1 may be the smaller one, or equal to t0.  Tensors that require
         grad get a gradient, except in reversible mode.
-    n_steps : int
-        The number of equal steps, which is kept exactly.
-    solver : str or ButcherTableau
-        The name of one of `TABLEAUS`, or any explicit tableau.
+    n_steps : int or None
+        The number of equal steps, which is kept exactly; None for 25 of them, or where tolerances are given.
+    solver : str, ButcherTableau or None
+        The name of one of `TABLEAUS`, or any explicit tableau; None for "euler".  With tolerances: "dopri5"
+        (the default), "bosh3" or "heun", each with its embedded method.
     adjoint : {"continuous", "discrete", "checkpointed", "reversible"}
-        The method that computes the gradient; see the notes.
+        The method that computes the gradient; see the notes.  "reversible" takes no tolerances.
+    rtol, atol : float or None
+        Relative and absolute tolerance of the error of one step, in place of `n_steps`; both or none.
+    max_steps : int
+        With tolerances: the steps that a solve may try, in each pass, rejected ones included.  The continuous
+        adjoint solves backwards once for each output.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is not of the kind described here.
+    RuntimeError
+        With tolerances: if `max_steps` do not reach the end, or if no step is small enough, as where the
+        dynamics return NaN.
     RuntimeError
         In continuous and reversible mode while gradients are recorded: if the dynamics draw random numbers,
         or depend on a tensor that requires grad and is neither y nor one of their parameters, or if a
@@ -90,6 +82,17 @@ class ODELayer(nn.Module):
     steps on Heun's method end 1e-2 away from the solution, and Heun's method itself ends 5e-8 away.  Use
     ``"checkpointed"`` there.
 
+    **Tolerances.**  A step is accepted if the estimated error of each component, over atol + rtol |y|, has a
+    root mean square of at most one in every member of the batch (Hairer, Nørsett & Wanner, 1993, II.4, which
+    also gives the first step and the control of the next ones).  Each member is held to
+    it alone, whatever the batch.  Times and steps are float64, and a step ends at every output time: outputs
+    have the order of the method, and each costs at least one step.  ``"discrete"`` and ``"checkpointed"``
+    differentiate the accepted steps, each a constant share of its interval: the choice of the steps has no
+    derivative, and none of second order.
+    ``"continuous"`` chooses the steps of its backward pass anew, and holds three parts to the tolerance: the
+    state, the adjoint and the gradient of each parameter.  For the last two, `atol` is relative to the
+    largest entry of the adjoint, so that the gradient is linear in a factor of the loss.
+
     In every mode but the discrete one the backward pass evaluates the dynamics again.  It uses the
     parameters, frozen parameters, buffers, train or eval modes and autocast state of the forward pass; the
     checkpointed mode also uses its random numbers.  Buffers that the dynamics update (BatchNorm) are updated
@@ -101,17 +104,23 @@ class ODELayer(nn.Module):
     >>> layer = ODELayer(lambda t, y: -y, t1=1.0, n_steps=20, solver="rk4")
     >>> layer(torch.ones(1, dtype=torch.float64))
     tensor([0.3679], dtype=torch.float64)
+    >>> layer = ODELayer(lambda t, y: (y[1], -y[0]), t1=1.0, rtol=1e-6, atol=1e-6)
+    >>> layer((torch.zeros(1, 1), torch.ones(1, 1)))
+    (tensor([[0.8415]]), tensor([[0.5403]]))
     """
 
     def __init__(
         self,
-        dynamics: VectorField,
+        dynamics: Callable[..., Any],
         t0: SupportsFloat = 0.0,
         t1: SupportsFloat = 1.0,
-        n_steps: int = DEFAULT_STEPS,
+        n_steps: int | None = None,
         *,
-        solver: str | ButcherTableau = "euler",
-        adjoint: _Adjoint = "continuous",
+        solver: str | ButcherTableau | None = None,
+        adjoint: Adjoint = "continuous",
+        rtol: float | None = None,
+        atol: float | None = None,
+        max_steps: int = MOST_STEPS,
     ) -> None:
         super().__init__()
         if not callable(dynamics):
@@ -119,43 +128,33 @@ class ODELayer(nn.Module):
                 f"dynamics must be an nn.Module or a function of (t, y), got {type(dynamics).__name__}; "
                 "pass the vector field itself"
             )
-        if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
-            raise ValueError(
-                f"n_steps must be an integer of at least 1, got {n_steps!r}; it counts steps, not grid points"
-            )
-        if adjoint not in _INTEGRATORS:
-            raise ValueError(
-                f"adjoint must be one of {', '.join(_INTEGRATORS)}, got {adjoint!r}; "
-                "choose 'discrete' for backpropagation through the solver"
-            )
+        self.method = method_of(n_steps, solver, adjoint, (rtol, atol), max_steps)
         self.dynamics = dynamics
         self.t0, self.t1 = _as_time("t0", t0, adjoint), _as_time("t1", t1, adjoint)
-        self.n_steps = n_steps
-        self.tableau = find_tableau(solver)
-        self.adjoint = adjoint
 
-    def forward(self, y0: Tensor) -> Tensor:
-        """Return y(t1), a new tensor of the shape, dtype and device of `y0`.
+    def forward(self, y0: State) -> State:
+        """Return y(t1): new tensors of the shapes, dtype and device of `y0`.
 
         Parameters
         ----------
-        y0 : Tensor, any shape, floating or complex
+        y0 : Tensor of any shape, or tuple of tensors of shape (B, ...); floating or complex
             The state at t0.  The dynamics are called with the whole state: leading dimensions are a batch.
+            Parts of a tuple have one dtype and the batch in common; they may differ in all other axes.
         """
-        return self._integrate(y0, (self._whole(),))[-1]
+        return self._integrate(y0, (self._whole(),), lambda states: states[-1])
 
-    def solve(self, y0: Tensor, ts: Sequence[SupportsFloat] | Tensor) -> Tensor:
-        """Return the solution at the times `ts`, shape (len(ts), *y0.shape).
+    def solve(self, y0: State, ts: Sequence[SupportsFloat] | Tensor) -> State:
+        """Return the solution at the times `ts`, shape (len(ts), *y0.shape), or a tuple of these.
 
         Integration runs from t0 to the last time, and every time is the end of a step.  Between two times,
-        steps are equal and at most as long as those of the layer.  Times on the layer's own grid therefore
-        change nothing, and ``solve(y0, [t1])[-1]`` is the layer's output.  Continuous and reversible mode
-        save the outputs, and their backward pass restarts from each of them.
+        steps of a layer with `n_steps` are equal and at most as long as those of the layer.  Times on the
+        layer's own grid therefore change nothing, and ``solve(y0, [t1])[-1]`` is the layer's output.
+        Continuous and reversible mode save the outputs, and their backward pass restarts from each of them.
 
         Parameters
         ----------
-        y0 : Tensor, any shape, floating or complex
-            The state at t0.
+        y0 : Tensor or tuple of tensors
+            The state at t0, as for a call.
         ts : sequence of floats, or Tensor of shape (m,)
             Times from t0 towards t1, in order; t0 and repetitions are allowed.  They get a gradient if they
             require one, except in reversible mode.
@@ -170,10 +169,10 @@ class ODELayer(nn.Module):
                 f"ts must have one dimension, got shape {tuple(ts.shape)}; "
                 "pass one list of times for the whole batch"
             )
-        times = [_as_time(f"ts[{i}]", t, self.adjoint) for i, t in enumerate(ts)]
+        times: list[float | Tensor] = [_as_time(f"ts[{i}]", t, self.method.adjoint) for i, t in enumerate(ts)]
         whole = self._whole()
-        segments = segments_through(whole.start, whole.stop, self.n_steps, [_number(t) for t in times])
-        return torch.stack(self._integrate(y0, with_ends(segments, (self.t0, *times))))
+        segments = segments_through(whole.start, whole.stop, whole.n_steps, [_number(t) for t in times])
+        return self._integrate(y0, with_ends(segments, (self.t0, *times)), torch.stack)
 
     def backward_trajectory(self, y0: Tensor, cotangent: Tensor) -> BackwardTrajectory:
         """Return every state of the continuous adjoint for dL/dy(t1) = `cotangent`.
@@ -191,32 +190,46 @@ class ODELayer(nn.Module):
         Raises
         ------
         ValueError
-            If the cotangent does not have the shape of y0.
+            If the cotangent does not have the shape of y0, or if the layer has no fixed number of steps.
         """
         _check_state(y0)
-        return backward_trajectory(self.dynamics, y0, cotangent, self._whole().detached(), self.tableau)
+        if not isinstance(self.method, FixedSteps):
+            raise ValueError(
+                f"backward_trajectory expects a layer with n_steps, got one with tolerances, {self.method}; "
+                "build the layer with n_steps"
+            )
+        return backward_trajectory(
+            self.dynamics, y0, cotangent, self._whole().detached(), self.method.tableau
+        )
 
     def extra_repr(self) -> str:
         """Return the options, for repr()."""
-        return (
-            f"t0={_number(self.t0)}, t1={_number(self.t1)}, n_steps={self.n_steps}, "
-            f"solver={self.tableau.name!r}, adjoint={self.adjoint!r}"
-        )
+        return f"t0={_number(self.t0)}, t1={_number(self.t1)}, {self.method}"
 
     def _whole(self) -> Segment:
-        whole = Segment(_number(self.t0), _number(self.t1), self.n_steps)
+        whole = Segment(_number(self.t0), _number(self.t1), self.method.n_steps)
         return with_ends([whole], (self.t0, self.t1))[0]
 
-    def _integrate(self, y0: Tensor, segments: Sequence[Segment]) -> list[Tensor]:
+    def _integrate(
+        self, y0: State, segments: Sequence[Segment], reading: Callable[[list[Tensor]], Tensor]
+    ) -> State:
+        """Return what is read from the states at the ends of the segments."""
+        if isinstance(y0, tuple):
+            parts = parts_of(y0)
+            field, state = JoinedField(self.dynamics, parts), parts.join(y0)
+            _check_state(state)
+            found = reading(self.method.integrate(field, state, segments))
+            # Cloned: autograd refuses a change in place of a tensor that shares its memory with another part.
+            return tuple(part.clone() for part in parts.split(found))
         _check_state(y0)
-        return _INTEGRATORS[self.adjoint](self.dynamics, y0, segments, self.tableau)
+        return reading(self.method.integrate(self.dynamics, y0, segments))
 
 
 def _check_state(y0: Tensor) -> None:
     if not isinstance(y0, Tensor):
         raise TypeError(
-            f"y0 must be a tensor, got {type(y0).__name__}; "
-            "for a state of several parts, concatenate them along the last dimension"
+            f"y0 must be a tensor, or a tuple of tensors, got {type(y0).__name__}; "
+            "pass a tuple for a state of several parts"
         )
     if not (y0.is_floating_point() or y0.is_complex()):
         raise TypeError(
@@ -224,7 +237,7 @@ def _check_state(y0: Tensor) -> None:
         )
 
 
-def _as_time(name: str, time: SupportsFloat, adjoint: _Adjoint) -> float | Tensor:
+def _as_time(name: str, time: SupportsFloat, adjoint: Adjoint) -> float | Tensor:
     """Return a time as a number, or as it is if it requires a gradient."""
     value = _number(time)
     if not math.isfinite(value):

@@ -367,6 +367,23 @@ REVERSIBLE_COUPLING = 0.999
 # Units of eps, relative to the larger end of the interval: a time on the grid was rounded, and so was the one
 # before it.
 GRID_TIME_ROUNDINGS = 2.0
+# Control of the step size, with the numbers of Hairer, Nørsett & Wanner (1993), II.4 and their code DOPRI5.
+# Share of the step that the estimate allows, and the factors within which a step size may change.
+STEP_SAFETY = 0.9
+SMALLEST_CHANGE_OF_STEP = 0.2
+LARGEST_CHANGE_OF_STEP = 10.0
+# Part by which the last step before an output may be longer, so that no sliver of a step is left.
+LAST_STEP_STRETCH = 1.01
+# Steps that a solve may try, rejected ones included, where no other limit is given.
+MOST_STEPS = 100_000
+# The first step changes the state by this share of it; its estimated error is this share of the tolerance.
+FIRST_STEP_SHARE = 0.01
+# Norm in units of the tolerance below which a state or a slope says nothing of the first step, and its size.
+SMALLEST_FIRST_NORM = 1e-5
+SMALLEST_FIRST_STEP = 1e-6
+# Norm below which nothing changes, and the factor from one guess to the other in that case.
+NO_CHANGE = 1e-15
+FIRST_STEP_GROWTH = 1e-3
 
 # Targets (held by tests/targets/test_discovery.py).
 # Names that an error suggests at most.

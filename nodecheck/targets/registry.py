@@ -50,7 +50,7 @@ REGISTERED: tuple[RegisteredTarget, ...] = (
     RegisteredTarget(
         "odelayer",
         "nodecheck.targets.third_party.odelayer",
-        "nodecheck's own ODELayer: Euler, Heun, Ralston, RK4, each with continuous and discrete adjoint",
+        "nodecheck's own ODELayer: Euler, Heun, Ralston and RK4 in equal steps, and pairs by tolerance",
     ),
     RegisteredTarget(
         "torchdiffeq",

@@ -99,6 +99,14 @@ def test_the_state_and_its_gradient_are_those_of_plain_numbers(
 
 
 @with_times
+def test_a_number_beside_a_tensor_keeps_its_precision(adjoint: str, network: nn.Module, y0: Tensor) -> None:
+    """0.2 as float32 is 3e-9 away."""
+    t1 = times(1.1).squeeze()
+    y1 = ODELayer(network, 0.2, t1, 6, adjoint=adjoint)(y0)
+    assert torch.allclose(y1, ODELayer(network, 0.2, 1.1, 6, adjoint=adjoint)(y0), rtol=1e-14)
+
+
+@with_times
 def test_times_of_a_complex_state_get_real_gradients(adjoint: str) -> None:
     t1, y0 = times(1.0), torch.tensor([1.0 + 0.5j], dtype=torch.complex128)
     y1 = ODELayer(lambda _t, y: 1j * y, 0.0, t1[0], 64, solver="rk4", adjoint=adjoint)(y0)

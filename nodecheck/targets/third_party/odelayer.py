@@ -12,6 +12,7 @@ from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import DOUBLE_BACKWARD, OF_PARAMETERS, TIME_GRADIENTS, Memory
 
 _ORDERS = {"euler": 1, "heun": 2, "ralston3": 3, "rk4": 4}
+_PAIRS = {"heun": 2, "bosh3": 3, "dopri5": 5}
 _Mode = Literal["continuous", "discrete", "checkpointed", "reversible"]
 _CLAIMS: Mapping[_Mode, tuple[Adjoint, Memory]] = MappingProxyType(
     {
@@ -72,6 +73,26 @@ def _claimed(
     )
 
 
+def _adaptive(solver: str, mode: _Mode) -> TorchLayer:
+    """Return the ODELayer that controls its steps, with one pair and one adjoint."""
+
+    def build(dynamics: nn.Module, ts: Tensor, rtol: float, atol: float) -> Callable[[Tensor], Tensor]:
+        from nodecheck.neural_ode import ODELayer
+
+        layer = ODELayer(dynamics, ts[0], ts[-1], rtol=rtol, atol=atol, solver=solver, adjoint=mode)
+        return lambda y0: layer.solve(y0, ts)
+
+    adjoint, memory = _CLAIMS[mode]
+    return TorchLayer(
+        f"odelayer-{solver}-adaptive-{mode}",
+        build,
+        order=_PAIRS[solver],
+        adjoint=adjoint,
+        memory=memory,
+        supports=(*OF_PARAMETERS, *_FURTHER[mode]),
+    )
+
+
 LAYERS: tuple[TorchLayer, ...] = (
     *(_layer(solver, "continuous") for solver in _ORDERS),
     *(_layer(solver, "discrete") for solver in _ORDERS),
@@ -81,4 +102,9 @@ LAYERS: tuple[TorchLayer, ...] = (
     _with_outputs("rk4", "discrete"),
     _with_outputs("heun", "checkpointed"),
     _with_outputs("heun", "reversible"),
+    _adaptive("dopri5", "continuous"),
+    _adaptive("dopri5", "discrete"),
+    _adaptive("dopri5", "checkpointed"),
+    _adaptive("bosh3", "continuous"),
+    _adaptive("heun", "checkpointed"),
 )
