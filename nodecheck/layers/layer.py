@@ -31,7 +31,9 @@ EVEN = "even"
 TIME_GRADIENTS = "time-gradients"
 # Of the gradient: it may be differentiated again.
 DOUBLE_BACKWARD = "double-backward"
-CAPABILITIES = (*OF_PARAMETERS, DOUBLE_BACKWARD, TIME_GRADIENTS, EVEN)
+# Of parameters: they need not be leaves, and may be replaced by `torch.func.functional_call`.
+COMPUTED_PARAMETERS = "computed-parameters"
+CAPABILITIES = (*OF_PARAMETERS, COMPUTED_PARAMETERS, DOUBLE_BACKWARD, TIME_GRADIENTS, EVEN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,8 @@ class TorchLayer:
         Unique name in reports.
     build
         ``build(dynamics, t0, t1, n_steps)`` for a fixed-step layer, ``build(dynamics, t0, t1, tol)`` for an
-        adaptive one (rtol = atol = tol, or two parameters rtol and atol); returns a callable y0 -> y1 on
+        adaptive one (rtol = atol = tol, or two parameters rtol and atol: an error may be as large as
+        atol + rtol |y|); returns a callable y0 -> y1 on
         float64 tensors of shape (B, d).  ``dynamics`` is an `nn.Module` called as ``dynamics(t, y)``; ``t0``
         and ``t1`` are floats.  ``build(dynamics, ts, n_steps)`` and ``build(dynamics, ts, tol)`` are for
         layers with output times: ``ts`` is a float64 tensor of shape (T,), strictly monotone, and the
@@ -68,10 +71,11 @@ class TorchLayer:
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
-        some; "tied-parameters": one parameter has two names; "double-backward": a gradient may be
-        differentiated again; "time-gradients": times that require a gradient get one.  "even" is a need: the
-        state has an even number of components, and problems with an odd number are given one more, which
-        rests.
+        some; "tied-parameters": one parameter has two names; "computed-parameters": parameters may be
+        computed from other tensors, also by `torch.func.functional_call`; "double-backward": a gradient may
+        be differentiated again; "time-gradients": times that require a gradient get one.  "even" is a need:
+        the state has an even number of components, and problems with an odd number are given one more,
+        which rests.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.
@@ -131,6 +135,11 @@ class TorchLayer:
     def output_times(self) -> bool:
         """True if the layer returns the states at given output times."""
         return self.form.output_times
+
+    @property
+    def both_tolerances(self) -> bool:
+        """True if the layer takes rtol and atol apart."""
+        return self.form.both_tolerances
 
     @property
     def adaptive(self) -> bool:

@@ -114,7 +114,7 @@ def built(layer: TorchLayer, dynamics: nn.Module, solve: Solve, times: Times | N
     and so y1, then depend on the noise: unless l is what is asked for, it has the same noise in all passes.
     """
     given = times_of(layer, solve) if times is None else times
-    arguments = layer.form.arguments(solve.resolution)
+    arguments = layer.form.arguments(solve.resolution, solve.atol)
     if solve.log_det or layer.output != LOG_DET or not layer.adaptive:
         return layer.build(dynamics, *given.values(), **arguments)
     with seeded(_SEED_OF_NOISE):
