@@ -32,6 +32,7 @@ from nodecheck.checks.exactness.fields import (
 )
 from nodecheck.checks.exactness.linearity import cotangent_linearity
 from nodecheck.checks.invariance.batch import batch_independence
+from nodecheck.checks.invariance.computed import computed_parameters
 from nodecheck.checks.invariance.modules import other_modules
 from nodecheck.checks.invariance.parameters import uninvolved_parameters
 from nodecheck.checks.invariance.sizes import other_sizes
@@ -47,6 +48,7 @@ from nodecheck.checks.outputs.states import output_states
 from nodecheck.checks.outputs.time_gradients import time_gradients
 from nodecheck.checks.outputs.times import output_times
 from nodecheck.checks.second_order import second_derivatives
+from nodecheck.checks.tolerance.both import both_tolerances
 from nodecheck.checks.tolerance.long_interval import long_interval
 from nodecheck.checks.tolerance.powers import power_tolerance
 from nodecheck.checks.tolerance.step_rejection import sudden_change
@@ -69,6 +71,7 @@ CHECKS: tuple[Check, ...] = (
     time_precision,
     solve_ivp_agreement,
     forward_tolerance,
+    both_tolerances,
     power_tolerance,
     sudden_change,
     long_interval,
@@ -93,6 +96,7 @@ CHECKS: tuple[Check, ...] = (
     other_uses,
     function_transforms,
     other_modules,
+    computed_parameters,
     other_sizes,
     other_units,
     memory_law,

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 Resolution = Literal["n_steps", "tol"]
 # What says how finely to solve, after the dynamics and the times.
-_RESOLUTIONS: tuple[tuple[str, ...], ...] = (("n_steps",), ("tol",), ("rtol", "atol"))
+_BOTH = ("rtol", "atol")
+_RESOLUTIONS: tuple[tuple[str, ...], ...] = (("n_steps",), ("tol",), _BOTH)
 _TIMES = "ts"
 _EXAMPLE = "write `build=lambda dynamics, t0, t1, n_steps: MyODELayer(dynamics, t0, t1, n_steps)`"
 
@@ -25,16 +26,35 @@ class Form:
     output_times
         True if it takes output times ts and the layer returns ys, False if it takes t0 and t1.
     names
-        Names of the parameters for the resolution: of two, the same number is given to both.
+        Names of the parameters for the resolution: of two, the same number is given to both unless an
+        absolute tolerance is given.
     """
 
     resolution: Resolution
     output_times: bool
     names: tuple[str, ...]
 
-    def arguments(self, resolution: float) -> dict[str, float]:
-        """Return the arguments of `build` for a resolution."""
-        return dict.fromkeys(self.names, resolution)
+    @property
+    def both_tolerances(self) -> bool:
+        """True if `build` takes rtol and atol apart."""
+        return self.names == _BOTH
+
+    def arguments(self, resolution: float, atol: float | None = None) -> dict[str, float]:
+        """Return the arguments of `build` for a resolution, and for an absolute tolerance of its own.
+
+        Raises
+        ------
+        ValueError
+            If `build` does not take an absolute tolerance.
+        """
+        if atol is None:
+            return dict.fromkeys(self.names, resolution)
+        if not self.both_tolerances:
+            message = (
+                f"expected a build with rtol and atol, got one with {', '.join(self.names)}; leave out atol"
+            )
+            raise ValueError(message)
+        return dict(zip(self.names, (resolution, atol), strict=True))
 
 
 def form_of(name: str, build: Callable[..., Any]) -> Form:

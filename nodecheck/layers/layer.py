@@ -34,7 +34,17 @@ TIME_GRADIENTS = "time-gradients"
 DOUBLE_BACKWARD = "double-backward"
 # Of the whole layer: function transforms of torch.func.
 VMAP, FORWARD_MODE = "vmap", "forward-mode"
-CAPABILITIES = (*OF_PARAMETERS, DOUBLE_BACKWARD, TIME_GRADIENTS, VMAP, FORWARD_MODE, EVEN)
+# Of parameters: they need not be leaves, and may be replaced by `torch.func.functional_call`.
+COMPUTED_PARAMETERS = "computed-parameters"
+CAPABILITIES = (
+    *OF_PARAMETERS,
+    COMPUTED_PARAMETERS,
+    DOUBLE_BACKWARD,
+    TIME_GRADIENTS,
+    VMAP,
+    FORWARD_MODE,
+    EVEN,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +57,8 @@ class TorchLayer:
         Unique name in reports.
     build
         ``build(dynamics, t0, t1, n_steps)`` for a fixed-step layer, ``build(dynamics, t0, t1, tol)`` for an
-        adaptive one (rtol = atol = tol, or two parameters rtol and atol); returns a callable y0 -> y1 on
+        adaptive one (rtol = atol = tol, or two parameters rtol and atol: an error may be as large as
+        atol + rtol |y|); returns a callable y0 -> y1 on
         float64 tensors of shape (B, d).  ``dynamics`` is an `nn.Module` called as ``dynamics(t, y)``; ``t0``
         and ``t1`` are floats.  ``build(dynamics, ts, n_steps)`` and ``build(dynamics, ts, tol)`` are for
         layers with output times: ``ts`` is a float64 tensor of shape (T,), strictly monotone, and the
@@ -73,8 +84,9 @@ class TorchLayer:
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
-        some; "tied-parameters": one parameter has two names; "double-backward": a gradient may be
-        differentiated again; "time-gradients": times that require a gradient get one; "vmap" and
+        some; "tied-parameters": one parameter has two names; "computed-parameters": parameters may be
+        computed from other tensors, also by `torch.func.functional_call`; "double-backward": a gradient may
+        be differentiated again; "time-gradients": times that require a gradient get one; "vmap" and
         "forward-mode": it works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the
         state has an even number of components, and problems with an odd number are given one more, which
         rests.
@@ -137,6 +149,11 @@ class TorchLayer:
     def output_times(self) -> bool:
         """True if the layer returns the states at given output times."""
         return self.form.output_times
+
+    @property
+    def both_tolerances(self) -> bool:
+        """True if the layer takes rtol and atol apart."""
+        return self.form.both_tolerances
 
     @property
     def adaptive(self) -> bool:

@@ -67,6 +67,8 @@ class Solve:
     log_det
         True if y1 is asked for with the log-determinant as its last component, shape (B, d + 1), as are
         cotangents; of a layer that returns it.
+    atol
+        Absolute tolerance of a layer that takes both; `resolution` then is the relative one.  None: the same.
     seed
         Seed of the generators of random numbers, set before each pass; None: they go on.
     """
@@ -80,3 +82,4 @@ class Solve:
     limit: float = math.inf
     log_det: bool = False
     seed: int | None = None
+    atol: float | None = None

@@ -5,7 +5,12 @@ A check that fails no mutant has not been tested.  A failure mode whose mutant n
 
 from nodecheck.layers import TorchLayer
 from nodecheck.mutants.adaptive import ADAPTIVE
-from nodecheck.mutants.adaptive_families import AdaptiveAdjoint, AdaptiveBackprop
+from nodecheck.mutants.adaptive_families import (
+    AdaptiveAdjoint,
+    AdaptiveBackprop,
+    AdjointRelativeAndAbsolute,
+    RelativeAndAbsolute,
+)
 from nodecheck.mutants.adjoint_equation import ADJOINT_EQUATION
 from nodecheck.mutants.backward_time import BACKWARD_TIME
 from nodecheck.mutants.contract import CONTRACT
@@ -31,6 +36,7 @@ from nodecheck.mutants.ranges import RANGES
 from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
 from nodecheck.mutants.times import TIMES
+from nodecheck.mutants.tolerances import TOLERANCES
 from nodecheck.mutants.transforms import TRANSFORMS
 from nodecheck.mutants.uninvolved import UNINVOLVED
 from nodecheck.mutants.uses import USES
@@ -46,6 +52,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *MODULES,
     *RANGES,
     *ADAPTIVE,
+    *TOLERANCES,
     *MEMORY,
     *OUTPUTS,
     *TIMES,
@@ -65,6 +72,8 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         AdjointRK4,
         AdaptiveBackprop,
         AdaptiveAdjoint,
+        RelativeAndAbsolute,
+        AdjointRelativeAndAbsolute,
         AtSteps,
         Interpolated,
         AdjointAtOutputs,

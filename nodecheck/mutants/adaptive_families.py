@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from nodecheck.mutants.families import Backprop, ByAdjoint, Field, State, Tableau, advance
 
@@ -45,7 +45,7 @@ class AdaptiveSteps(Backprop):
 
     def integrate(self, field: Field, start: float, end: float, state: State) -> State:
         """Return the state at `end`."""
-        t, h = start, (end - start) / 16
+        t, h = start, self.first_step(start, end)
         while t != end:
             h, reached = self.clip(t, h, end)
             stages = self.stages(field, t, h, state)
@@ -62,6 +62,10 @@ class AdaptiveSteps(Backprop):
                 )
                 raise RuntimeError(message)
         return state
+
+    def first_step(self, start: float, end: float) -> float:
+        """Return the first step."""
+        return (end - start) / 16
 
     def clip(self, t: float, h: float, end: float) -> tuple[float, float]:
         """Return the step, shortened to end at `end`, and the time that it reaches."""
@@ -86,3 +90,29 @@ class AdaptiveBackprop(AdaptiveSteps):
 
 class AdaptiveAdjoint(AdaptiveSteps, ByAdjoint):
     """Dormand and Prince's pair, differentiated by the continuous adjoint."""
+
+
+class RelativeAndAbsolute(AdaptiveSteps):
+    """Dormand and Prince's pair, whose error is at most atol + rtol |y|."""
+
+    both_tolerances: ClassVar[bool] = True
+
+    def __init__(self, dynamics: nn.Module, t0: float, t1: float, rtol: float, atol: float) -> None:
+        super().__init__(dynamics, t0, t1, rtol)
+        self.rtol, self.atol = rtol, atol
+
+    def error(self, state: State, proposal: State, embedded: State, h: float) -> float:
+        """Return the largest estimated error of a component, in units of atol + rtol |y|."""
+        scaled = (
+            ((y - z).abs() / self.allowed(x)).detach()
+            for x, y, z in zip(state, proposal, embedded, strict=True)
+        )
+        return max(float(x.max()) for x in scaled)
+
+    def allowed(self, x: Tensor) -> Tensor:
+        """Return the error that is allowed for each component of a part of the state."""
+        return self.atol + self.rtol * x.abs()
+
+
+class AdjointRelativeAndAbsolute(RelativeAndAbsolute, ByAdjoint):
+    """Dormand and Prince's pair with both tolerances, differentiated by the continuous adjoint."""

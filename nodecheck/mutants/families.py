@@ -63,6 +63,7 @@ class Backprop:
     tableau_name: ClassVar[str | None] = "rk4"
     supports: ClassVar[frozenset[str]] = frozenset(OF_PARAMETERS)
     adaptive: ClassVar[bool] = False
+    both_tolerances: ClassVar[bool] = False
     output_times: ClassVar[bool] = False
     output: ClassVar[Output] = "state"
 
@@ -118,6 +119,7 @@ class ByAdjoint(Backprop):
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
         super().__init__(dynamics, t0, t1, n_steps)
         self.params = tuple(p for p in dynamics.parameters() if p.requires_grad)
+        self.given = tuple(dynamics.parameters())
 
     def __call__(self, y0: Tensor) -> Tensor:
         """Return y1, with the adjoint as its gradient function."""
@@ -133,8 +135,18 @@ class ByAdjoint(Backprop):
         """Return the gradients; where a graph of them is asked for, one that raises an error."""
         return refused_twice(gradients) if torch.is_grad_enabled() else gradients
 
+    def require_same_parameters(self) -> None:
+        """Raise an error if the dynamics has other parameters than in the forward pass."""
+        now = tuple(self.dynamics.parameters())
+        if len(now) != len(self.given) or any(p is not q for p, q in zip(now, self.given, strict=True)):
+            message = (
+                "the parameters were replaced after the forward pass; run both passes with the same ones"
+            )
+            raise RuntimeError(message)
+
     def backward(self, state: State) -> State:
         """Return the augmented state at t0."""
+        self.require_same_parameters()
         return self.integrate(self.augmented, self.t1, self.t0, state)
 
     def augmented(self, t: float, state: State) -> State:

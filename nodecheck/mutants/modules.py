@@ -80,6 +80,21 @@ class EvalModeInBackward(AdjointRK4):
         return gradients
 
 
+class ComputedParametersOverlooked(AdjointRK4):
+    """Only parameters that are leaves are differentiated."""
+
+    def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
+        super().__init__(dynamics, t0, t1, n_steps)
+        self.params = tuple(p for p in self.params if p.is_leaf)
+
+
+class ParametersReadInBackward(AdjointRK4):
+    """The backward pass calls the module, whatever its parameters are by then."""
+
+    def require_same_parameters(self) -> None:
+        pass
+
+
 MODULES: tuple[Mutant, ...] = (
     mutant(NestedParametersOverlooked, "closure_params_missing", "other-modules"),
     mutant(TiedParametersTwice, "tied_params_double_or_half", "other-modules"),
@@ -88,4 +103,6 @@ MODULES: tuple[Mutant, ...] = (
     mutant(TrainModeInBackward, "global_state_changed", "other-uses"),
     mutant(ForwardCalledByName, "dynamics_changed_before_backward", "other-modules"),
     mutant(EvalModeInBackward, "dynamics_changed_before_backward", "other-modules"),
+    mutant(ComputedParametersOverlooked, "closure_params_missing", "computed-parameters"),
+    mutant(ParametersReadInBackward, "dynamics_changed_before_backward", "computed-parameters"),
 )

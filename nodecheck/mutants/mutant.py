@@ -76,6 +76,14 @@ def _build(solver: type[Backprop]) -> Callable[..., Callable[[Tensor], Tensor]]:
             return layer
 
         return build_at_outputs
+    if solver.both_tolerances:
+
+        def build_by_both(
+            dynamics: nn.Module, t0: float, t1: float, rtol: float, atol: float
+        ) -> Callable[[Tensor], Tensor]:
+            return solver(dynamics, t0, t1, rtol, atol)  # type: ignore[arg-type, call-arg]
+
+        return build_by_both
     if solver.adaptive:
 
         def build_adaptive(

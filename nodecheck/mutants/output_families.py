@@ -78,6 +78,7 @@ class AdjointAtOutputs(AdjointRK4, AtSteps):
 
     def pullback(self, y1: Tensor, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients with respect to y0 and each parameter, from all states and cotangents."""
+        self.require_same_parameters()
         ts = self.ts
         a, *sums = (torch.zeros_like(y1[0]), *(torch.zeros_like(p) for p in self.params))
         for k in reversed(range(1, len(ts))):

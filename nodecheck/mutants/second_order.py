@@ -41,6 +41,9 @@ class TwiceAdjointRK4(AdjointRK4):
         dy, pull = vjp(partial(field, t), y, *self.params)  # type: ignore[misc]  # three with has_aux
         return (dy, *pull(a))
 
+    def require_same_parameters(self) -> None:
+        """Do nothing: the field is called with the parameters of the forward pass."""
+
     def guarded(self, gradients: Gradients) -> Gradients:
         """Return the gradients as they are."""
         return gradients

@@ -291,6 +291,20 @@ TIME_SHIFTS = (-2.5, -0.5, 40.0, 2.0**17)
 LATE_START = 1e6
 TIME_UNIT = 8.0
 STATE_UNIT = 1024.0
+# Relative and absolute tolerance of a layer that takes both, loose and tight, and the evaluations at the
+# loose ones up to which the tight ones are used: three steps more at the beginning are few then, and an
+# estimate of the first step need not scale.  State, parameters and absolute tolerance are multiplied by a
+# power of two, so that a right layer takes the same steps bit for bit: every method of torchdiffeq, torchode
+# and torchdyn does, in both passes.  A tolerance that does not scale is off by a thousand at least in one of
+# the two directions, for which a method of order 8 takes 2.4 times as many or few steps (held by
+# tests/checks/tolerance/test_both.py: at most 1.1, with other first steps too, beside 2.1 and more).
+BOTH_TOLERANCES = ((1e-4, 1e-6), (1e-6, 1e-8))
+FEW_EVALUATIONS_OF_BOTH = 150
+TOLERANCE_UNIT = 2.0**20
+MOST_WORK_IN_OTHER_UNITS = 1.4
+# A tolerance that counts for nothing beside the other, and loose and tight values of that other one.
+NEGLIGIBLE_TOLERANCE = 1e-12
+LOOSE_AND_TIGHT = (1e-2, 1e-5)
 # Factors of parameters and of y0 between two uses, as a step of training changes them.
 TRAINED_FACTORS = (0.875, 0.75)
 # Steps of a layer that is asked at which half of the interval a gradient arrives, and the part that may

@@ -21,6 +21,7 @@ class LayerCard:
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     supports: tuple[str, ...] = ()
     output_times: bool = False  # it returns the states at given output times
+    both_tolerances: bool = False  # it takes rtol and atol apart
     output: str = "state"  # or "log-det": a pair of the state and the log-determinant
     device: str = "cpu"
     source: str = ""  # its name in the target, where that is another one
@@ -39,6 +40,7 @@ class LayerCard:
         kinds = {
             "output-times": self.output_times,
             "times": self.output_times or "time-gradients" in self.supports,
+            "both-tolerances": self.both_tolerances,
             "log-det": self.output == "log-det",
             "device": self.device != "cpu",
         }

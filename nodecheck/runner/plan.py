@@ -75,6 +75,7 @@ def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
         expected_failures=dict(layer.expected_failures),
         supports=tuple(sorted(layer.supports)),
         output_times=layer.output_times,
+        both_tolerances=layer.both_tolerances,
         output=layer.output,
     )
 

@@ -197,6 +197,33 @@ FINDINGS: tuple[Finding, ...] = (
         {"torchdiffeq-odeint_adjoint-*": ("second-derivatives",)},
     ),
     Finding(
+        "torchdiffeq_adjoint_functional_call",
+        "torchdiffeq",
+        "The backward pass of odeint_adjoint calls the module, which has its own parameters again when "
+        "torch.func.functional_call has returned.  Parameters that a hyper-network computes silently get a "
+        "gradient of zero, and y0 gets that of another field.  odeint is right.",
+        {"torchdiffeq-odeint_adjoint-*": ("computed-parameters",)},
+    ),
+    Finding(
+        "torchode_joint_backsolve_functional_call",
+        "torchode",
+        "The backward pass of JointBacksolveAdjoint calls the module, which has its own parameters again "
+        "when torch.func.functional_call has returned.  Parameters that a hyper-network computes silently "
+        "get a gradient of zero, and y0 gets that of another field.  BacksolveAdjoint is right.",
+        {"torchode-joint_backsolve-*": ("computed-parameters",)},
+    ),
+    Finding(
+        "torchdyn_adjoint_functional_call",
+        "torchdyn",
+        "The backward passes of both adjoints call the module, which has its own parameters again when "
+        "torch.func.functional_call has returned: all gradients are silently those of another field.  "
+        "Autograd is right.",
+        {
+            "torchdyn-adjoint-[!i]*": ("computed-parameters",),
+            "torchdyn-interpolated_adjoint-*": ("computed-parameters",),
+        },
+    ),
+    Finding(
         "torchode_backsolve_penalty_dropped",
         "torchode",
         "The backward passes of BacksolveAdjoint and JointBacksolveAdjoint run under no_grad, so that a "

@@ -185,6 +185,18 @@ CASES = [
     ),
     ("other-modules", "tied", SPECIMENS["tied-parameters-twice"], "when every parameter has two names."),
     ("other-modules", "in turns", SPECIMENS["use-decided-at-the-end"], "used in half of the interval."),
+    (
+        "computed-parameters",
+        "leaves alone",
+        SPECIMENS["computed-parameters-overlooked"],
+        "All parameter gradients are missing when parameters are computed.",
+    ),
+    (
+        "computed-parameters",
+        "replaced",
+        SPECIMENS["parameters-read-in-backward"],
+        "under torch.func.functional_call. The backward pass reads the parameters from the module",
+    ),
     ("other-modules", "none", SPECIMENS["parameters-presumed"], "∂L/∂y0 is missing when there are no"),
     (
         "other-units",
@@ -266,6 +278,12 @@ CASES = [
         "linear interpolation",
         SPECIMENS["end-interpolated"],
         "For y' = c t^1, t^2, t^3 the",
+    ),
+    (
+        "both-tolerances",
+        "exchanged",
+        SPECIMENS["tolerances-exchanged"],
+        "rtol and atol are exchanged in the forward pass",
     ),
     ("sudden-change", "accepts all", SPECIMENS["accepts-everything"], "accepted whatever their error"),
     ("long-interval", "a hundred steps", SPECIMENS["gives-up-late"], "it gives up after so many steps"),

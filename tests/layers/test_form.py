@@ -28,6 +28,17 @@ def test_every_form_is_told_from_the_names(build, resolution, output_times, argu
     assert form.arguments(8) == arguments
 
 
+def test_an_absolute_tolerance_of_its_own_is_given_as_such():
+    form = form_of("mine", lambda dynamics, t0, t1, rtol, atol: None)
+    assert form.arguments(8, 2) == {"rtol": 8, "atol": 2}
+
+
+@pytest.mark.parametrize("build", [lambda f, t0, t1, tol: None, lambda f, t0, t1, n_steps: None])
+def test_an_absolute_tolerance_is_refused_where_there_is_none(build):
+    with pytest.raises(ValueError, match="expected a build with rtol and atol"):
+        form_of("mine", build).arguments(8, 2)
+
+
 @pytest.mark.parametrize(
     "build",
     [

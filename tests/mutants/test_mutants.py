@@ -13,6 +13,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
 from nodecheck.mutants.second_order import SECOND_ORDER
+from nodecheck.mutants.tolerances import TOLERANCES
 from nodecheck.options.profile import CI
 from nodecheck.problems import neural, neural_at_outputs, neural_log_det, spiral
 from nodecheck.reference import sensitivity
@@ -35,6 +36,8 @@ HIDDEN |= {"gives-up-late", "backward-gives-up"}
 HIDDEN |= {"adjoint-not-in-norm"}
 # These show in second derivatives.
 HIDDEN |= {mutant.name for mutant in SECOND_ORDER}
+# These show where rtol and atol are not the same number.
+HIDDEN |= {mutant.name for mutant in TOLERANCES}
 # These show in other uses and modules, and in other sizes, times and magnitudes.
 HIDDEN |= {mutant.name for mutant in (*USES, *MODULES, *RANGES)}
 

@@ -9,7 +9,7 @@ from right_loops import rk4_step
 from nodecheck.layers import TorchLayer
 
 
-def bogacki_shampine(f, t0, t1, tol, y, norm):
+def bogacki_shampine(f, t0, t1, rtol, atol, y, norm):
     """Return y(t1) by the pair of orders three and two, whose last stage is the first of the next step."""
     t, h, k1 = t0, (t1 - t0) / 20, f(t0, y)
     while t != t1:
@@ -19,7 +19,7 @@ def bogacki_shampine(f, t0, t1, tol, y, norm):
         k3 = f(t + 3 * h / 4, y + 3 * h / 4 * k2)
         z = y + h * (2 * k1 + 3 * k2 + 4 * k3) / 9
         k4 = f(t + h, z)
-        error = norm(h * (-5 * k1 + 6 * k2 + 8 * k3 - 9 * k4) / 72, tol * (1 + y.abs()))
+        error = norm(h * (-5 * k1 + 6 * k2 + 8 * k3 - 9 * k4) / 72, atol + rtol * y.abs())
         if error <= 1:
             t, y, k1 = t1 if last else t + h, z, k4
         h = h * min(4.0, max(0.25, 0.8 * (error + 1e-12) ** (-1 / 3)))
@@ -34,13 +34,13 @@ def largest(error, scale):
     return float((error / scale).detach().abs().max())
 
 
-def adaptive_backprop(dynamics, t0, t1, tol):
-    return lambda y0: bogacki_shampine(dynamics, t0, t1, tol, y0, rms)
+def adaptive_backprop(dynamics, t0, t1, rtol, atol):
+    return lambda y0: bogacki_shampine(dynamics, t0, t1, rtol, atol, y0, rms)
 
 
 def adaptive_adjoint(dynamics, t0, t1, tol):
     def forward(y0):
-        return bogacki_shampine(dynamics, t0, t1, tol, y0, largest), None
+        return bogacki_shampine(dynamics, t0, t1, tol, tol, y0, largest), None
 
     def backward(y1, _kept, cotangent):
         like = (y1, cotangent, *trained(dynamics).values())
@@ -53,7 +53,7 @@ def adaptive_adjoint(dynamics, t0, t1, tol):
 
         zeros = [torch.zeros_like(p).reshape(-1) for p in like[2:]]
         start = torch.cat([y1.reshape(-1), cotangent.reshape(-1), *zeros])
-        end = bogacki_shampine(field, t1, t0, tol, start, largest)
+        end = bogacki_shampine(field, t1, t0, tol, tol, start, largest)
         return [x.view_as(z) for x, z in zip(end.split(sizes), like, strict=True)][1:]
 
     return with_backward(forward, backward, dynamics)

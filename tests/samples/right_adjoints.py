@@ -16,6 +16,14 @@ def trained(dynamics):
     return {name: p for name, p in dynamics.named_parameters() if p.requires_grad}
 
 
+def require_same(dynamics, params):
+    """Raise an error if the dynamics has other parameters than in the forward pass."""
+    now = tuple(trained(dynamics).values())
+    if len(now) != len(params) or any(p is not q for p, q in zip(now, params, strict=True)):
+        message = "the parameters were replaced between the forward and the backward pass"
+        raise RuntimeError(message)
+
+
 class Once(torch.autograd.Function):
     """The identity on gradients, which cannot be differentiated."""
 
@@ -42,6 +50,7 @@ def with_backward(forward, backward, dynamics):
     class Solve(torch.autograd.Function):
         @staticmethod
         def forward(ctx, y0, *_params):
+            ctx.params = tuple(trained(dynamics).values())
             y1, ctx.kept = forward(y0)
             y1 = y1.clone()  # an output that ctx keeps is a reference cycle
             ctx.save_for_backward(y1)
@@ -49,6 +58,7 @@ def with_backward(forward, backward, dynamics):
 
         @staticmethod
         def backward(ctx, cotangent):
+            require_same(dynamics, ctx.params)
             return once(backward(*ctx.saved_tensors, ctx.kept, cotangent))
 
     return lambda y0: Solve.apply(y0, *trained(dynamics).values())

@@ -76,18 +76,19 @@ def rk4_over(f, t0, t1, n_steps, y):
 
 
 def rk4_checkpointed(dynamics, t0, t1, n_steps):
-    """Return RK4 with one checkpoint for each of about √n segments."""
+    """Return RK4 with one checkpoint for each of about √n segments, which are given the parameters."""
 
     def solve(y):
         h, size = (t1 - t0) / n_steps, math.isqrt(n_steps)
 
-        def segment(y, first):
+        def segment(y, first, params):
             for i in range(first, min(first + size, n_steps)):
-                y = rk4_step(dynamics, t0 + i * h, h, y)
+                y = rk4_step(lambda t, y: functional_call(dynamics, params, (t, y)), t0 + i * h, h, y)
             return y
 
+        params = dict(dynamics.named_parameters())
         for first in range(0, n_steps, size):
-            y = checkpoint(segment, y, first, use_reentrant=False)
+            y = checkpoint(segment, y, first, params, use_reentrant=False)
         return y
 
     return solve

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from right_adjoints import once
+from right_adjoints import once, require_same
 
 from nodecheck.layers import TorchLayer
 
@@ -86,6 +86,7 @@ def reversible_heun(dynamics, t0, t1, n_steps):
 
         @staticmethod
         def backward(ctx, a):
+            require_same(dynamics, params)
             (y, z), b = ctx.saved_tensors, torch.zeros_like(a)
             gradients = [torch.zeros_like(p) for p in params]
             for i in reversed(range(n_steps)):

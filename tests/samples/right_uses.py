@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import torch
-from right_adjoints import march, once, pulled_back, trained
+from right_adjoints import march, once, pulled_back, require_same, trained
 from right_loops import rk4_over, rk4_step
 
 from nodecheck import adapt
@@ -18,6 +18,7 @@ def adjoint_used_once(dynamics, t0, t1, n_steps):
     class Solve(torch.autograd.Function):
         @staticmethod
         def forward(ctx, y0, *_params):
+            ctx.params = tuple(trained(dynamics).values())
             ctx.end = march(dynamics, t0, t1, n_steps, y0)
             return ctx.end.clone()
 
@@ -26,6 +27,7 @@ def adjoint_used_once(dynamics, t0, t1, n_steps):
             if ctx.end is None:
                 message = "this graph has been freed: run the forward pass again"
                 raise RuntimeError(message)
+            require_same(dynamics, ctx.params)
             y1, ctx.end = ctx.end, None
             return once(backward_march(dynamics, t0, t1, n_steps, y1, cotangent))
 

@@ -115,7 +115,7 @@ def built(layer: TorchLayer, dynamics: nn.Module, solve: Solve, times: Times | N
     and so y1, then depend on the noise: unless l is what is asked for, it has the same noise in all passes.
     """
     given = times_of(layer, solve) if times is None else times
-    arguments = layer.form.arguments(solve.resolution)
+    arguments = layer.form.arguments(solve.resolution, solve.atol)
     if layer.output == PAIR:
         outputs = len(_output_times(solve.problem)) if layer.output_times else None
         call = layer.build(OfPairs(dynamics), *given.values(), **arguments)

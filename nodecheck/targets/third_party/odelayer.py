@@ -9,7 +9,13 @@ from typing import Literal
 from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint, TorchLayer
-from nodecheck.layers.layer import DOUBLE_BACKWARD, OF_PARAMETERS, TIME_GRADIENTS, Memory
+from nodecheck.layers.layer import (
+    COMPUTED_PARAMETERS,
+    DOUBLE_BACKWARD,
+    OF_PARAMETERS,
+    TIME_GRADIENTS,
+    Memory,
+)
 
 _ORDERS = {"euler": 1, "heun": 2, "ralston3": 3, "rk4": 4}
 _PAIRS = {"heun": 2, "bosh3": 3, "dopri5": 5}
@@ -68,7 +74,7 @@ def _claimed(
         order=_ORDERS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=(*OF_PARAMETERS, *_FURTHER[mode]),
+        supports=(*OF_PARAMETERS, COMPUTED_PARAMETERS, *_FURTHER[mode]),
         tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
     )
 

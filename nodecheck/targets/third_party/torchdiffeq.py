@@ -90,8 +90,8 @@ def _adaptive(function: str, method: str, order: int, **solver: str) -> TorchLay
     """Return the layer of an adaptive solver."""
     solve, adjoint, memory = _SOLVERS[function]
 
-    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
-        options: dict[str, Any] = {"method": method, "rtol": tol, "atol": tol}
+    def build(dynamics: nn.Module, ts: Tensor, rtol: float, atol: float) -> Callable[[Tensor], Tensor]:
+        options: dict[str, Any] = {"method": method, "rtol": rtol, "atol": atol}
         if solver:
             options["options"] = dict(solver)
         return lambda y0: solve(dynamics, y0, ts, **options)
@@ -144,11 +144,11 @@ def _limited(duration: float) -> dict[str, Any]:
 def _with_options(name: str, *, limited: bool = False, **backward: Any) -> TorchLayer:
     """Return the layer of the adjoint of dopri5 with options, its parameters and tolerances given."""
 
-    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
-        forward: dict[str, Any] = {"method": "dopri5", "rtol": tol, "atol": tol}
+    def build(dynamics: nn.Module, ts: Tensor, rtol: float, atol: float) -> Callable[[Tensor], Tensor]:
+        forward: dict[str, Any] = {"method": "dopri5", "rtol": rtol, "atol": atol}
         if limited:
             forward["options"] = _limited(_duration(ts))
-        alone = {"adjoint_rtol": tol, "adjoint_atol": tol, "adjoint_params": tuple(dynamics.parameters())}
+        alone = {"adjoint_rtol": rtol, "adjoint_atol": atol, "adjoint_params": tuple(dynamics.parameters())}
         return lambda y0: torchdiffeq.odeint_adjoint(dynamics, y0, ts, **forward, **alone, **backward)
 
     full_name = f"torchdiffeq-odeint_adjoint-dopri5-{name}"

@@ -123,18 +123,18 @@ def _adaptive(
     order = _ADAPTIVE[solver]
     adjoint, _, memory = _CLAIMS[sensitivity or "autograd"]
 
-    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, rtol: float, atol: float) -> Callable[[Tensor], Tensor]:
         if sensitivity is None:
             field = _Field(dynamics)
-            return lambda y0: odeint(field, y0, _times(ts, y0), solver, atol=tol, rtol=tol)[1]
+            return lambda y0: odeint(field, y0, _times(ts, y0), solver, atol=atol, rtol=rtol)[1]
         model = NeuralODE(
             _Field(dynamics),
             solver=solver,
             sensitivity=sensitivity,
-            atol=tol,
-            rtol=tol,
-            atol_adjoint=tol,
-            rtol_adjoint=tol,
+            atol=atol,
+            rtol=rtol,
+            atol_adjoint=atol,
+            rtol_adjoint=rtol,
             solver_adjoint=backward,
             seminorm=seminorm,
             return_t_eval=True,

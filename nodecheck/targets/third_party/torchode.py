@@ -75,9 +75,9 @@ def _adaptive(adjoint: str, method: str, suffix: str = "", **options: Any) -> To
     make, kind, memory = _ADJOINTS[adjoint]
     stepper, order, _, _ = _METHODS[method]
 
-    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, rtol: float, atol: float) -> Callable[[Tensor], Tensor]:
         term = torchode.ODETerm(dynamics)
-        controller = torchode.IntegralController(atol=tol, rtol=tol, term=term)
+        controller = torchode.IntegralController(atol=atol, rtol=rtol, term=term)
         solver = make(term, stepper(term=term), controller, **options)
         return lambda y0: _solve(solver, term, y0, ts, None)
 
@@ -120,11 +120,11 @@ def _fixed(adjoint: str, method: str) -> TorchLayer:
 def _with_options() -> TorchLayer:
     """Return dopri5 under a PID controller, by the largest error, with a first and a largest step."""
 
-    def build(dynamics: nn.Module, ts: Tensor, tol: float) -> Callable[[Tensor], Tensor]:
+    def build(dynamics: nn.Module, ts: Tensor, rtol: float, atol: float) -> Callable[[Tensor], Tensor]:
         term, duration = torchode.ODETerm(dynamics), _duration(ts)
         # Söderlind (2003): a proportional and an integral part, 0.2 and 0.5 for a method of order five.
         controller = torchode.PIDController(
-            tol, tol, 0.2, 0.5, 0.0, term=term, norm=max_norm, dt_max=abs(duration) / 4
+            atol, rtol, 0.2, 0.5, 0.0, term=term, norm=max_norm, dt_max=abs(duration) / 4
         )
         solver = torchode.AutoDiffAdjoint(torchode.Dopri5(term=term), controller)
         return lambda y0: _solve(solver, term, y0, ts, duration / 16)

@@ -23,6 +23,7 @@ from nodecheck.numerics import EPS, EPS_FLOAT32
 from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import neural, wide
 from nodecheck.variations.autograd import USES
+from nodecheck.variations.computed import COMPUTED, PLAIN_TENSORS
 from nodecheck.variations.device import AUTOCAST, DEVICE_USES, FULL_PRODUCTS
 from nodecheck.variations.modules import LATE_TURN, MODULES
 from nodecheck.variations.parts import USES_OF_PARTS
@@ -163,7 +164,10 @@ def test_the_limit_counts_the_backward_pass_too():
         solved(rk4("continuous"), limit=31)
 
 
-@pytest.mark.parametrize("variation", [PLAIN, *USES, *MODULES, LATE_TURN, *ON_DEVICE], ids=lambda v: v.name)
+IN_MODELS = (PLAIN, *USES, *MODULES, LATE_TURN, *COMPUTED, PLAIN_TENSORS, *ON_DEVICE)
+
+
+@pytest.mark.parametrize("variation", IN_MODELS, ids=lambda v: v.name)
 def test_the_backend_knows_every_variation(variation):
     assert variation.name in BACKEND.capabilities
 
@@ -180,7 +184,7 @@ def test_the_backend_knows_every_instrument(name):
 
 def test_no_capability_is_left_out_here():
     penalties = [penalty.variation for penalty in PENALTIES]
-    known = (PLAIN, *USES, *USES_OF_PARTS, *TRANSFORMS, *MODULES, LATE_TURN, *REUSES, *ON_DEVICE, *penalties)
+    known = (*IN_MODELS, *USES_OF_PARTS, *TRANSFORMS, *REUSES, *penalties)
     variations = {variation.name for variation in known}
     assert variations | {*INSTRUMENTS} == BACKEND.capabilities
 
