@@ -25,6 +25,7 @@ from nodecheck.problems import neural, wide
 from nodecheck.variations.autograd import USES
 from nodecheck.variations.device import AUTOCAST, DEVICE_USES, FULL_PRODUCTS
 from nodecheck.variations.modules import LATE_TURN, MODULES
+from nodecheck.variations.parts import USES_OF_PARTS
 from nodecheck.variations.penalties import PENALTIES
 from nodecheck.variations.reuse import REUSES
 
@@ -178,7 +179,7 @@ def test_the_backend_knows_every_instrument(name):
 
 def test_no_capability_is_left_out_here():
     penalties = [penalty.variation for penalty in PENALTIES]
-    known = (PLAIN, *USES, *MODULES, LATE_TURN, *REUSES, *ON_DEVICE, *penalties)
+    known = (PLAIN, *USES, *USES_OF_PARTS, *MODULES, LATE_TURN, *REUSES, *ON_DEVICE, *penalties)
     variations = {variation.name for variation in known}
     assert variations | {*INSTRUMENTS} == BACKEND.capabilities
 

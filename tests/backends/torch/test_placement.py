@@ -13,6 +13,7 @@ from torch import Tensor
 from nodecheck.backends.torch.backend import _VARIATIONS, BACKEND
 from nodecheck.backends.torch.device.uses import DEVICE_USES
 from nodecheck.backends.torch.dynamics import _beside
+from nodecheck.backends.torch.pair_uses import PAIR_USES
 from nodecheck.backends.torch.reuse import REUSES
 from nodecheck.layers import Solve, TorchLayer, Variation
 from nodecheck.problems import neural
@@ -31,6 +32,17 @@ def euler(dynamics, t0, t1, n_steps):
         for k in range(n_steps):
             y = y + h * dynamics(t0 + k * h, y)
         return y
+
+    return solve
+
+
+def euler_of_pairs(dynamics, t0, t1, n_steps):
+    h = (t1 - t0) / n_steps
+
+    def solve(state):
+        for k in range(n_steps):
+            state = tuple(y + h * dy for y, dy in zip(state, dynamics(t0 + k * h, state), strict=True))
+        return state
 
     return solve
 
@@ -57,7 +69,9 @@ def without_values(monkeypatch):
 def test_a_variation_makes_all_its_tensors_on_the_device(name, without_values):
     others = (TRAINED,) if name in REUSES else ()
     solve = Solve(neural, 4, variation=Variation(name, others=others), device="meta")
-    BACKEND.solve(TorchLayer("euler", euler), solve, (COTANGENT,))
+    pairs = name in PAIR_USES
+    layer = TorchLayer("euler", euler_of_pairs if pairs else euler, output="pair" if pairs else "state")
+    BACKEND.solve(layer, solve, (COTANGENT,))
     assert without_values == {"meta"}
 
 
