@@ -241,7 +241,7 @@ def test_it_asks_a_right_layer_for_few_passes(layer):
 
     def build(dynamics, t0, t1, resolution):
         passes.append(resolution)
-        return layer.build(dynamics, t0, t1, resolution)
+        return layer.build(dynamics, t0, t1, **layer.form.arguments(resolution))
 
     if layer.adaptive:  # and three to see that the tolerance is no step size
         evidence(counted(lambda dynamics, t0, t1, tol: build(dynamics, t0, t1, tol)))
