@@ -34,7 +34,7 @@ class Claims(Protocol):
 
     @property
     def output(self) -> str:
-        """What it returns: "state", "pair" for a state of two tensors, or "log-det"."""
+        """Kind of its output: "state", "pair" (a state of two tensors) or "log-det"."""
 
     @property
     def supports(self) -> Collection[str]:

@@ -9,37 +9,30 @@ from torch import Tensor, nn
 
 from nodecheck.layers.layer import PAIR, Output
 from nodecheck.mutants.adaptive_families import AdaptiveBackprop
-from nodecheck.mutants.families import AdjointRK4, BackpropRK4, State, refused_twice
+from nodecheck.mutants.families import AdjointRK4, Backprop, BackpropRK4, State, refused_twice
 
 
-class PairBackprop(BackpropRK4):
+class _PairState(Backprop):
+    """A solver that carries a pair of tensors from step to step."""
+
+    output: ClassVar[Output] = PAIR
+
+    def __call__(self, y0: Any) -> Any:
+        """Return y1 as a pair."""
+        return self.integrate(self.field, self.t0, self.t1, y0)
+
+    def field(self, t: float, state: State) -> State:
+        """Return the right-hand side for the pair."""
+        value: State = self.dynamics(t, state)
+        return value
+
+
+class PairBackprop(_PairState, BackpropRK4):
     """RK4 for a pair, differentiated by backpropagation."""
 
-    output: ClassVar[Output] = PAIR
 
-    def __call__(self, y0: Any) -> Any:
-        """Return y1 as a pair."""
-        return self.integrate(self.field, self.t0, self.t1, y0)
-
-    def field(self, t: float, state: State) -> State:
-        """Return the right-hand side for the pair."""
-        value: State = self.dynamics(t, state)
-        return value
-
-
-class PairAdaptive(AdaptiveBackprop):
+class PairAdaptive(_PairState, AdaptiveBackprop):
     """Dormand and Prince's pair of methods for a pair of tensors, differentiated by backpropagation."""
-
-    output: ClassVar[Output] = PAIR
-
-    def __call__(self, y0: Any) -> Any:
-        """Return y1 as a pair."""
-        return self.integrate(self.field, self.t0, self.t1, y0)
-
-    def field(self, t: float, state: State) -> State:
-        """Return the right-hand side for the pair."""
-        value: State = self.dynamics(t, state)
-        return value
 
 
 class PairAdjoint(AdjointRK4):

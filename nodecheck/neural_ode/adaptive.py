@@ -39,7 +39,7 @@ class Attempt(NamedTuple):
 
 @dataclass
 class Front:
-    """How far a solve has come.
+    """The progress of a solve.
 
     Attributes
     ----------

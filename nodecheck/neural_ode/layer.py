@@ -213,7 +213,7 @@ class ODELayer(nn.Module):
     def _integrate(
         self, y0: State, segments: Sequence[Segment], reading: Callable[[list[Tensor]], Tensor]
     ) -> State:
-        """Return what is read from the states at the ends of the segments."""
+        """Return the reading, final state or output, of the states at the ends of the segments."""
         if isinstance(y0, tuple):
             parts = parts_of(y0)
             field, state = JoinedField(self.dynamics, parts), parts.join(y0)

@@ -15,7 +15,7 @@ from nodecheck.neural_ode.vjp import Vjp
 __all__ = ["Method", "Scheme"]
 
 Method = TypeVar("Method")
-"""What is told of the steps beside their segments: a tableau, or a pair with its tolerances."""
+"""A numerical method: a tableau, or an embedded pair of methods with its tolerances."""
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,9 @@ class OfPairs(nn.Module):
 
 
 class JoinedPair(nn.Module):
-    """What `build` returns for a pair, as a function of one state.
+    """A layer for pairs as a layer for one state, which is split on the way in and joined on the way out.
 
-    It is a module, so that its mode is that of the layer.
+    It is a module: a change of its mode, train or eval, reaches the layer.
     """
 
     def __init__(self, call: Callable[..., Any], outputs: int | None) -> None:

@@ -183,7 +183,7 @@ def gradients_of(y1: Tensor, leaves: Leaves, cotangent: Tensor) -> dict[str, Arr
 
 
 def leaf_gradients(leaves: Leaves, backward: Callable[[], None]) -> dict[str, Array | None]:
-    """Return what a backward pass leaves in .grad."""
+    """Return the gradient of each leaf after a backward pass, from its .grad; None where none arrived."""
     for leaf in leaves.values():
         leaf.grad = None
     backward()

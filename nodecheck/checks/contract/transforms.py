@@ -31,8 +31,8 @@ def function_transforms(layer: LayerUnderTest, problem: Problem) -> Evidence:
     time, must give the gradient that the backward pass gives.
 
     A layer may refuse all of them with an error, unless it promises "vmap" or "forward-mode" in `supports`.
-    An `autograd.Function` refuses without rules for them, and an adaptive layer
-    refuses `vmap`, because Python decides on its steps.  What works is a line on the identity card.
+    An `autograd.Function` refuses without rules for them, and an adaptive layer refuses `vmap`, because
+    Python decides on its steps.  What works is a line on the identity card.
 
     A wrong answer comes from a rule that was written by hand, `vmap` or `jvp` of an `autograd.Function`, from
     a tangent that is lost where the layer detaches its state, or from a state that is read as a number.
@@ -41,9 +41,9 @@ def function_transforms(layer: LayerUnderTest, problem: Problem) -> Evidence:
     (cotangent,) = layer.cotangents(problem, 1)
     found = same_answer(layer, problem, TRANSFORMS, cotangent)
     refused = found.facts.get(_REFUSED, "")
-    works = [v.when for v in TRANSFORMS if v.when not in refused.split(", ")]
     if not found.measurements:
         message = f"cannot be used {refused}: refused with an error."
         raise Unsupported(message, {"function transforms": "refused with an error"})
-    facts = {"function transforms": f"works {', '.join(works)}"}
-    return replace(found, facts=facts)
+    right = {m.name for m in found.measurements if m.holds}
+    works = ", ".join(v.when for v in TRANSFORMS if f"change {v.when}" in right)
+    return replace(found, facts={"function transforms": f"works {works}"} if works else {})

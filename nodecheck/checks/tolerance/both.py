@@ -72,7 +72,7 @@ def _beside_negligible(name: str, tol: float) -> tuple[float, float]:
 def _explain(
     layer: LayerUnderTest, usual: Work, found: list[Work], measurements: tuple[Measurement, ...]
 ) -> str:
-    """Return what is wrong with the tolerances, as far as the evaluations tell."""
+    """Return the mistake in the use of the tolerances that explains the evaluations."""
     same = [m.holds for m in measurements[:2]]
     for name, measurement in zip(("rtol", "atol"), measurements[2:], strict=True):
         if not measurement.holds:
