@@ -68,7 +68,8 @@ def _pull_back(
     if not segment.n_steps:
         return a
     pair, t, z = control.pair, segment.stop, torch.stack((y, a.detach()))
-    unit = control.atol * ((a.abs().max().item() if a.numel() else 0.0) or 1.0)
+    # atol has the unit of the state: for the adjoint it is in proportion to the largest entries of both.
+    unit = control.atol * _largest(a) / _largest(y)
     atol = torch.tensor((control.atol, unit), dtype=y.dtype.to_real(), device=y.device)
     atol = atol.reshape(2, *([1] * y.ndim))
     field = _Reverse(vjp, control)
@@ -89,6 +90,11 @@ def _pull_back(
             t, z, sums[:] = stop, end, totals
             k, known = (ks[-1], field.products[-1:]) if pair.last_is_first else (None, [])
     return z[1].clone()
+
+
+def _largest(values: Tensor) -> float:
+    """Return the largest magnitude, or one where all entries are zero."""
+    return (values.abs().max().item() if values.numel() else 0.0) or 1.0
 
 
 def _of_parameters(
