@@ -50,7 +50,7 @@ filterwarnings = ["error"]
 
 @dataclass(frozen=True)
 class Session:
-    """What pytest did."""
+    """What pytest did; `output` is what it prints, then what reached the standard error stream."""
 
     folder: Path
     code: int
@@ -85,12 +85,12 @@ def run_pytest(folder: Path, *arguments: str, python: str = sys.executable, **va
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,  # apart: a child that crashes may write in the middle of a line of pytest
         text=True,
         timeout=300,
         check=False,
     )
-    return Session(folder, done.returncode, done.stdout)
+    return Session(folder, done.returncode, f"{done.stdout}\n{done.stderr}")
 
 
 def write(folder: Path, **files: str) -> Path:
