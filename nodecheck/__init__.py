@@ -12,11 +12,13 @@ from nodecheck._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from nodecheck import adapt
+    from nodecheck.frontends.auditing import audit as audit
     from nodecheck.frontends.pytest.parametrize import parametrize as parametrize
     from nodecheck.layers import TorchLayer as TorchLayer
     from nodecheck.neural_ode import ODELayer as ODELayer
     from nodecheck.numerics.tableau import ButcherTableau as ButcherTableau
     from nodecheck.numerics.tableaus import TABLEAUS as TABLEAUS
+    from nodecheck.own_model.audit import Audit as Audit
     from nodecheck.results import Result as Result
     from nodecheck.results import Run as Run
     from nodecheck.results import Status as Status
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from nodecheck.runner.session import run as run
 
 _HOMES = {
+    "Audit": "nodecheck.own_model.audit",
     "ButcherTableau": "nodecheck.numerics.tableau",
     "ODELayer": "nodecheck.neural_ode",
     "Result": "nodecheck.results",
@@ -31,6 +34,7 @@ _HOMES = {
     "Status": "nodecheck.results",
     "TABLEAUS": "nodecheck.numerics.tableaus",
     "TorchLayer": "nodecheck.layers",
+    "audit": "nodecheck.frontends.auditing",
     "load_run": "nodecheck.results",
     "parametrize": "nodecheck.frontends.pytest.parametrize",
     "run": "nodecheck.runner.session",
@@ -40,6 +44,8 @@ __all__ = [  # noqa: RUF022
     "TorchLayer",
     "run",
     "parametrize",
+    "Audit",
+    "audit",
     "ODELayer",
     "ButcherTableau",
     "TABLEAUS",

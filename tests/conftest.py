@@ -44,6 +44,7 @@ SLOW = {
     "mutants/test_mutants.py",
     "neural_ode/test_odelayer_gradient.py",
     "neural_ode/test_odelayer_reversible.py",
+    "own_model/test_audit_verdicts.py",
     "report/test_report_html.py",
     "targets/test_known_failures.py",
 }

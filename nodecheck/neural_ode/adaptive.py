@@ -100,17 +100,23 @@ def walk(
     segment: Segment,
     control: StepControl,
     most: float = math.inf,
+    tried: list[Attempt] | None = None,
 ) -> list[Attempt]:
-    """Move the front to the end of a segment, or by `most` accepted steps, and return the steps tried."""
-    tried: list[Attempt] = []
+    """Move the front to the end of a segment, or by `most` accepted steps, and return the steps tried.
+
+    They are appended to `tried`, each before it is computed: a backward pass that the field itself asks for
+    in the middle of a step can then repeat what was done so far.
+    """
+    tried = [] if tried is None else tried
     left = most
     while left and front.t != segment.stop:
         assert front.size is not None  # start() has been called
         stop = front.size.end_of_next(front.t, segment.stop)
+        tried.append(Attempt(front.t, stop, accepted=False))
         y, ks = attempt(vector_field, front.y, front.k, segment, (front.t, stop), control.pair)
         error = error_of(front.y, y, ks, stop - front.t, control)
         accepted = front.size.accepts(error, abs(stop - front.t))
-        tried.append(Attempt(front.t, stop, accepted))
+        tried[-1] = Attempt(front.t, stop, accepted)
         front.k = ks[0]
         if accepted:
             front.t, front.y, front.k = stop, y, ks[-1] if control.pair.last_is_first else None

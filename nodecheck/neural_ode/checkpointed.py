@@ -95,7 +95,7 @@ class _AdaptiveStretch:
         # Not kept afterwards: it moves on, and holds states that the backward pass does without.
         front, self._front = self._front, None
         front.y, front.k = y, k
-        self._tried = walk_adaptively(self._vector_field, front, self._segment, self._control, self._most)
+        walk_adaptively(self._vector_field, front, self._segment, self._control, self._most, self._tried)
         return front.y, front.k
 
 

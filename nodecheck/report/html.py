@@ -40,9 +40,9 @@ _SETTLED = (Word.RIGHT, Word.PARTLY_CHECKED, Word.WITHIN_CLAIM, Word.NO_CLAIM, W
 
 def prepare() -> None:
     """Import jinja2 and compile the templates, so that the first page takes less time."""
-    environment = _environment()
-    for name in environment.list_templates(extensions=["j2"]):
-        environment.get_template(name)
+    templates = environment()
+    for name in templates.list_templates(extensions=["j2"]):
+        templates.get_template(name)
 
 
 def render(run: Run) -> str:
@@ -50,7 +50,7 @@ def render(run: Run) -> str:
     layers = layer_names(run)
     in_full = len(layers) <= _MOST_LAYERS
     drawn = {name: _drawn(run, name, in_full=in_full) for name in layers}
-    return _environment().get_template("page.html.j2").render(
+    return environment().get_template("page.html.j2").render(
         run=run,
         verdicts=[verdict(run, name) for name in layers],
         headline=run_verdict(run),
@@ -106,10 +106,11 @@ def _script_hash() -> str:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return the templates, with the filters that all pages have in common."""
     import jinja2
 
-    environment = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("nodecheck.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -118,7 +119,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         finalize=_finalize,
     )
-    environment.filters |= {
+    templates.filters |= {
         "number": numbers.number,
         "short": numbers.shorten,
         "paragraph": lambda text: text[: limits.PARAGRAPH],
@@ -136,8 +137,8 @@ def _environment() -> jinja2.Environment:
         "linked": _linked,
         "source": _source,
     }
-    environment.globals |= {"layer_anchor": layer_anchor, **_MOST}
-    return environment
+    templates.globals |= {"layer_anchor": layer_anchor, **_MOST}
+    return templates
 
 
 def _finalize(value: Any) -> Any:

@@ -57,13 +57,15 @@ class DrawnFigure:
 
 def comparison_section(run: Run) -> list[tuple[str, list[DrawnFigure]]]:
     """Return the comparison of all layers, if there are two to compare."""
-    drawn = [_drawn(figure, "wide") for figure in (*comparison_figures(run), *memory_figures(run))]
+    drawn = [drawn_figure(figure, "wide") for figure in (*comparison_figures(run), *memory_figures(run))]
     return [("", drawn)] if drawn else []
 
 
 def layer_sections(results: Mapping[str, Iterable[Result]]) -> list[tuple[str, list[DrawnFigure]]]:
     """Return the figures of each layer by name; a layer whose results have no curves is left out."""
-    sections = [(name, [_drawn(f, _size(f)) for f in figures(found)]) for name, found in results.items()]
+    sections = [
+        (name, [drawn_figure(f, _size(f)) for f in figures(found)]) for name, found in results.items()
+    ]
     return [(name, drawn) for name, drawn in sections if drawn]
 
 
@@ -71,7 +73,8 @@ def _size(figure: Figure) -> str:
     return "portrait" if figure.name == "Phase portrait" else "small"
 
 
-def _drawn(figure: Figure, size: str) -> DrawnFigure:
+def drawn_figure(figure: Figure, size: str) -> DrawnFigure:
+    """Return a figure as the page shows it; `size` is a name of `_SIZES`."""
     width, height = _SIZES[size]
     panels = tuple(
         DrawnPanel(p.title, draw(p, width=width, height=height), _legend(p), table(p)) for p in figure.panels

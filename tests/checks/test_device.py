@@ -134,7 +134,7 @@ class Fake:
     def __init__(self, solve):
         self._solve, self.asked = solve, []
 
-    def solve(self, layer, solve, cotangents=(), *, instruments=()):  # noqa: ARG002
+    def solve(self, layer, solve, cotangents=(), *, instruments=()):
         self.asked.append((solve.variation.name, solve.device))
         return self._solve(solve)
 

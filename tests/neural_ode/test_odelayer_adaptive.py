@@ -329,3 +329,28 @@ def test_the_backward_trajectory_of_an_adaptive_layer_is_refused(network: nn.Mod
 def test_the_tolerances_are_shown() -> None:
     shown = repr(ODELayer(nn.Identity(), rtol=1e-3, atol=1e-4, solver="bosh3"))
     assert "rtol=0.001, atol=0.0001, solver='bosh3', adjoint='continuous'" in shown
+
+
+class _Traced(torch.nn.Module):
+    """A field that differentiates itself: the trace of its Jacobian is part of the slope."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor([[0.3, -0.8], [0.9, 0.2]], dtype=torch.float64))
+
+    def forward(self, t, y):
+        with torch.enable_grad():
+            z = y if y.requires_grad else y.detach().requires_grad_(True)
+            slope = torch.tanh(z @ self.weight)
+            (rate,) = torch.autograd.grad(slope[..., 0].sum(), z, create_graph=True)
+        return slope + rate
+
+
+def test_a_field_that_differentiates_itself_may_be_checkpointed():
+    grads = []
+    for adjoint in ("discrete", "checkpointed"):
+        field, y0 = _Traced(), torch.full((2, 2), 0.4, dtype=torch.float64, requires_grad=True)
+        layer = ODELayer(field, 0.0, 2.0, rtol=1e-6, atol=1e-6, adjoint=adjoint)
+        grads.append(torch.autograd.grad(layer(y0).square().sum(), (y0, field.weight)))
+    for found, true in zip(*grads, strict=True):
+        torch.testing.assert_close(found, true, rtol=1e-13, atol=1e-15)

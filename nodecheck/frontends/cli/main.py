@@ -1,4 +1,4 @@
-"""The command line: check, memory, compare, replay, report, list, explain, schema."""
+"""The command line: check, audit, memory, compare, replay, report, list, explain, schema."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from nodecheck._version import __version__
 from nodecheck.frontends.cli.arguments import EXIT_CODES
+from nodecheck.frontends.cli.audit import audit
 from nodecheck.frontends.cli.check import check
 from nodecheck.frontends.cli.compare import compare
 from nodecheck.frontends.cli.memory import memory
@@ -26,6 +27,7 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(audit)
 main.add_command(memory)
 main.add_command(compare)
 main.add_command(replay)

@@ -84,8 +84,7 @@ def run_pytest(folder: Path, *arguments: str, python: str = sys.executable, **va
         [python, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         cwd=folder,
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,  # apart: a child that crashes may write in the middle of a line of pytest
+        capture_output=True,  # apart: a child that crashes may write in the middle of a line of pytest
         text=True,
         timeout=300,
         check=False,

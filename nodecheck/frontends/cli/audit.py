@@ -1,0 +1,127 @@
+"""`nodecheck audit`: how exact the gradient of a user's own training step is, and why."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nodecheck.frontends.cli.arguments import interruptible, make_folder, usage_errors
+
+if TYPE_CHECKING:
+    from nodecheck.own_model.audit import Audit
+    from nodecheck.results.audit import AuditRecord
+
+_CODES = """\b
+FILE:AUDIT is path/file.py:object or package.module:object; the object is a nodecheck.Audit, or a list of
+them.
+\b
+Exit codes:
+  0  no gradient is wrong or beyond the target    2  usage
+  1  one is                                       3  the object could not be loaded
+"""
+
+
+@click.command(epilog=_CODES)
+@click.argument("target", metavar="FILE:AUDIT")
+@click.option("--target", "goal", metavar="ERROR", help="The relative error that is acceptable: 0.01 or 1%.")
+@click.option(
+    "--output", metavar="DIR", help="Where audit.json and index.html go; default reports/NAME-audit."
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 also where there is no verdict.")
+def audit(target: str, goal: str | None, output: str | None, strict: bool) -> None:
+    """Audit the gradient of your own model: its error, the causes, and the cheapest setting that will do.
+
+    The model runs in this process.
+    """
+    with usage_errors():
+        wanted = None if goal is None else _relative(goal)
+    audits = _loaded(target)
+    if wanted is not None:
+        audits = [replace(a, target=wanted) for a in audits]
+    code = 0
+    with interruptible():
+        for one in audits:
+            record = _audited(one)
+            _written(
+                record,
+                Path(output or f"reports/{one.name}-audit")
+                / (one.name if len(audits) > 1 and output else ""),
+            )
+            code = max(code, record.exit_code, int(strict and record.undecided))
+    sys.exit(code)
+
+
+def _relative(text: str) -> float:
+    """Return a relative error that is written as a number or in per cent."""
+    try:
+        value = float(text.rstrip("% ")) / (100 if "%" in text else 1)
+    except ValueError:
+        value = -1.0
+    if not value > 0.0:
+        message = f"--target must be a relative error above 0, got {text!r}; write 0.01 or 1%"
+        raise ValueError(message)
+    return value
+
+
+def _loaded(target: str) -> list[Audit]:
+    """Return the audits that a target names; exit with 3 if it cannot be loaded."""
+    from nodecheck.targets.imports import TargetError, UsageError, import_file, import_module
+    from nodecheck.targets.objects import find_object
+
+    source, colon, name = target.rpartition(":")
+    if not colon:
+        message = f"expected path/file.py:object, got {target!r}; add the object, for instance {target}:AUDIT"
+        raise click.UsageError(message)
+    try:
+        module = (import_file if source.endswith(".py") else import_module)(source, target)
+        found = find_object(module, name, target)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
+    except TargetError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(3)
+    return _audits(found, target)
+
+
+def _audits(found: Any, target: str) -> list[Audit]:
+    from nodecheck.own_model.audit import Audit
+
+    audits = list(found) if isinstance(found, list | tuple) else [found]
+    if not audits or not all(isinstance(one, Audit) for one in audits):
+        kind = type(found).__name__
+        message = (
+            f"expected a nodecheck.Audit or a list of them at {target!r}, got {kind}; write for instance\n\n"
+            "    AUDIT = nodecheck.Audit('mine', solve, dynamics, y0, t, loss=loss)"
+        )
+        raise click.UsageError(message)
+    return audits
+
+
+def _audited(one: Audit) -> AuditRecord:
+    """Return the record; a line tells what is done meanwhile."""
+    from rich.console import Console
+
+    from nodecheck.own_model.conduct import conduct
+
+    console = Console(stderr=True)
+    with console.status(f"{one.name}: begins") as status, usage_errors():
+        return conduct(one, lambda what: status.update(f"{one.name}: {what}"))
+
+
+def _written(record: AuditRecord, folder: Path) -> None:
+    """Print the report, and write the record and the page."""
+    from rich.console import Console
+
+    from nodecheck.report.audit_page import render_audit
+    from nodecheck.report.audit_text import print_audit
+
+    make_folder(folder)
+    page = record.save(folder).with_name("index.html")
+    page.write_text(render_audit(record), encoding="utf-8")
+    console = Console()
+    print_audit(record, console)
+    console.print(f"report  {page}", highlight=False, soft_wrap=True)

@@ -1,0 +1,65 @@
+"""Numbers of the audit of a user's own model that were chosen by hand, with unit and origin.
+
+They are held by tests/own_model/test_audit_verdicts.py, test_gate.py and test_reference.py beside it.
+"""
+
+from __future__ import annotations
+
+# The reference is as exact as the question needs: its own error is at most this share of the target.
+REFERENCE_SHARE = 1 / 30
+# Tolerances of the reference, the loosest first.  A smooth field needs one of the first two.
+REFERENCE_TOLERANCES = (1e-6, 1e-8, 1e-10, 1e-12)
+# Steps that a reference may try.  A network in one time unit takes some 10 to 100 at 1e-8; the rest is for
+# fields that are stiff, where the audit says so after some seconds.
+REFERENCE_STEPS = 4000
+# Where error control does not settle, as at kinks: equal RK4 steps, doubled from here to there.
+FEWEST_EQUAL_STEPS, MOST_EQUAL_STEPS = 32, 8192
+# The difference of two solutions of which one has half the step bounds the error of the finer one, with
+# this factor where the order is lost at kinks and the error falls like h (measured: ReLU networks).
+KINK_FACTOR = 2.0
+# The difference to a solution at a hundredth of the tolerance is the error up to a few per cent.
+TOLERANCE_RATIO = 100.0
+
+# What is left is explained once it is below this share of the target, or three errors of the reference.
+EXPLAINED_SHARE = 0.1
+REFERENCE_ERRORS = 3.0
+# A refinement that keeps more than this share of the error, twice in a row, has stopped to reduce it: a
+# method of order one halves it with its steps, and a tenth of the tolerance makes it 10^(1/2) times smaller.
+STOPPED = 0.7
+# Halving the steps ten times, or tolerances down to rounding; a method of order one needs as many.
+FEWEST_REFINEMENTS, MOST_REFINEMENTS = 2, 10
+# Evaluations that one refinement may take: beyond, the audit would take minutes.
+MOST_EVALUATIONS = 20_000
+# A tensor whose gradient is smaller than this share of the whole is measured against that share: its
+# relative error would be that of a number near zero.
+SMALL_TENSOR = 1e-3
+
+# The gate.  Coupled members: half of the batch, alone and in the batch, relative to the largest slope.
+COUPLED = 1e-4
+# Noise of float64 values, as fourth differences over steps of NOISE_STEP: rounding gives some 1e-16, a cast
+# to float32 inside gives 1e-8.
+NOISE = 1e-12
+NOISE_STEP = 1e-7
+NOISE_POINTS = 9
+# The fourth differences of white noise have a standard deviation of sqrt(70) times its own.
+FOURTH_DIFFERENCE = 70.0
+# The gradient of the field against difference quotients, of which the best of three steps counts.
+QUOTIENT_STEPS = (1e-4, 3e-6, 1e-7)
+FIELD_GRADIENT = 1e-3
+# Between the ends, where nothing is special.
+PROBED_SHARE = 0.4142
+
+# Backward reconstruction is in danger where it amplifies the tolerance to more than this.
+AMPLIFIED_TOLERANCE = 0.1
+AMPLIFICATION_LIMIT = 1e30
+# Of [t0, t1]: how far beyond its ends the exact trajectory is known, as adaptive solvers step beyond them.
+BEYOND_THE_ENDS = 0.1
+# Settings are recommended with this margin to the target.
+MARGIN = 2.0
+# Settings of our own layer beside the user's: tolerances, and equal steps of RK4 for each output interval.
+COMPARED_TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+COMPARED_STEPS = (2, 4, 8, 16)
+# Tolerance of the tangent that is integrated beside the reference, and the share of the reference's own error
+# that it is held to where that is larger, as at kinks.
+TANGENT_SHARE = 0.1
+TANGENT_TOLERANCE = 1e-9

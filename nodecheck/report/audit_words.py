@@ -1,0 +1,109 @@
+"""The words of an audit: its verdict, the causes, and the setting that it recommends."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+from nodecheck.numerics.audit_constants import MARGIN
+from nodecheck.results.audit import AuditRecord, Outcome, Part, Setting
+
+__all__ = ["CAUSES", "advice", "cause_of", "headline", "percent", "recommended", "symbol", "verdict"]
+
+CAUSES = {
+    "arithmetic": "rounding, and other steps because of it",
+    "loss": "error of the states, seen through the loss",
+    "reconstruction": "error of the state that the backward pass reconstructs",
+    "discretisation": "error of the steps of the gradient",
+    "unexplained": "what finer settings do not remove",
+}
+SYMBOLS = {
+    Outcome.WITHIN_TARGET: "✓",
+    Outcome.TOLERANCE: "✗",
+    Outcome.BUG: "✗",
+    Outcome.NOT_AUDITED: "·",
+    Outcome.INCONCLUSIVE: "·",
+}
+
+
+def symbol(record: AuditRecord) -> str:
+    """Return the mark of the conclusion."""
+    return SYMBOLS[record.outcome]
+
+
+def percent(value: float) -> str:
+    """Return a relative number in per cent, with two digits: 4.6 %, 0.00017 %."""
+    if not math.isfinite(value):
+        return "unknown"
+    digits = f"{100 * value:.2g}"
+    return f"{float(digits):.0f} %" if "e" in digits and value >= 1 else f"{digits} %"
+
+
+def headline(record: AuditRecord) -> str:
+    """Return the verdict in a sentence or two."""
+    return ". ".join(filter(None, verdict(record)))
+
+
+def verdict(record: AuditRecord) -> tuple[str, str]:
+    """Return the verdict, and its cause or ""."""
+    name = record.name
+    if record.outcome is Outcome.NOT_AUDITED:
+        return f"{name} was not audited", record.reason
+    if record.outcome is Outcome.INCONCLUSIVE:
+        return f"{name}: no verdict", record.reason
+    if math.isnan(record.error):
+        return f"{name}: the gradient is wrong", record.reason
+    size = f"{name}: the gradient is {percent(record.error)} from the exact one (cosine {record.cosine:.4f})"
+    if record.outcome is Outcome.BUG:
+        return f"{size}, and this is a bug", record.reason
+    if record.outcome is Outcome.TOLERANCE:
+        cause = cause_of(record)
+        return f"{size}, more than the target of {percent(record.target)}", f"Cause: settings, mostly {cause}"
+    return f"{size}, within the target of {percent(record.target)}", ""
+
+
+def cause_of(record: AuditRecord) -> str:
+    """Return the largest cause of the error in words."""
+    parts = [part for part in record.parts if part.cause != "unexplained"]
+    return CAUSES[max(parts, key=lambda part: part.share).cause] if parts else "unknown"
+
+
+def unexplained(record: AuditRecord) -> Part | None:
+    """Return the part that finer settings do not remove, if it was measured."""
+    return next((part for part in record.parts if part.cause == "unexplained"), None)
+
+
+def recommended(record: AuditRecord) -> Setting | None:
+    """Return the setting with the fewest evaluations whose error is within half the target."""
+    good = [s for s in record.settings if s.error <= record.target / MARGIN]
+    return min(good, key=lambda s: (s.evaluations, s.error), default=None)
+
+
+def advice(record: AuditRecord) -> str:
+    """Return what to do, in a sentence or two; "" if nothing."""
+    if record.outcome is Outcome.BUG and not math.isnan(record.error):
+        missing = [row.name for row in record.tensors if row.missing]
+        if missing:
+            return (
+                "Look for a tensor that reaches the dynamics in another way than as their parameter, and for "
+                "parameters that the backward pass does not know of."
+            )
+        return (
+            "No setting of the solver mends it. Look in the backward pass, or for .detach() between the "
+            "steps; `nodecheck check` names the mistake in a layer of your own."
+        )
+    best = recommended(record)
+    if best is None or not record.settings:
+        return ""
+    yours = record.settings[0]
+    if best.kind == "yours":
+        return ""
+    ratio = best.evaluations / max(yours.evaluations, 1)
+    time = best.seconds / max(yours.seconds, sys.float_info.min)
+    cost = f"{ratio:.2g} times your evaluations, and {time:.2g} times the time"
+    start = "The cheapest setting within half the target" if record.outcome is Outcome.TOLERANCE else (
+        "A cheaper setting within half the target" if ratio < 1 else ""
+    )  # fmt: skip
+    if not start:
+        return ""
+    return f"{start}: {best.kind}, {best.name}, has an error of {percent(best.error)}. It takes {cost}."

@@ -1,0 +1,185 @@
+"""The reports of an audit: text, page, JSON, the command, and what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from click.testing import CliRunner
+from models import Tanh, batch, by_hand, loss, made, ours
+
+import nodecheck
+from nodecheck.frontends.cli.main import main
+from nodecheck.report.audit_page import render_audit
+from nodecheck.report.audit_text import audit_text
+from nodecheck.report.audit_words import headline, percent, recommended
+from nodecheck.results.audit import AuditRecord, Outcome, Setting, load_audit
+
+TIMES = torch.tensor([0.0, 1.0])
+MODULE = """
+import torch
+from torch import nn
+import nodecheck
+
+class Field(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(2, 2)
+    def forward(self, t, y):
+        return torch.tanh(self.net(y))
+
+def solve(dynamics, y0, t):
+    return nodecheck.ODELayer(dynamics, 0.0, 1.0, STEPS, solver="euler")(y0)
+
+torch.manual_seed(0)
+AUDIT = nodecheck.Audit("mine", solve, Field(), torch.randn(4, 2), torch.tensor([0.0, 1.0]))
+OTHER = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def report():
+    dynamics = made(Tanh)
+    return nodecheck.audit(ours(n_steps=3, solver="euler"), dynamics, batch(dynamics), TIMES, loss=loss)
+
+
+def test_the_first_line_is_the_verdict(report):
+    assert "more than the target of 1 %. Cause: settings, mostly error of" in " ".join(str(report).split())
+
+
+def test_the_text_fits_a_screen(report):
+    assert len(str(report).splitlines()) <= 30
+
+
+def test_a_cheaper_setting_is_recommended(report):
+    assert "The cheapest setting within half the target" in str(report)
+
+
+def test_the_page_is_one_file_without_a_script(report, tmp_path):
+    page = report.save(tmp_path / "new").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count("<svg") >= 3
+
+
+def test_a_notebook_shows_the_body_of_the_page(report):
+    assert report._repr_html_() in render_audit(report.record)
+
+
+def test_a_saved_record_is_read_again(report, tmp_path):
+    report.save(tmp_path)
+    assert load_audit(tmp_path) == report.record
+    assert render_audit(load_audit(tmp_path)) == render_audit(report.record)
+
+
+def test_numbers_that_are_not_finite_survive_in_json(tmp_path):
+    record = AuditRecord("mine", 0.01, Outcome.NOT_AUDITED, "dropout")
+    record.save(tmp_path)
+    assert math.isnan(load_audit(tmp_path).error)
+
+
+def test_a_file_that_holds_no_audit_is_refused(tmp_path):
+    (tmp_path / "audit.json").write_text("{}")
+    with pytest.raises(ValueError, match="of `nodecheck audit` at"):
+        load_audit(tmp_path)
+
+
+def test_a_record_without_numbers_is_shown():
+    record = AuditRecord("mine", 0.01, Outcome.NOT_AUDITED, "dropout")
+    assert headline(record) == "mine was not audited. dropout"
+    assert "mine was not audited" in render_audit(record)
+    assert audit_text(record).startswith("· mine was not audited")
+
+
+def test_a_bug_says_that_no_setting_mends_it():
+    dynamics = made(Tanh)
+    wrong = nodecheck.audit(
+        by_hand(16, "two per cent"),
+        dynamics,
+        batch(dynamics),
+        TIMES,
+        loss=loss,
+        refine=lambda level: by_hand(16 * 2**level, "two per cent"),
+    )
+    assert "this is a bug" in str(wrong)
+    assert "No setting of the solver mends it" in str(wrong)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.046, "4.6 %"), (1.2, "120 %"), (1.7e-6, "0.00017 %"), (math.nan, "unknown")]
+)
+def test_relative_numbers_are_in_per_cent(value, text):
+    assert percent(value) == text
+
+
+def test_the_recommended_setting_has_a_margin_to_the_target():
+    settings = tuple(Setting("k", str(e), e, n, 0.1) for e, n in ((0.009, 10), (0.004, 30), (0.001, 90)))
+    record = AuditRecord("mine", 0.01, Outcome.TOLERANCE, settings=settings)
+    assert recommended(record).evaluations == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("solve", 3, "solve must be a function"),
+        ("dynamics", torch.tanh, "dynamics must be an nn.Module"),
+        ("y0", [1.0], "y0 must be a tensor or a tuple of tensors"),
+        ("t", torch.tensor([0.0]), "t must be a tensor of at least two times"),
+        ("t", torch.tensor([0.0, 2.0, 1.0]), "t must increase or decrease"),
+        ("target", -1.0, "target must be a relative error above 0"),
+    ],
+)
+def test_wrong_arguments_are_refused(name, value, words):
+    arguments = {
+        "name": "mine",
+        "solve": ours(n_steps=3),
+        "dynamics": Tanh(),
+        "y0": torch.ones(1, 2),
+        "t": TIMES,
+    }
+    with pytest.raises((TypeError, ValueError), match=words):
+        nodecheck.Audit(**{**arguments, name: value})
+
+
+def test_a_solve_that_ignores_its_dynamics_is_refused():
+    other = made(Tanh)
+
+    def solve(dynamics, y0, t):
+        return ours(n_steps=3)(other, y0, t)
+
+    with pytest.raises(ValueError, match="must call the dynamics it is given, got no call"):
+        nodecheck.audit(solve, made(Tanh), torch.ones(1, 2), TIMES)
+
+
+@pytest.mark.parametrize(("steps", "code"), [(400, 0), (2, 1)])
+def test_the_command_exits_with_one_beyond_the_target(tmp_path, steps, code):
+    (tmp_path / "my.py").write_text(MODULE.replace("STEPS", str(steps)))
+    done = CliRunner().invoke(main, ["audit", f"{tmp_path}/my.py:AUDIT", "--output", f"{tmp_path}/out"])
+    assert done.exit_code == code, done.output
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"audit.json", "index.html"}
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "code", "words"),
+    [
+        ("my.py", (), 2, "add the object"),
+        ("my.py:OTHER", (), 2, "expected a nodecheck.Audit"),
+        ("my.py:MISSING", (), 3, "expected an attribute 'MISSING'"),
+        ("none.py:AUDIT", (), 3, "expected a Python file"),
+        ("my.py:AUDIT", ("--target", "much"), 2, "--target must be a relative error above 0"),
+    ],
+)
+def test_wrong_usage_of_the_command(tmp_path, target, options, code, words):
+    (tmp_path / "my.py").write_text(MODULE.replace("STEPS", "2"))
+    done = CliRunner().invoke(main, ["audit", f"{tmp_path}/{target}", *options])
+    assert done.exit_code == code
+    assert words in " ".join(done.output.split())
+
+
+def test_the_target_of_the_command_may_be_in_per_cent(tmp_path):
+    (tmp_path / "my.py").write_text(MODULE.replace("STEPS", "20"))
+    CliRunner().invoke(
+        main, ["audit", f"{tmp_path}/my.py:AUDIT", "--target", "30%", "--output", f"{tmp_path}/out"]
+    )
+    assert load_audit(tmp_path / "out").target == pytest.approx(0.3)
