@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nodecheck.numerics.tableau import ButcherTableau as ButcherTableau
     from nodecheck.numerics.tableaus import TABLEAUS as TABLEAUS
     from nodecheck.own_model.audit import Audit as Audit
+    from nodecheck.own_model.monitor import GradientMonitor as GradientMonitor
+    from nodecheck.own_model.watched import watch as watch
     from nodecheck.results import Result as Result
     from nodecheck.results import Run as Run
     from nodecheck.results import Status as Status
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Audit": "nodecheck.own_model.audit",
     "ButcherTableau": "nodecheck.numerics.tableau",
+    "GradientMonitor": "nodecheck.own_model.monitor",
     "ODELayer": "nodecheck.neural_ode",
     "Result": "nodecheck.results",
     "Run": "nodecheck.results",
@@ -38,6 +41,7 @@ _HOMES = {
     "load_run": "nodecheck.results",
     "parametrize": "nodecheck.frontends.pytest.parametrize",
     "run": "nodecheck.runner.session",
+    "watch": "nodecheck.own_model.watched",
 }
 
 __all__ = [  # noqa: RUF022
@@ -46,6 +50,8 @@ __all__ = [  # noqa: RUF022
     "parametrize",
     "Audit",
     "audit",
+    "GradientMonitor",
+    "watch",
     "ODELayer",
     "ButcherTableau",
     "TABLEAUS",

@@ -59,6 +59,25 @@ MARGIN = 2.0
 # Settings of our own layer beside the user's: tolerances, and equal steps of RK4 for each output interval.
 COMPARED_TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 COMPARED_STEPS = (2, 4, 8, 16)
+# The monitor.  Iterations over which its share of the time is kept.
+MONITOR_WINDOW = 1000
+# A first reading may take five steps: it repeats the step once, and solves exactly twice or so.
+FIRST_READING_STEPS = 5.0
+# The distance of readings varies by this share.
+READING_JITTER = 0.3
+# The next reading may take longer than the last ones: it may have to be confirmed.
+COST_MARGIN = 1.25
+# An exact solve of the training, in its dtype: float32 allows no less than about 1e-6.
+EXACT_TOLERANCE, FINEST_EXACT_TOLERANCE = 1e-4, 1e-6
+# Two exact solves agree where they differ by this share of the budget.
+MONITOR_AGREEMENT = 0.2
+# A step that is repeated gives the same gradient up to the order of sums.
+SAME_STEP = 1e-3
+# Weight of the newest gradient in the mean square that stands for its usual size.
+HISTORY_WEIGHT = 0.3
+# An alarm is one reading over twice the budget, or a second one over it among the last three.
+ALARM_AT_ONCE = 2.0
+READINGS_OF_AN_ALARM = 2
 # Tolerance of the tangent that is integrated beside the reference, and the share of the reference's own error
 # that it is held to where that is larger, as at kinks.
 TANGENT_SHARE = 0.1

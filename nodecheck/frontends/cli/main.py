@@ -14,7 +14,6 @@ from nodecheck.frontends.cli.compare import compare
 from nodecheck.frontends.cli.memory import memory
 from nodecheck.frontends.cli.replay import replay
 from nodecheck.frontends.cli.schema import schema
-from nodecheck.frontends.cli.stored_run import read_run, run_file
 from nodecheck.options.option import on_command_line
 
 # Everything heavy is imported inside the commands: the help text has to come at once.
@@ -42,12 +41,12 @@ main.add_command(schema)
 def report(path: Path, output: Path | None) -> None:
     """Write the HTML page of a stored run again; needs no torch.
 
-    RUN is a run.json, or the folder that holds it.
+    RUN is a run.json, an audit.json or the log of a GradientMonitor, or the folder of one of the first two.
     """
-    from nodecheck.report import html
+    from nodecheck.frontends.cli.stored_pages import stored_page
 
-    target = output or run_file(path).with_name("index.html")
-    page = html.render(read_run(path))
+    place, page = stored_page(path)
+    target = output or place
     try:
         target.write_text(page, encoding="utf-8")
     except OSError as error:

@@ -1,0 +1,263 @@
+"""The gradient of a training run beside an exact one, now and then."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nodecheck.numerics.audit_constants import (
+    ALARM_AT_ONCE,
+    EXACT_TOLERANCE,
+    FINEST_EXACT_TOLERANCE,
+    HISTORY_WEIGHT,
+    MONITOR_AGREEMENT,
+    READINGS_OF_AN_ALARM,
+    SAME_STEP,
+    TOLERANCE_RATIO,
+)
+from nodecheck.own_model.time_budget import TimeBudget
+from nodecheck.own_model.watched import ExactSolve, WatchedSolve
+from nodecheck.results.monitor import MonitorLog, Reading
+
+__all__ = ["GradientMonitor"]
+
+
+class GradientMonitor:
+    """Compares the gradient of a training step with an exact one, within a share of the time.
+
+    Parameters
+    ----------
+    solve : WatchedSolve
+        What `nodecheck.watch` returns; the model must solve with it.
+    model : nn.Module or iterable of parameters
+        The parameters that are trained.  Of a module the buffers are also put back after each reading.
+    budget : float
+        The relative error of the gradient that is acceptable.
+    share : float
+        The share of the training time that readings may take, over any 1000 iterations.
+    writer : object or None
+        Has ``add_scalar(name, value, iteration)``, as the SummaryWriter of TensorBoard.
+
+    Notes
+    -----
+    A reading repeats the step with an exact solve, and compares the gradient with that in `p.grad`.  The
+    random numbers are those of the step where `before_forward` is called before it.  Random state, gradients
+    and buffers are afterwards what they were before.  A hook of a module is called in a reading, as in any
+    forward pass.  A reading over the budget is repeated with a more exact solve before it counts.
+
+    Examples
+    --------
+    ::
+
+        solve = nodecheck.watch(solve)
+        monitor = nodecheck.GradientMonitor(solve, model, budget=0.05, share=0.02)
+        for batch in loader:
+            monitor.before_forward()
+            closure = lambda: loss_of(model, batch)    # forward pass alone
+            closure().backward()
+            monitor.after_backward(closure)
+            optimiser.step(); optimiser.zero_grad()
+    """
+
+    def __init__(
+        self,
+        solve: WatchedSolve,
+        model: nn.Module | Iterable[nn.Parameter],
+        *,
+        budget: float = 0.05,
+        share: float = 0.02,
+        writer: Any = None,
+    ) -> None:
+        if not isinstance(solve, WatchedSolve):
+            message = (
+                f"solve must be what nodecheck.watch(solve) returns, got {type(solve).__name__}; wrap it"
+            )
+            raise TypeError(message)
+        for name, value in (("budget", budget), ("share", share)):
+            if not 0.0 < value < 1.0:
+                message = f"{name} must be between 0 and 1, got {value!r}; 0.05 is five per cent"
+                raise ValueError(message)
+        self._solve, self._model = solve, model if isinstance(model, nn.Module) else None
+        parameters = model.parameters() if isinstance(model, nn.Module) else model
+        self._parameters = [p for p in parameters if p.requires_grad]
+        if not self._parameters:
+            message = "model must have parameters that require grad, got none; pass the model that is trained"
+            raise ValueError(message)
+        self.budget, self._writer = budget, writer
+        self._time, self._exact = TimeBudget(share), ExactSolve(EXACT_TOLERANCE)
+        self._iteration, self._scale = 0, 0.0
+        self._last: float | None = None
+        self._random: list[Tensor] | None = None
+        self._stopped = ""
+        self._readings: list[Reading] = []
+
+    @property
+    def log(self) -> MonitorLog:
+        """Everything that was read, and the time it took."""
+        return MonitorLog(
+            self.budget,
+            tuple(self._readings),
+            self._iteration,
+            self._time.trained,
+            self._time.spent,
+            self._stopped,
+        )
+
+    @property
+    def alarm(self) -> int | None:
+        """The iteration of the first alarm, or None."""
+        return self.log.alarm
+
+    def save(self, path: Path | str) -> Path:
+        """Write the log, which `nodecheck report` draws; return its path."""
+        return self.log.save(path)
+
+    def before_forward(self) -> None:
+        """Note the random state of the step that begins; needed where the forward pass draws numbers."""
+        self._random = _random_states()
+
+    def after_backward(self, closure: Callable[[], Tensor]) -> Reading | None:
+        """Take a reading if the time allows it, and return it.
+
+        Parameters
+        ----------
+        closure : function
+            Computes the loss of this step again, forward pass alone, with the watched solve.
+        """
+        now = time.perf_counter()
+        if self._last is not None:
+            self._time.add_step(now - self._last)
+        self._iteration += 1
+        reading = None
+        if not self._stopped and self._time.is_due(self._iteration):
+            reading = self._read(closure)
+            self._time.add_reading(self._iteration, time.perf_counter() - now)
+        self._last = time.perf_counter()
+        return reading
+
+    def _read(self, closure: Callable[[], Tensor]) -> Reading | None:
+        start = time.perf_counter()
+        own = _joined([p.grad for p in self._parameters], self._parameters)
+        with self._undisturbed():
+            if not self._readings and not self._repeats(closure, own):
+                return None
+            exact = self._exact_gradient(closure)
+            if exact is None:
+                return None
+            while self._over(own, exact) and self._exact.tol > FINEST_EXACT_TOLERANCE:
+                finer = ExactSolve(max(self._exact.tol / TOLERANCE_RATIO, FINEST_EXACT_TOLERANCE))
+                closer = self._exact_gradient(closure, finer)
+                if closer is None:
+                    break
+                gap, exact = _relative(exact, closer, 0.0), closer
+                if gap <= MONITOR_AGREEMENT * self.budget:
+                    break
+                self._exact = finer
+        return self._noted(own, exact, time.perf_counter() - start)
+
+    def _noted(self, own: Tensor, exact: Tensor, seconds: float) -> Reading:
+        size = float(exact.norm())
+        self._scale = size * size if not self._scale else (
+            (1 - HISTORY_WEIGHT) * self._scale + HISTORY_WEIGHT * size * size
+        )  # fmt: skip
+        error = _relative(own, exact, math.sqrt(self._scale))
+        cosine = float(own @ exact / (own.norm() * exact.norm()).clamp_min(torch.finfo(own.dtype).tiny))
+        over = not error <= self.budget
+        recent = [r.over for r in self._readings[-READINGS_OF_AN_ALARM:]]
+        alarm = over and (any(recent) or not error <= ALARM_AT_ONCE * self.budget)
+        reading = Reading(self._iteration, error, cosine, seconds, self._exact.tol, over, alarm)
+        self._readings.append(reading)
+        if self._writer is not None:
+            self._writer.add_scalar("nodecheck/gradient error", error, self._iteration)
+            self._writer.add_scalar("nodecheck/cosine", cosine, self._iteration)
+        return reading
+
+    def _over(self, own: Tensor, exact: Tensor) -> bool:
+        return not _relative(own, exact, math.sqrt(self._scale)) <= self.budget
+
+    def _repeats(self, closure: Callable[[], Tensor], own: Tensor) -> bool:
+        """Return True if the closure gives the gradient of the step again; readings end if it does not."""
+        before = self._solve.calls
+        again = self._gradient(closure)
+        if self._solve.calls == before:
+            self._stopped = "the closure does not call the watched solve"
+        elif not _relative(again, own, 0.0) <= SAME_STEP:
+            self._stopped = (
+                "the closure does not repeat the step: its gradient differs from that in p.grad by "
+                f"{_relative(again, own, 0.0):.1e}. If it draws random numbers, call before_forward; "
+                "gradients must not be accumulated, scaled or clipped before"
+            )
+        return not self._stopped
+
+    def _exact_gradient(
+        self, closure: Callable[[], Tensor], exact: ExactSolve | None = None
+    ) -> Tensor | None:
+        """Return the gradient with an exact solve, or None if that needs too many steps."""
+        with self._solve.replaced(exact or self._exact):
+            try:
+                return self._gradient(closure)
+            except RuntimeError as error:
+                if "max_steps" not in str(error) and "small enough" not in str(error):
+                    raise
+                self._stopped = f"no exact solve: {error}"
+                return None
+
+    def _gradient(self, closure: Callable[[], Tensor]) -> Tensor:
+        if self._random is not None:
+            _set_random_states(self._random)
+        with torch.enable_grad():
+            grads = torch.autograd.grad(closure(), self._parameters, allow_unused=True)
+        return _joined(list(grads), self._parameters)
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Put random states, gradients and buffers back after the block."""
+        states = _random_states()
+        grads = [p.grad for p in self._parameters]
+        modules = [self._model] if self._model is not None else self._solve.dynamics
+        buffers = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
+        for p in self._parameters:
+            p.grad = None
+        try:
+            yield
+        finally:
+            _set_random_states(states)
+            for p, grad in zip(self._parameters, grads, strict=True):
+                p.grad = grad
+            with torch.no_grad():
+                for buffer, value in buffers:
+                    buffer.copy_(value)
+
+
+def _joined(grads: list[Tensor | None], parameters: list[nn.Parameter]) -> Tensor:
+    """Return gradients as one vector, with zeros where there is none."""
+    return torch.cat([
+        (torch.zeros_like(p) if g is None else g).detach().reshape(-1).double()
+        for g, p in zip(grads, parameters, strict=True)
+    ])  # fmt: skip
+
+
+def _relative(a: Tensor, b: Tensor, least: float) -> float:
+    """Return the difference relative to the norm of b, or to `least` where that is larger."""
+    size = max(float(b.norm()), least)
+    return float((a - b).norm()) / size if size else math.inf
+
+
+def _random_states() -> list[Tensor]:
+    """Return the states of torch's generators: of the CPU, and of each CUDA device that is in use."""
+    states = [torch.random.get_rng_state()]
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return [*states, *(torch.cuda.get_rng_state_all() if in_use else ())]
+
+
+def _set_random_states(states: list[Tensor]) -> None:
+    torch.random.set_rng_state(states[0])
+    if len(states) > 1:
+        torch.cuda.set_rng_state_all(states[1:])

@@ -1,0 +1,64 @@
+"""The log of a gradient monitor as one HTML file: error and cosine against the iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nodecheck.report.audit_words import percent
+from nodecheck.report.html import environment
+from nodecheck.report.panels import Figure, Panel
+from nodecheck.report.plots import DrawnFigure, drawn_figure
+from nodecheck.report.svg import marker_definitions
+from nodecheck.results import Series
+from nodecheck.results.monitor import MonitorLog
+
+__all__ = ["monitor_headline", "render_monitor"]
+
+
+def render_monitor(log: MonitorLog) -> str:
+    """Return the page; equal logs give equal pages."""
+    return environment().get_template("monitor.html.j2").render(
+        log=log,
+        headline=monitor_headline(log),
+        share=log.spent / log.trained if log.trained else 0.0,
+        percent=percent,
+        figure=_figure(log),
+        markers=marker_definitions(),
+    )  # fmt: skip
+
+
+def monitor_headline(log: MonitorLog) -> str:
+    """Return the verdict in one sentence."""
+    if not log.readings:
+        return f"No reading was taken in {log.iterations} iterations"
+    worst = max(log.readings, key=lambda r: r.error)
+    size = f"the largest error of the gradient was {percent(worst.error)}, at iteration {worst.iteration}"
+    if log.alarm is None:
+        return f"No alarm in {log.iterations} iterations: {size}"
+    return f"Alarm at iteration {log.alarm}: {size}"
+
+
+def _figure(log: MonitorLog) -> DrawnFigure | None:
+    if not log.readings:
+        return None
+    at = [float(r.iteration) for r in log.readings]
+    alarms = [r for r in log.readings if r.alarm]
+    errors = [
+        _series("error", "reading", at, [r.error for r in log.readings], "error of the gradient"),
+        _series("error", "alarm", [float(r.iteration) for r in alarms], [r.error for r in alarms], ""),
+        _series("error", "budget", [at[0], at[-1]], [log.budget, log.budget], "", style="line"),
+    ]
+    cosines = [_series("cosine", "reading", at, [r.cosine for r in log.readings], "cosine")]
+    panels = (_panel("Error", errors), _panel("Cosine", cosines))
+    note = "Relative to the exact gradient of the same step."
+    return drawn_figure(Figure("Gradient against iteration", note, panels), "wide")
+
+
+def _panel(title: str, curves: Sequence[Series]) -> Panel:
+    return Panel(title, title, "training", tuple(s for s in curves if s.x))
+
+
+def _series(
+    plot: str, label: str, x: Sequence[float], y: Sequence[float], y_label: str, *, style: str = "points"
+) -> Series:
+    return Series(plot, label, tuple(x), tuple(y), "iteration", y_label, style=style)

@@ -1,0 +1,96 @@
+"""The log of a `GradientMonitor`: plain data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["MonitorLog", "Reading", "load_log"]
+
+_KIND = "nodecheck gradient monitor"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One comparison of the training gradient with an exact one.
+
+    Attributes
+    ----------
+    iteration : int
+        Counted from 1.
+    error, cosine : float
+        Relative to the exact gradient, or to its usual size where it is small; and the cosine of the angle.
+    seconds : float
+        Time of the reading.
+    tol : float
+        Tolerance of the exact solve.
+    over, alarm : bool
+        True if the error is over the budget; and if this is an alarm: twice the budget, or the second time.
+    """
+
+    iteration: int
+    error: float
+    cosine: float
+    seconds: float
+    tol: float
+    over: bool
+    alarm: bool
+
+
+@dataclass(frozen=True)
+class MonitorLog:
+    """All readings of a training run.
+
+    Attributes
+    ----------
+    budget : float
+        The relative error that is acceptable.
+    readings : tuple of Reading
+        In order.
+    iterations : int
+        Of the training.
+    trained, spent : float
+        Seconds of the training and of the readings.
+    stopped : str
+        Why no more readings are taken, or "".
+    """
+
+    budget: float
+    readings: tuple[Reading, ...]
+    iterations: int
+    trained: float
+    spent: float
+    stopped: str = ""
+
+    @property
+    def alarm(self) -> int | None:
+        """The iteration of the first alarm, or None."""
+        return next((r.iteration for r in self.readings if r.alarm), None)
+
+    def save(self, path: Path | str) -> Path:
+        """Write the log as JSON; return its path."""
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"kind": _KIND, **asdict(self)}, indent=1), encoding="utf-8")
+        return file
+
+
+def load_log(path: Path | str) -> MonitorLog:
+    """Return the log in a file.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    ValueError
+        If it holds no log.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        if data.pop("kind") != _KIND:
+            raise KeyError(_KIND)
+        return MonitorLog(**{**data, "readings": tuple(Reading(**r) for r in data["readings"])})
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        message = f"expected the log of a GradientMonitor at {path}, got something else ({error}); name it"
+        raise ValueError(message) from error

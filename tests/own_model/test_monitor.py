@@ -1,0 +1,184 @@
+"""The gradient monitor: it finds wrong gradients, is silent on right ones, and leaves the training alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from click.testing import CliRunner
+from models import Tanh, detached_stage, ours
+from torch import nn
+
+import nodecheck
+from nodecheck.frontends.cli.main import main
+from nodecheck.own_model.time_budget import TimeBudget
+from nodecheck.results.monitor import MonitorLog, load_log
+
+TIMES = torch.linspace(0.0, 1.0, 4)
+EXACT = ours(n_steps=12, solver="rk4")
+
+
+class Model(nn.Module):
+    """An encoder with dropout and batch norm, an ODE block, a decoder."""
+
+    def __init__(self, solve):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Dropout(0.2))
+        self.dynamics, self.decoder, self.solve = Tanh(), nn.Linear(2, 1), solve
+
+    def forward(self, x):
+        return self.decoder(self.solve(self.dynamics, self.encoder(x), TIMES)[-1])
+
+
+def trained(solve, *, n=60, seed=0, noted=True, watched=True, **options):
+    """Return a model after n steps, and its monitor."""
+    torch.manual_seed(seed)
+    solve = nodecheck.watch(solve)
+    model = Model(solve)
+    monitor = nodecheck.GradientMonitor(solve, model, **{"share": 0.9} | options)
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(n):
+        x = torch.randn(6, 3)
+
+        def closure(x=x):
+            return (model(x) - x.sum(-1, keepdim=True)).square().mean()
+
+        if noted:
+            monitor.before_forward()
+        closure().backward()
+        if watched:
+            monitor.after_backward(closure)
+        optimiser.step()
+        optimiser.zero_grad()
+    return model, monitor
+
+
+def test_a_right_run_has_no_alarm():
+    _, monitor = trained(EXACT)
+    assert monitor.log.readings
+    assert monitor.alarm is None
+
+
+def test_a_detached_stage_is_an_alarm_at_the_first_readings():
+    _, monitor = trained(detached_stage(4))
+    assert monitor.alarm is not None
+    assert monitor.alarm <= monitor.log.readings[2].iteration
+
+
+def test_coarse_steps_are_an_alarm_for_a_small_budget():
+    _, monitor = trained(ours(n_steps=3, solver="euler"), budget=0.005)
+    assert monitor.alarm is not None
+
+
+def test_the_training_is_the_same_bit_for_bit():
+    (with_, monitor), (without, _) = trained(EXACT), trained(EXACT, watched=False)
+    assert monitor.log.readings
+    assert all(torch.equal(a, b) for a, b in zip(with_.parameters(), without.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(with_.buffers(), without.buffers(), strict=True))
+
+
+def test_random_state_and_gradients_are_put_back():
+    torch.manual_seed(0)
+    solve = nodecheck.watch(EXACT)
+    model, x = Model(solve), torch.randn(6, 3)
+    monitor = nodecheck.GradientMonitor(solve, model, share=0.9)
+    for _ in range(30):
+        monitor.before_forward()
+        model(x).sum().backward()
+        before = [torch.random.get_rng_state(), *(p.grad.clone() for p in model.parameters())]
+        monitor.after_backward(lambda: model(x).sum())
+        after = [torch.random.get_rng_state(), *(p.grad for p in model.parameters())]
+        assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+        model.zero_grad()
+    assert monitor.log.readings
+
+
+def test_random_numbers_that_are_not_repeated_end_the_readings_with_a_reason():
+    _, monitor = trained(EXACT, noted=False)
+    assert not monitor.log.readings
+    assert "call before_forward" in monitor.log.stopped
+
+
+def test_a_closure_without_the_watched_solve_ends_the_readings():
+    torch.manual_seed(0)
+    solve, model = nodecheck.watch(EXACT), Model(EXACT)
+    monitor = nodecheck.GradientMonitor(solve, model, share=0.9)
+    for _ in range(20):
+        model(torch.ones(2, 3)).sum().backward()
+        monitor.after_backward(lambda: model(torch.ones(2, 3)).sum())
+    assert monitor.log.stopped == "the closure does not call the watched solve"
+
+
+def test_scalars_are_handed_to_a_writer():
+    names = set()
+
+    class Writer:
+        def add_scalar(self, name, value, iteration):
+            names.add(name)
+
+    trained(EXACT, writer=Writer())
+    assert names == {"nodecheck/gradient error", "nodecheck/cosine"}
+
+
+def test_a_saved_log_is_read_again_and_drawn(tmp_path):
+    _, monitor = trained(detached_stage(4))
+    path = monitor.save(tmp_path / "log.json")
+    assert load_log(path) == monitor.log
+    done = CliRunner().invoke(main, ["report", str(path)])
+    assert done.exit_code == 0
+    assert "Alarm at iteration" in (tmp_path / "log.html").read_text(encoding="utf-8")
+
+
+def test_a_log_without_readings_is_drawn(tmp_path):
+    path = MonitorLog(0.05, (), 3, 1.0, 0.0).save(tmp_path / "log.json")
+    CliRunner().invoke(main, ["report", str(path)], catch_exceptions=False)
+    assert "No reading was taken" in (tmp_path / "log.html").read_text(encoding="utf-8")
+
+
+def test_a_file_that_is_no_log_is_refused(tmp_path):
+    (tmp_path / "log.json").write_text("[]")
+    with pytest.raises(ValueError, match="expected the log of a GradientMonitor"):
+        load_log(tmp_path / "log.json")
+
+
+@pytest.mark.parametrize(
+    ("solve", "model", "words"),
+    [
+        (EXACT, Tanh(), "solve must be what nodecheck.watch"),
+        (nodecheck.watch(EXACT), [], "model must have parameters"),
+    ],
+    ids=["solve", "model"],
+)
+def test_wrong_arguments_of_a_monitor_are_refused(solve, model, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        nodecheck.GradientMonitor(solve, model)
+
+
+@pytest.mark.parametrize("option", ["budget", "share"])
+def test_shares_are_between_zero_and_one(option):
+    with pytest.raises(ValueError, match=f"{option} must be between 0 and 1"):
+        nodecheck.GradientMonitor(nodecheck.watch(EXACT), Tanh(), **{option: 2.0})
+
+
+@pytest.mark.parametrize("cost", [0.5, 3.0, 12.0])
+@pytest.mark.parametrize("share", [0.02, 0.2])
+def test_readings_stay_within_their_share_of_any_thousand_iterations(cost, share):
+    """Iterations of one second, and readings of a known cost."""
+    budget, spent = TimeBudget(share), []
+    for iteration in range(5000):
+        budget.add_step(1.0)
+        due = budget.is_due(iteration)
+        if due:
+            budget.add_reading(iteration, cost)
+        spent.append(cost if due else 0.0)
+    sums = [sum(spent[k : k + 1000]) for k in range(0, 4000, 50)]
+    assert max(sums) <= share * 1000
+    assert sum(spent) > 0.2 * share * 5000
+
+
+def test_a_first_reading_that_costs_more_is_paid_before_the_next():
+    budget = TimeBudget(0.1)
+    for iteration in range(2000):
+        budget.add_step(1.0)
+        if budget.is_due(iteration):
+            budget.add_reading(iteration, 80.0)
+    assert budget.spent <= 0.1 * budget.trained
