@@ -24,7 +24,7 @@ from nodecheck.own_model.split import Split, relative, split_error, unexplained_
 from nodecheck.own_model.tangent import Tangent, tangent_along
 from nodecheck.results.audit import AuditRecord, Outcome, Part, TensorError
 
-__all__ = ["conduct"]
+__all__ = ["conduct", "cosine_of", "error_of"]
 
 
 def conduct(task: Audit, progress: Callable[[str], None] = lambda _: None) -> AuditRecord:
@@ -81,7 +81,7 @@ def _died(audit: Audit, empty: AuditRecord, exact: Task, error: Exception) -> Au
         forced = run_pass(audit.solve, exact, cotangent=reference.cotangent, forced=tangent.at)
     except (NoReferenceError, RuntimeError, AssertionError, ValueError):
         return replace(empty, outcome=Outcome.INCONCLUSIVE, reason=reason)
-    error_then = _error(reference, forced.gradient)
+    error_then = error_of(reference, forced.gradient)
     facts = {"with the exact state in the backward pass": f"error {error_then:.1e}", **_growth_fact(tangent)}
     reason += (
         f"; with the exact state in the backward pass it runs, with an error of {error_then:.1e}: the state "
@@ -99,7 +99,7 @@ def _concluded(
     refinement: Refinement,
 ) -> AuditRecord:
     """Return the record with all numbers and the conclusion."""
-    error = _error(reference, split.as_trained.gradient)
+    error = error_of(reference, split.as_trained.gradient)
     uncertainty = reference.error + tangent.gap
     stopped, undecided = unexplained_tensors(reference, split, audit.target)
     missing = sorted(name for name in split.as_trained.missing if float(reference.gradient[name].norm()))
@@ -110,7 +110,7 @@ def _concluded(
         reason=reason,
         error=error,
         uncertainty=uncertainty,
-        cosine=_cosine(reference.gradient, split.as_trained.gradient),
+        cosine=cosine_of(reference.gradient, split.as_trained.gradient),
         parts=_parts(reference, split),
         tensors=_tensors(reference, split, missing),
         refinement=tuple((level, max(errors.values())) for level, errors in split.levels),
@@ -146,13 +146,14 @@ def _outcome(
     return (Outcome.WITHIN_TARGET if error <= audit.target else Outcome.TOLERANCE), ""
 
 
-def _error(reference: Reference, gradient: Gradient) -> float:
+def error_of(reference: Reference, gradient: Gradient) -> float:
     """Return the relative error of the whole gradient."""
     gap = math.sqrt(sum(float((gradient[k] - g).square().sum()) for k, g in reference.gradient.items()))
     return gap / norm(reference.gradient)
 
 
-def _cosine(a: Gradient, b: Gradient) -> float:
+def cosine_of(a: Gradient, b: Gradient) -> float:
+    """Return the cosine of the angle between two gradients; NaN if one is zero."""
     product = sum(float((a[name] * b[name]).sum()) for name in a)
     sizes = norm(a) * norm(b)
     return product / sizes if sizes else math.nan
@@ -181,7 +182,7 @@ def _tensors(reference: Reference, split: Split, missing: list[str]) -> tuple[Te
     for name, exact in reference.gradient.items():
         size = max(float(exact.norm()), SMALL_TENSOR * whole)
         parts = {cause: float(change[name].norm()) / size for cause, change in split.differences.items()}
-        cosine = _cosine({name: exact}, {name: split.as_trained.gradient[name]})
+        cosine = cosine_of({name: exact}, {name: split.as_trained.gradient[name]})
         found.append(TensorError(name, float(exact.norm()), errors[name], cosine, parts, name in missing))
     return tuple(sorted(found, key=lambda row: -row.error))
 
