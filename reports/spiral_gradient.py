@@ -1,7 +1,7 @@
 """How exact the adjoint gradient of the spiral demo is while it trains: the distribution over seeds.
 
-The model, data and optimiser are those of torchdiffeq's examples/ode_demo.py; it trains at the first setting.  At
-some iterations the gradient of one batch is compared with the exact one, for several settings at the same
+The model, data and optimiser are those of torchdiffeq's examples/ode_demo.py; it trains at the first setting.
+At some iterations the gradient of one batch is compared with the exact one, for several settings at the same
 parameters.
 """
 
