@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchdiffeq import odeint, odeint_adjoint
 
 from nodecheck.own_model.audit import Audit, task_of
-from nodecheck.own_model.conduct import cosine_of, error_of
+from nodecheck.own_model.conclusion import cosine_of, error_of
 from nodecheck.own_model.passes import run_pass
 from nodecheck.own_model.reference import reference_of
 

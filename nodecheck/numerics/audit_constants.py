@@ -59,6 +59,9 @@ MARGIN = 2.0
 # Settings of our own layer beside the user's: tolerances, and equal steps of RK4 for each output interval.
 COMPARED_TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 COMPARED_STEPS = (2, 4, 8, 16)
+# Two audits: an error that has more than doubled is worse, as for `nodecheck compare` of runs.
+WORSE_ERROR = 2.0
+
 # The monitor.  Iterations over which its share of the time is kept.
 MONITOR_WINDOW = 1000
 # A first reading may take five steps: it repeats the step once, and solves exactly twice or so.

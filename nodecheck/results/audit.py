@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 __all__ = ["AuditRecord", "Finding", "Outcome", "Part", "Setting", "TensorError", "load_audit"]
+
+# JSON has no NaN or infinity.
+_NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
 
 
 class Outcome(Enum):
@@ -52,6 +53,8 @@ class Finding:
 class Part:
     """One cause of the error: its size relative to the exact gradient, and its signed share of the error."""
 
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
+
     cause: str
     size: float
     share: float
@@ -60,6 +63,8 @@ class Part:
 @dataclass(frozen=True)
 class TensorError:
     """The error of the gradient of one tensor; parts are relative to its exact gradient's norm."""
+
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
 
     name: str
     norm: float
@@ -86,6 +91,8 @@ class Setting:
     seconds : float
         Time of both passes.
     """
+
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
 
     kind: str
     name: str
@@ -131,6 +138,8 @@ class AuditRecord:
         Versions.
     """
 
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
+
     name: str
     target: float
     outcome: Outcome
@@ -158,15 +167,17 @@ class AuditRecord:
         """True if there is no verdict."""
         return self.outcome in (Outcome.NOT_AUDITED, Outcome.INCONCLUSIVE)
 
-    def to_json(self) -> str:
-        """Return the record as JSON; numbers that are not finite are strings."""
-        return json.dumps(_plain(asdict(self)), indent=1)
+    def to_json(self) -> bytes:
+        """Return the record as UTF-8 JSON; numbers that are not finite are strings."""
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(AuditRecord).dump_json(self, indent=1)
 
     def save(self, folder: Path | str) -> Path:
         """Write `audit.json` into a folder, which is made; return its path."""
         path = Path(folder) / "audit.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.to_json(), encoding="utf-8")
+        path.write_bytes(self.to_json())
         return path
 
 
@@ -180,48 +191,12 @@ def load_audit(path: Path | str) -> AuditRecord:
     ValueError
         If it holds no audit.
     """
+    from pydantic import TypeAdapter
+
     file = Path(path)
     file = file / "audit.json" if file.is_dir() else file
     try:
-        data = _numbers(json.loads(file.read_text(encoding="utf-8")))
-        return AuditRecord(
-            **{
-                **data,
-                "outcome": Outcome(data["outcome"]),
-                "findings": tuple(Finding(**f) for f in data["findings"]),
-                "parts": tuple(Part(**p) for p in data["parts"]),
-                "tensors": tuple(TensorError(**t) for t in data["tensors"]),
-                "settings": tuple(Setting(**s) for s in data["settings"]),
-                "refinement": tuple((k, e) for k, e in data["refinement"]),
-            }
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        message = (
-            f"expected the audit.json of `nodecheck audit` at {file}, got something else ({error}); name it"
-        )
+        return TypeAdapter(AuditRecord).validate_json(file.read_bytes())
+    except ValueError as error:
+        message = f"expected the audit.json of `nodecheck audit` at {file}, got something else; name it"
         raise ValueError(message) from error
-
-
-_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, str):
-        return _NOT_FINITE.get(value, value)
-    if isinstance(value, Mapping):
-        return {k: _numbers(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_numbers(v) for v in value]
-    return value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["MonitorLog", "Reading", "load_log"]
 
-_KIND = "nodecheck gradient monitor"
+# JSON has no NaN or infinity.
+_NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Reading:
     over, alarm : bool
         True if the error is over the budget; and if this is an alarm: twice the budget, or the second time.
     """
+
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
 
     iteration: int
     error: float
@@ -56,6 +58,8 @@ class MonitorLog:
         Why no more readings are taken, or "".
     """
 
+    __pydantic_config__ = _NON_FINITE_AS_STRINGS
+
     budget: float
     readings: tuple[Reading, ...]
     iterations: int
@@ -70,9 +74,11 @@ class MonitorLog:
 
     def save(self, path: Path | str) -> Path:
         """Write the log as JSON; return its path."""
+        from pydantic import TypeAdapter
+
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"kind": _KIND, **asdict(self)}, indent=1), encoding="utf-8")
+        file.write_bytes(TypeAdapter(MonitorLog).dump_json(self, indent=1))
         return file
 
 
@@ -86,11 +92,10 @@ def load_log(path: Path | str) -> MonitorLog:
     ValueError
         If it holds no log.
     """
+    from pydantic import TypeAdapter
+
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        if data.pop("kind") != _KIND:
-            raise KeyError(_KIND)
-        return MonitorLog(**{**data, "readings": tuple(Reading(**r) for r in data["readings"])})
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        message = f"expected the log of a GradientMonitor at {path}, got something else ({error}); name it"
+        return TypeAdapter(MonitorLog).validate_json(Path(path).read_bytes())
+    except ValueError as error:
+        message = f"expected the log of a GradientMonitor at {path}, got something else; name it"
         raise ValueError(message) from error

@@ -11,6 +11,7 @@ from models import Tanh, batch, by_hand, loss, made, ours
 
 import nodecheck
 from nodecheck.frontends.cli.main import main
+from nodecheck.own_model.conduct import conduct
 from nodecheck.report.audit_page import render_audit
 from nodecheck.report.audit_text import audit_text
 from nodecheck.report.audit_words import headline, percent, recommended
@@ -104,6 +105,49 @@ def test_a_bug_says_that_no_setting_mends_it():
     )
     assert "this is a bug" in str(wrong)
     assert "No setting of the solver mends it" in str(wrong)
+
+
+def test_two_audits_are_compared(tmp_path, capsys):
+    dynamics = made(Tanh)
+    for name, steps in (("coarse", 3), ("fine", 30)):
+        solve = ours(n_steps=steps, solver="rk4")
+        nodecheck.audit(solve, dynamics, batch(dynamics), TIMES, loss=loss).save(tmp_path / name)
+    better = CliRunner().invoke(main, ["compare", f"{tmp_path}/coarse", f"{tmp_path}/fine"])
+    worse = CliRunner().invoke(main, ["compare", f"{tmp_path}/fine", f"{tmp_path}/coarse/audit.json"])
+    assert (better.exit_code, worse.exit_code) == (0, 1)
+    assert "net.0.weight" in better.output
+
+
+def test_the_page_of_a_stored_audit_is_written_again(report, tmp_path):
+    page = report.save(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    page.unlink()
+    assert CliRunner().invoke(main, ["report", str(tmp_path)]).exit_code == 0
+    assert page.read_text(encoding="utf-8") == text
+
+
+def test_an_interrupted_audit_keeps_what_it_knows():
+    dynamics = made(Tanh)
+    audit = nodecheck.Audit("mine", ours(n_steps=3), dynamics, batch(dynamics), TIMES, loss)
+
+    def interrupt(what):
+        if what == "the causes of its error":
+            raise KeyboardInterrupt
+
+    record = conduct(audit, interrupt)
+    assert record.reason == "it was interrupted"
+    assert record.error > 0
+
+
+def test_a_training_step_that_draws_random_numbers_has_an_uncertain_error():
+    dynamics = made(Tanh)
+
+    def solve(dynamics, y0, t):
+        return ours(n_steps=30, solver="rk4")(dynamics, y0 + 0.1 * torch.randn_like(y0), t)
+
+    record = nodecheck.audit(solve, dynamics, batch(dynamics), TIMES, loss=loss).record
+    assert record.outcome is Outcome.INCONCLUSIVE
+    assert "two equal training steps" in record.reference
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,19 @@
-"""`nodecheck compare`: the differences between two runs, and the regressions among them."""
+"""`nodecheck compare`: the differences between two runs or two audits, and the regressions among them."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from nodecheck.frontends.cli.stored_run import stored_run
+from nodecheck.frontends.cli.stored_pages import stored_audit
+from nodecheck.frontends.cli.stored_run import read_run
 
 if TYPE_CHECKING:
     from nodecheck.results import Run
+    from nodecheck.results.audit import AuditRecord
 
 _RULES = """\b
 Worse is
@@ -28,14 +30,30 @@ Exit codes:  0  no regression    1  regression    2  a file cannot be read
 
 
 @click.command(epilog=_RULES)
-@click.argument("before", callback=stored_run, metavar="BEFORE")
-@click.argument("after", callback=stored_run, metavar="AFTER")
+@click.argument("before", metavar="BEFORE")
+@click.argument("after", metavar="AFTER")
 @click.option("--markdown", metavar="FILE", type=click.Path(path_type=Path), help="Write it as Markdown too.")
-def compare(before: Run, after: Run, markdown: Path | None) -> None:
-    """Compare two runs by verdicts and by numbers that do not depend on time.
+def compare(before: str, after: str, markdown: Path | None) -> None:
+    """Compare two runs by verdicts and by numbers that do not depend on time, or two audits.
 
-    BEFORE and AFTER are files run.json, or the folders that hold them.
+    BEFORE and AFTER are files run.json or audit.json, or the folders that hold them.
     """
+    old, new = stored_audit(before), stored_audit(after)
+    if old is not None and new is not None:
+        _compare_audits(old, new)
+    _compare_runs(read_run(before), read_run(after), markdown)
+
+
+def _compare_audits(before: AuditRecord, after: AuditRecord) -> NoReturn:
+    from rich.console import Console
+
+    from nodecheck.report.audit_changes import audit_is_worse, print_audit_changes
+
+    print_audit_changes(before, after, Console())
+    sys.exit(int(audit_is_worse(before, after)))
+
+
+def _compare_runs(before: Run, after: Run, markdown: Path | None) -> NoReturn:
     from rich.console import Console
 
     from nodecheck.checks import ALIASES

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodecheck.frontends.cli.stored_run import read_run, run_file
+
+if TYPE_CHECKING:
+    from nodecheck.results.audit import AuditRecord
 
 _PAGE, _AUDIT = "index.html", "audit.json"
 
@@ -19,24 +23,35 @@ def stored_page(path: Path) -> tuple[Path, str]:
     """
     from nodecheck.report import html
 
-    file = run_file(path)
-    if path.is_dir() and not file.is_file() and (path / _AUDIT).is_file():
-        file = path / _AUDIT
+    file = _file(path)
     for page_of, place in ((_audit_page, file.with_name(_PAGE)), (_log_page, file.with_suffix(".html"))):
         if file.is_file() and (page := page_of(file)):
             return place, page
     return file.with_name(_PAGE), html.render(read_run(file))
 
 
-def _audit_page(path: Path) -> str:
-    """Return the page of an audit; "" if the file holds something else."""
-    from nodecheck.report.audit_page import render_audit
+def stored_audit(path: Path | str) -> AuditRecord | None:
+    """Return the audit in a file, or in the folder of `audit.json`; None if it holds something else."""
     from nodecheck.results.audit import load_audit
 
     try:
-        return render_audit(load_audit(path))
+        return load_audit(_file(Path(path)))
     except (ValueError, OSError):
-        return ""
+        return None
+
+
+def _file(path: Path) -> Path:
+    """Return the file of a run, or that of an audit in a folder without a run."""
+    file = run_file(path)
+    return path / _AUDIT if path.is_dir() and not file.is_file() and (path / _AUDIT).is_file() else file
+
+
+def _audit_page(path: Path) -> str:
+    """Return the page of an audit; "" if the file holds something else."""
+    from nodecheck.report.audit_page import render_audit
+
+    audit = stored_audit(path)
+    return "" if audit is None else render_audit(audit)
 
 
 def _log_page(path: Path) -> str:
