@@ -25,6 +25,8 @@ from nodecheck.mutants.forward import FORWARD
 from nodecheck.mutants.gradient import GRADIENT
 from nodecheck.mutants.log_det import LOG_DET
 from nodecheck.mutants.log_det_families import AdjointFixedNoise, AdjointLogDet, ExactTrace, FixedNoise
+from nodecheck.mutants.member_families import MemberAdaptive, MemberAdjoint, MemberOutputs, MemberSteps
+from nodecheck.mutants.members import MEMBERS
 from nodecheck.mutants.memory import MEMORY
 from nodecheck.mutants.modules import MODULES
 from nodecheck.mutants.mutant import Mutant, as_layer
@@ -56,6 +58,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *MEMORY,
     *OUTPUTS,
     *TIMES,
+    *MEMBERS,
     *SECOND_ORDER,
     *LOG_DET,
     *PAIRS,
@@ -79,6 +82,10 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         AdjointAtOutputs,
         TimedSteps,
         AdjointWithTimes,
+        MemberSteps,
+        MemberAdaptive,
+        MemberOutputs,
+        MemberAdjoint,
         TwiceAdjointRK4,
         ExactTrace,
         FixedNoise,

@@ -423,6 +423,13 @@ CASES = [
         layer(ends_without_sign, supports={"time-gradients"}),
         "Each of ∂L/∂t0 and ∂L/∂t1 has the wrong sign",
     ),
+    ("member-times", "lengths averaged", SPECIMENS["durations-averaged"], "is averaged over the batch"),
+    (
+        "member-times:neural_reversed_half",
+        "direction ignored",
+        SPECIMENS["direction-of-members-ignored"],
+        "Time runs forwards for members whose t1 is before t0",
+    ),
     ("second-derivatives", "a penalty", SPECIMENS["penalty-dropped"], "the penalty is dropped without"),
     ("second-derivatives", "refuses half", SPECIMENS["once-differentiable"], "marked by once_differentiable"),
     (

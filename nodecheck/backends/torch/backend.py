@@ -25,11 +25,13 @@ from nodecheck.backends.torch.transforms import TRANSFORMS, use_transform
 from nodecheck.backends.torch.trial import try_layer
 from nodecheck.backends.torch.uses import USES, use
 from nodecheck.layers import PLAIN, Adjoint, Array, Refusal, Solution, Solve, TorchLayer, Trial
+from nodecheck.layers.layer import MEMBER_TIMES
 from nodecheck.numerics.tableau import ButcherTableau
 
 _Run = Callable[[TorchLayer, Solve, Sequence[Array]], Solution]
 _VARIATIONS: Mapping[str, _Run] = {
     "plain": solve_plainly,
+    MEMBER_TIMES: solve_plainly,
     **dict.fromkeys(USES, use),
     **dict.fromkeys(MODULES, use_module),
     **dict.fromkeys(PAIR_USES, use_part),
@@ -45,6 +47,7 @@ _WITH_LOG_DET = _PLAIN | {"log_det", "seed"}
 _IN_VARIATIONS = frozenset({"variation", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
+    MEMBER_TIMES: _PLAIN | _IN_VARIATIONS,
     **dict.fromkeys((*USES, *MODULES, *PAIR_USES, *TRANSFORMS, *COMPUTED), _IN_VARIATIONS | {"limit"}),
     **dict.fromkeys(PENALTIES, _PLAIN | _IN_VARIATIONS),
     **dict.fromkeys(REUSES, _IN_VARIATIONS),
