@@ -23,9 +23,18 @@ from nodecheck.problems import (
     neural_reversed_half,
 )
 from nodecheck.reference import Feature
-from nodecheck.results import Evidence, Inconclusive, Measurement, Unsupported, at_least, at_most
+from nodecheck.results import (
+    ALSO_LOOKED_AT,
+    Evidence,
+    Inconclusive,
+    Measurement,
+    Unsupported,
+    at_least,
+    at_most,
+)
 from nodecheck.variations.comparison import compare, raised, usual_resolution
 
+_LOOKED_AT = "an interval for each member"
 _AT_OUTPUTS = {neural_half: neural_at_outputs, neural_reversed_half: half_reversed_at_outputs}
 
 
@@ -112,11 +121,10 @@ def _judged(layer: LayerUnderTest, problem: Problem, found: Solution, *, of_time
     judge = _within_tolerance if layer.adaptive else _beside_members
     measurements = judge(layer, problem, found, of_times=of_times)
     right = all(m.holds for m in measurements)
-    looked_at = f"{_WHEN}, and gradients of their times" if of_times else _WHEN
     return Evidence(
         measurements,
         "" if right else explain_member_times(layer, problem, of_times=of_times),
-        facts={"intervals of members": f"looked at {looked_at}"},
+        facts={ALSO_LOOKED_AT: f"{_LOOKED_AT} and its gradient" if of_times else _LOOKED_AT},
     )
 
 
@@ -183,4 +191,4 @@ def _within_tolerance(
         found, single = (errors(how, layer, problem, tol, of_times=of_times) for how in (together, alone))
         return float(np.max([found[name] / max(1.0, single[name] / tol) for name in found]))
 
-    return follows_tolerance(f"error {_WHEN}", layer, problem, error, with_gradient=True)
+    return follows_tolerance(f"error {_WHEN}, beside that alone", layer, problem, error, with_gradient=True)
