@@ -66,9 +66,7 @@ def _solve(solver: Any, term: Any, y0: Tensor, ts: Tensor, dt0: Tensor | None) -
     times, durations = ts.to(dtype), _durations(ts)
     lost = (_durations(times) - durations).abs() > torch.finfo(y0.dtype).eps * durations.abs()
     if lost.any():
-        message = (
-            f"{dtype} does not represent the interval of {ts.tolist()}; use a float64 state, or shift it"
-        )
+        message = f"{dtype} does not represent {ts.tolist()}; use a float64 state, or shift the interval"
         raise ValueError(message)
     times = times.expand(len(y0), ts.shape[-1])
     problem = torchode.InitialValueProblem(y0, times[:, 0], times[:, -1], times)
