@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from nodecheck.layers.layer import MEMBER_TIMES, OF_PARAMETERS, TIME_GRADIENTS
 from nodecheck.mutants.adaptive_families import AdaptiveBackprop
@@ -137,10 +136,10 @@ class _SolveMembers(torch.autograd.Function):
         return y1
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         layer, (y0, y1, t0, _) = ctx.layer, ctx.saved_tensors
-        a, *sums = layer.pullback(y1, cotangent)
-        ends = layer.of_ends(y0, y1, a, cotangent) if any(ctx.needs_input_grad[2:4]) else (None, None)
-        times = (g if g is None or t0.ndim else g.sum() for g in ends)
-        return (None, a, *times, *sums)
+        with torch.no_grad():
+            a, *sums = layer.pullback(y1, cotangent)
+            ends = layer.of_ends(y0, y1, a, cotangent) if any(ctx.needs_input_grad[2:4]) else (None, None)
+            times = (g if g is None or t0.ndim else g.sum() for g in ends)
+        return (None, *layer.guarded((a, *times, *sums)))

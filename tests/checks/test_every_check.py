@@ -396,6 +396,12 @@ CASES = [
     ("cotangent-linearity", "clipped", SPECIMENS["gradient-clipped"], "For 8192 times the cotangent"),
     ("cotangent-linearity", "thresholded", SPECIMENS["small-adjoint-zeroed"], "For 1/8192 of the cotangent"),
     ("cotangent-linearity", "one added", pulling_back(lambda w: w + 1.0), "is there for a cotangent of zero"),
+    (
+        "cotangent-linearity",
+        "some outputs in the loss",
+        SPECIMENS["begins-at-the-last-cotangent"],
+        "is not the sum of what the outputs contribute, each in a loss on it alone",
+    ),
     ("output-times", "equally spaced", SPECIMENS["equally-spaced"], "ts is taken for equally spaced"),
     ("output-states", "straight lines", SPECIMENS["straight-between-steps"], "lie on the straight line"),
     (

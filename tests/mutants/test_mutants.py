@@ -37,6 +37,8 @@ HIDDEN |= {"gives-up-late", "backward-gives-up"}
 HIDDEN |= {"adjoint-not-in-norm"}
 # These show in second derivatives.
 HIDDEN |= {mutant.name for mutant in SECOND_ORDER}
+# This shows where the last outputs are in no loss.
+HIDDEN |= {"begins-at-the-last-cotangent"}
 # These show where each member of the batch has an interval of its own.
 HIDDEN |= {mutant.name for mutant in MEMBERS}
 # These show where rtol and atol are not the same number.
