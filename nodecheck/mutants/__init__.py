@@ -35,6 +35,7 @@ from nodecheck.mutants.outputs import OUTPUTS
 from nodecheck.mutants.pair_families import PairAdaptive, PairAdjoint, PairBackprop
 from nodecheck.mutants.pairs import PAIRS
 from nodecheck.mutants.ranges import RANGES
+from nodecheck.mutants.returned import RETURNED
 from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
 from nodecheck.mutants.times import TIMES
@@ -51,6 +52,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *CONTRACT,
     *UNINVOLVED,
     *USES,
+    *RETURNED,
     *MODULES,
     *RANGES,
     *ADAPTIVE,

@@ -169,6 +169,25 @@ CASES = [
     ),
     ("other-uses", "a graph", SPECIMENS["no-grad-ignored"], "y1 is made to require a gradient"),
     ("other-uses", "workspace", SPECIMENS["gradient-in-workspace"], "are kept over another pass."),
+    (
+        "other-uses",
+        "outputs changed",
+        SPECIMENS["outputs-kept-by-reference"],
+        "when what it returns is changed in place. The backward pass reads what was returned",
+    ),
+    ("other-uses", "y1 changed", SPECIMENS["end-kept-by-reference"], "when what it returns is changed in"),
+    (
+        "other-uses",
+        "one buffer",
+        SPECIMENS["outputs-in-one-buffer"],
+        "call: what was returned. What it returns",
+    ),
+    (
+        "other-uses",
+        "returned again",
+        SPECIMENS["result-returned-again"],
+        "what the next call returns. What",
+    ),
     ("not-a-number", "state", SPECIMENS["nan-replaced-in-state"], "y1 is finite although y0 is not."),
     ("not-a-number", "gradient", SPECIMENS["nan-replaced-in-gradient"], "Finite although the cotangent is"),
     (

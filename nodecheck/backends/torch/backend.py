@@ -14,6 +14,7 @@ from nodecheck.backends.torch.device.uses import DEVICE_USES
 from nodecheck.backends.torch.log_det import solve_with_log_det
 from nodecheck.backends.torch.memory.instrumented import INSTRUMENTS, solve_with_instruments
 from nodecheck.backends.torch.modules import MODULES, use_module
+from nodecheck.backends.torch.output_uses import OUTPUT_USES, use_output
 from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
 from nodecheck.backends.torch.pair_uses import PAIR_USES, use_part
 from nodecheck.backends.torch.passes import solve_plainly
@@ -35,6 +36,7 @@ _VARIATIONS: Mapping[str, _Run] = {
     **dict.fromkeys(USES, use),
     **dict.fromkeys(MODULES, use_module),
     **dict.fromkeys(PAIR_USES, use_part),
+    **dict.fromkeys(OUTPUT_USES, use_output),
     **dict.fromkeys(TRANSFORMS, use_transform),
     **dict.fromkeys(COMPUTED, use_computed),
     **dict.fromkeys(PENALTIES, solve_with_penalty),
@@ -48,7 +50,9 @@ _IN_VARIATIONS = frozenset({"variation", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
     MEMBER_TIMES: _PLAIN | _IN_VARIATIONS,
-    **dict.fromkeys((*USES, *MODULES, *PAIR_USES, *TRANSFORMS, *COMPUTED), _IN_VARIATIONS | {"limit"}),
+    **dict.fromkeys(
+        (*USES, *MODULES, *PAIR_USES, *OUTPUT_USES, *TRANSFORMS, *COMPUTED), _IN_VARIATIONS | {"limit"}
+    ),
     **dict.fromkeys(PENALTIES, _PLAIN | _IN_VARIATIONS),
     **dict.fromkeys(REUSES, _IN_VARIATIONS),
     **dict.fromkeys(DEVICE_USES, _PLAIN | _IN_VARIATIONS),
