@@ -33,6 +33,7 @@ from nodecheck.checks.exactness.fields import (
 from nodecheck.checks.exactness.linearity import cotangent_linearity
 from nodecheck.checks.invariance.batch import batch_independence
 from nodecheck.checks.invariance.computed import computed_parameters
+from nodecheck.checks.invariance.member_times import member_times
 from nodecheck.checks.invariance.modules import other_modules
 from nodecheck.checks.invariance.parameters import uninvolved_parameters
 from nodecheck.checks.invariance.sizes import other_sizes
@@ -90,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
     cotangent_linearity,
     output_gradients,
     time_gradients,
+    member_times,
     second_derivatives,
     log_det_gradient,
     uninvolved_parameters,

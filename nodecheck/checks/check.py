@@ -22,6 +22,7 @@ REQUIREMENTS: Mapping[str, str] = MappingProxyType(
         "adaptive": "asked only of adaptive layers",
         "output-times": "asked only of layers with output times: build(dynamics, ts, n_steps or tol)",
         "times": 'asked only of layers with output times, or with "time-gradients" in `supports`',
+        "member-times": 'asked only of layers with "member-times" in `supports`',
         "both-tolerances": "asked only of layers that take rtol and atol apart",
         "log-det": 'asked only of layers with output="log-det"',
         "device": "asked only of layers on a device",

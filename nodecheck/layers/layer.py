@@ -30,6 +30,8 @@ OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 EVEN = "even"
 # Gradients with respect to times: t0 and t1 may be tensors that require one.
 TIME_GRADIENTS = "time-gradients"
+# One interval for each member of the batch.
+MEMBER_TIMES = "member-times"
 # Of the gradient: it may be differentiated again.
 DOUBLE_BACKWARD = "double-backward"
 # Of the whole layer: function transforms of torch.func.
@@ -41,6 +43,7 @@ CAPABILITIES = (
     COMPUTED_PARAMETERS,
     DOUBLE_BACKWARD,
     TIME_GRADIENTS,
+    MEMBER_TIMES,
     VMAP,
     FORWARD_MODE,
     EVEN,
@@ -86,10 +89,11 @@ class TorchLayer:
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
         some; "tied-parameters": one parameter has two names; "computed-parameters": parameters may be
         computed from other tensors, also by `torch.func.functional_call`; "double-backward": a gradient may
-        be differentiated again; "time-gradients": times that require a gradient get one; "vmap" and
-        "forward-mode": it works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the
-        state has an even number of components, and problems with an odd number are given one more, which
-        rests.
+        be differentiated again; "time-gradients": times that require a gradient get one; "member-times":
+        t0 and t1 may have shape (B,), or ts shape (B, T), one interval for each member, which gets the values
+        and gradients that it would get alone; ys has shape (T, B, d) as always; "vmap" and "forward-mode": it
+        works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the state has an even number of
+        components, and problems with an odd number are given one more, which rests.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.

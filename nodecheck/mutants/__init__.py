@@ -25,6 +25,8 @@ from nodecheck.mutants.forward import FORWARD
 from nodecheck.mutants.gradient import GRADIENT
 from nodecheck.mutants.log_det import LOG_DET
 from nodecheck.mutants.log_det_families import AdjointFixedNoise, AdjointLogDet, ExactTrace, FixedNoise
+from nodecheck.mutants.member_families import MemberAdaptive, MemberAdjoint, MemberOutputs, MemberSteps
+from nodecheck.mutants.members import MEMBERS
 from nodecheck.mutants.memory import MEMORY
 from nodecheck.mutants.modules import MODULES
 from nodecheck.mutants.mutant import Mutant, as_layer
@@ -33,6 +35,7 @@ from nodecheck.mutants.outputs import OUTPUTS
 from nodecheck.mutants.pair_families import PairAdaptive, PairAdjoint, PairBackprop
 from nodecheck.mutants.pairs import PAIRS
 from nodecheck.mutants.ranges import RANGES
+from nodecheck.mutants.returned import RETURNED
 from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
 from nodecheck.mutants.times import TIMES
@@ -49,6 +52,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *CONTRACT,
     *UNINVOLVED,
     *USES,
+    *RETURNED,
     *MODULES,
     *RANGES,
     *ADAPTIVE,
@@ -56,6 +60,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *MEMORY,
     *OUTPUTS,
     *TIMES,
+    *MEMBERS,
     *SECOND_ORDER,
     *LOG_DET,
     *PAIRS,
@@ -79,6 +84,10 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         AdjointAtOutputs,
         TimedSteps,
         AdjointWithTimes,
+        MemberSteps,
+        MemberAdaptive,
+        MemberOutputs,
+        MemberAdjoint,
         TwiceAdjointRK4,
         ExactTrace,
         FixedNoise,

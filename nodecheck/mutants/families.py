@@ -66,11 +66,11 @@ class Backprop:
     both_tolerances: ClassVar[bool] = False
     output_times: ClassVar[bool] = False
     output: ClassVar[Output] = "state"
+    times: Tensor  # the output times as they were given
 
     def __init__(self, dynamics: nn.Module, t0: float, t1: float, n_steps: int) -> None:
         self.dynamics, self.t0, self.t1, self.n_steps = dynamics, t0, t1, n_steps
         self.ts: tuple[float, ...] = (t0, t1)
-        self.times = torch.tensor(self.ts, dtype=torch.float64)  # the same, and what requires a gradient
 
     def __call__(self, y0: Tensor) -> Tensor:
         """Return y1."""

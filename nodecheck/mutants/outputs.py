@@ -60,6 +60,18 @@ class RestartedFromTheEnd(AdjointAtOutputs):
         return ys[-1]
 
 
+class BeginsAtTheLastCotangent(AdjointAtOutputs):
+    """The backward pass begins at the last output that is in the loss, and from the state at t1."""
+
+    def start(self, ys: Tensor, k: int) -> Tensor:
+        return ys[-1] if k == self.last else ys[k]
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        in_loss = cotangent.flatten(1).any(1).nonzero().flatten().tolist()
+        self.last = max(in_loss, default=0)
+        return super().pullback(y1, cotangent)
+
+
 class StraightBetweenSteps(Interpolated):
     """States between two steps lie on the straight line between those at their ends."""
 
@@ -118,6 +130,7 @@ OUTPUTS: tuple[Mutant, ...] = (
     mutant(JumpsReversed, "output_cotangents_reversed", "output-gradients"),
     mutant(JumpOnTheWrongSide, "output_jump_wrong_side", "output-gradients"),
     mutant(RestartedFromTheEnd, "output_restart_wrong_state", "output-gradients"),
+    mutant(BeginsAtTheLastCotangent, "output_loss_on_some", "cotangent-linearity"),
     mutant(StraightBetweenSteps, "output_linear_interpolation", "output-states"),
     mutant(SlopeOfTheLeftEnd, "output_hermite_wrong_slope", "output-states"),
     mutant(NearestStep, "output_nearest_step", "output-times"),

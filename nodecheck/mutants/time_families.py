@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from nodecheck.layers.layer import OF_PARAMETERS, TIME_GRADIENTS
 from nodecheck.mutants.families import State
@@ -82,9 +81,9 @@ class _SolveWithTimes(torch.autograd.Function):
         return ys
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         layer, (ys,) = ctx.layer, ctx.saved_tensors
-        a, *sums = layer.pullback(ys, cotangent)
-        times = layer.of_times(ys, cotangent, a - layer.jump(cotangent, 0))
-        return (None, times, a, *sums)
+        with torch.no_grad():
+            a, *sums = layer.pullback(ys, cotangent)
+            times = layer.of_times(ys, cotangent, a - layer.jump(cotangent, 0))
+        return (None, *layer.guarded((times, a, *sums)))

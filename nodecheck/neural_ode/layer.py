@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.neural_ode.grid import Segment, segments_through, with_ends
-from nodecheck.neural_ode.method import Adjoint, FixedSteps, method_of
+from nodecheck.neural_ode.members import MemberField, MemberTimes, member_times
+from nodecheck.neural_ode.method import AdaptiveSteps, Adjoint, FixedSteps, method_of
 from nodecheck.neural_ode.parts import JoinedField, parts_of
 from nodecheck.neural_ode.trajectory import BackwardTrajectory, backward_trajectory
 from nodecheck.numerics.constants import MOST_STEPS
@@ -31,9 +32,10 @@ class ODELayer(nn.Module):
     dynamics : nn.Module or function
         Called as ``dynamics(t, y)`` with t a 0-d tensor of y's (real) dtype and device, and y of the shape of
         `y0`; returns dy/dt in that shape.  Where `y0` is a tuple, y and dy/dt are tuples of these shapes.
-    t0, t1 : float or Tensor of shape ()
+    t0, t1 : float or Tensor of shape () or (B,)
         Start and end of the integration; t1 may be the smaller one, or equal to t0.  Tensors that require
-        grad get a gradient, except in reversible mode.
+        grad get a gradient, except in reversible mode.  With shape (B,) and equal steps, each member of the
+        batch has an interval of its own, with `n_steps` steps, and the dynamics are told t of shape (B,).
     n_steps : int or None
         The number of equal steps, which is kept exactly; None for 25 of them, or where tolerances are given.
     solver : str, ButcherTableau or None
@@ -112,8 +114,8 @@ class ODELayer(nn.Module):
     def __init__(
         self,
         dynamics: Callable[..., Any],
-        t0: SupportsFloat = 0.0,
-        t1: SupportsFloat = 1.0,
+        t0: SupportsFloat | Tensor = 0.0,
+        t1: SupportsFloat | Tensor = 1.0,
         n_steps: int | None = None,
         *,
         solver: str | ButcherTableau | None = None,
@@ -130,6 +132,11 @@ class ODELayer(nn.Module):
             )
         self.method = method_of(n_steps, solver, adjoint, (rtol, atol), max_steps)
         self.dynamics = dynamics
+        self.members = member_times(t0, t1)
+        """The intervals of the members of the batch; None if all have one and the same."""
+        if self.members is not None:
+            _check_members(self.members, self.method, adjoint)
+            t0, t1 = 0.0, 1.0
         self.t0, self.t1 = _as_time("t0", t0, adjoint), _as_time("t1", t1, adjoint)
 
     def forward(self, y0: State) -> State:
@@ -141,7 +148,9 @@ class ODELayer(nn.Module):
             The state at t0.  The dynamics are called with the whole state: leading dimensions are a batch.
             Parts of a tuple have one dtype and the batch in common; they may differ in all other axes.
         """
-        return self._integrate(y0, (self._whole(),), lambda states: states[-1])
+        if self.members is None:
+            return self._integrate(y0, (self._whole(),), lambda states: states[-1])
+        return self._over_members(y0, self.members)
 
     def solve(self, y0: State, ts: Sequence[SupportsFloat] | Tensor) -> State:
         """Return the solution at the times `ts`, shape (len(ts), *y0.shape), or a tuple of these.
@@ -164,6 +173,7 @@ class ODELayer(nn.Module):
         ValueError
             If `ts` is empty, leaves [t0, t1], changes direction, or requires grad in reversible mode.
         """
+        _refuse_members(self.members, "solve")
         if isinstance(ts, Tensor) and ts.ndim != 1:
             raise ValueError(
                 f"ts must have one dimension, got shape {tuple(ts.shape)}; "
@@ -192,6 +202,7 @@ class ODELayer(nn.Module):
         ValueError
             If the cotangent does not have the shape of y0, or if the layer has no fixed number of steps.
         """
+        _refuse_members(self.members, "backward_trajectory")
         _check_state(y0)
         if not isinstance(self.method, FixedSteps):
             raise ValueError(
@@ -204,11 +215,27 @@ class ODELayer(nn.Module):
 
     def extra_repr(self) -> str:
         """Return the options, for repr()."""
-        return f"t0={_number(self.t0)}, t1={_number(self.t1)}, {self.method}"
+        times = f"t0={_number(self.t0)}, t1={_number(self.t1)}" if self.members is None else self.members
+        return f"{times}, {self.method}"
 
     def _whole(self) -> Segment:
         whole = Segment(_number(self.t0), _number(self.t1), self.method.n_steps)
         return with_ends([whole], (self.t0, self.t1))[0]
+
+    def _over_members(self, y0: State, members: MemberTimes) -> State:
+        """Return the final states of members that have an interval each."""
+        given = y0 if isinstance(y0, tuple) else (y0,)
+        for part in given:
+            _check_state(part)
+        state = members.join(given)
+        parts = parts_of(state)
+        field = JoinedField(MemberField(self.dynamics, single=not isinstance(y0, tuple)), parts)
+        segment = Segment(0.0, 1.0, self.method.n_steps)
+        found = self.method.integrate(field, parts.join(state), (segment,))[-1]
+        *ends, _, _ = (part.clone() for part in parts.split(found))
+        if isinstance(y0, tuple):
+            return tuple(ends)
+        return ends[0]
 
     def _integrate(
         self, y0: State, segments: Sequence[Segment], reading: Callable[[list[Tensor]], Tensor]
@@ -223,6 +250,28 @@ class ODELayer(nn.Module):
             return tuple(part.clone() for part in parts.split(found))
         _check_state(y0)
         return reading(self.method.integrate(self.dynamics, y0, segments))
+
+
+def _check_members(members: MemberTimes, method: FixedSteps | AdaptiveSteps, adjoint: Adjoint) -> None:
+    """Raise `ValueError` where one interval for each member is not offered."""
+    if not isinstance(method, FixedSteps):
+        raise ValueError(
+            f"t0 and t1 must be one time where rtol and atol control the steps, got {members}; give n_steps"
+        )
+    if adjoint == "reversible" and (members.start.requires_grad or members.stop.requires_grad):
+        raise ValueError(
+            f"t0 and t1 must be times without gradient in reversible mode, got {members} that require grad; "
+            "detach them, or choose another adjoint, which differentiates with respect to time"
+        )
+
+
+def _refuse_members(members: MemberTimes | None, name: str) -> None:
+    """Raise `ValueError` if members have intervals of their own."""
+    if members is not None:
+        raise ValueError(
+            f"{name} expects one t0 and one t1 for the whole batch, got {members}; call the layer for the "
+            "final states, or solve each member by itself"
+        )
 
 
 def _check_state(y0: Tensor) -> None:

@@ -10,6 +10,7 @@ from nodecheck.problems.log_determinant import (
     with_log_det,
     without_log_det,
 )
+from nodecheck.problems.members import members_of
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
 from nodecheck.problems.oscillators import pendulum, rotation, time_linear
@@ -73,6 +74,7 @@ __all__ = [
     "linear_log_det",
     "logistic",
     "lotka_volterra",
+    "members_of",
     "neural",
     "neural_at_outputs",
     "neural_half",

@@ -40,6 +40,7 @@ class LayerCard:
         kinds = {
             "output-times": self.output_times,
             "times": self.output_times or "time-gradients" in self.supports,
+            "member-times": "member-times" in self.supports,
             "both-tolerances": self.both_tolerances,
             "log-det": self.output == "log-det",
             "device": self.device != "cpu",

@@ -169,6 +169,25 @@ CASES = [
     ),
     ("other-uses", "a graph", SPECIMENS["no-grad-ignored"], "y1 is made to require a gradient"),
     ("other-uses", "workspace", SPECIMENS["gradient-in-workspace"], "are kept over another pass."),
+    (
+        "other-uses",
+        "outputs changed",
+        SPECIMENS["outputs-kept-by-reference"],
+        "when what it returns is changed in place. The backward pass reads what was returned",
+    ),
+    ("other-uses", "y1 changed", SPECIMENS["end-kept-by-reference"], "when what it returns is changed in"),
+    (
+        "other-uses",
+        "one buffer",
+        SPECIMENS["outputs-in-one-buffer"],
+        "call: what was returned. What it returns",
+    ),
+    (
+        "other-uses",
+        "returned again",
+        SPECIMENS["result-returned-again"],
+        "what the next call returns. What",
+    ),
     ("not-a-number", "state", SPECIMENS["nan-replaced-in-state"], "y1 is finite although y0 is not."),
     ("not-a-number", "gradient", SPECIMENS["nan-replaced-in-gradient"], "Finite although the cotangent is"),
     (
@@ -396,6 +415,12 @@ CASES = [
     ("cotangent-linearity", "clipped", SPECIMENS["gradient-clipped"], "For 8192 times the cotangent"),
     ("cotangent-linearity", "thresholded", SPECIMENS["small-adjoint-zeroed"], "For 1/8192 of the cotangent"),
     ("cotangent-linearity", "one added", pulling_back(lambda w: w + 1.0), "is there for a cotangent of zero"),
+    (
+        "cotangent-linearity",
+        "some outputs in the loss",
+        SPECIMENS["begins-at-the-last-cotangent"],
+        "is not the sum of what the outputs contribute, each in a loss on it alone",
+    ),
     ("output-times", "equally spaced", SPECIMENS["equally-spaced"], "ts is taken for equally spaced"),
     ("output-states", "straight lines", SPECIMENS["straight-between-steps"], "lie on the straight line"),
     (
@@ -422,6 +447,13 @@ CASES = [
         "sorted ends where time runs backwards",
         layer(ends_without_sign, supports={"time-gradients"}),
         "Each of ∂L/∂t0 and ∂L/∂t1 has the wrong sign",
+    ),
+    ("member-times", "lengths averaged", SPECIMENS["durations-averaged"], "is averaged over the batch"),
+    (
+        "member-times:neural_reversed_half",
+        "direction ignored",
+        SPECIMENS["direction-of-members-ignored"],
+        "Time runs forwards for members whose t1 is before t0",
     ),
     ("second-derivatives", "a penalty", SPECIMENS["penalty-dropped"], "the penalty is dropped without"),
     ("second-derivatives", "refuses half", SPECIMENS["once-differentiable"], "marked by once_differentiable"),

@@ -12,6 +12,8 @@ from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
+from nodecheck.mutants.members import MEMBERS
+from nodecheck.mutants.returned import RETURNED
 from nodecheck.mutants.second_order import SECOND_ORDER
 from nodecheck.mutants.tolerances import TOLERANCES
 from nodecheck.options.profile import CI
@@ -36,6 +38,12 @@ HIDDEN |= {"gives-up-late", "backward-gives-up"}
 HIDDEN |= {"adjoint-not-in-norm"}
 # These show in second derivatives.
 HIDDEN |= {mutant.name for mutant in SECOND_ORDER}
+# These show when the caller changes what is returned, or keeps it.
+HIDDEN |= {mutant.name for mutant in RETURNED}
+# This shows where the last outputs are in no loss.
+HIDDEN |= {"begins-at-the-last-cotangent"}
+# These show where each member of the batch has an interval of its own.
+HIDDEN |= {mutant.name for mutant in MEMBERS}
 # These show where rtol and atol are not the same number.
 HIDDEN |= {mutant.name for mutant in TOLERANCES}
 # These show in other uses and modules, and in other sizes, times and magnitudes.

@@ -14,6 +14,7 @@ from nodecheck.backends.torch.device.uses import DEVICE_USES
 from nodecheck.backends.torch.log_det import solve_with_log_det
 from nodecheck.backends.torch.memory.instrumented import INSTRUMENTS, solve_with_instruments
 from nodecheck.backends.torch.modules import MODULES, use_module
+from nodecheck.backends.torch.output_uses import OUTPUT_USES, use_output
 from nodecheck.backends.torch.own import OwnLayer, own_layer, solve_side_by_side
 from nodecheck.backends.torch.pair_uses import PAIR_USES, use_part
 from nodecheck.backends.torch.passes import solve_plainly
@@ -25,14 +26,17 @@ from nodecheck.backends.torch.transforms import TRANSFORMS, use_transform
 from nodecheck.backends.torch.trial import try_layer
 from nodecheck.backends.torch.uses import USES, use
 from nodecheck.layers import PLAIN, Adjoint, Array, Refusal, Solution, Solve, TorchLayer, Trial
+from nodecheck.layers.layer import MEMBER_TIMES
 from nodecheck.numerics.tableau import ButcherTableau
 
 _Run = Callable[[TorchLayer, Solve, Sequence[Array]], Solution]
 _VARIATIONS: Mapping[str, _Run] = {
     "plain": solve_plainly,
+    MEMBER_TIMES: solve_plainly,
     **dict.fromkeys(USES, use),
     **dict.fromkeys(MODULES, use_module),
     **dict.fromkeys(PAIR_USES, use_part),
+    **dict.fromkeys(OUTPUT_USES, use_output),
     **dict.fromkeys(TRANSFORMS, use_transform),
     **dict.fromkeys(COMPUTED, use_computed),
     **dict.fromkeys(PENALTIES, solve_with_penalty),
@@ -45,7 +49,10 @@ _WITH_LOG_DET = _PLAIN | {"log_det", "seed"}
 _IN_VARIATIONS = frozenset({"variation", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
-    **dict.fromkeys((*USES, *MODULES, *PAIR_USES, *TRANSFORMS, *COMPUTED), _IN_VARIATIONS | {"limit"}),
+    MEMBER_TIMES: _PLAIN | _IN_VARIATIONS,
+    **dict.fromkeys(
+        (*USES, *MODULES, *PAIR_USES, *OUTPUT_USES, *TRANSFORMS, *COMPUTED), _IN_VARIATIONS | {"limit"}
+    ),
     **dict.fromkeys(PENALTIES, _PLAIN | _IN_VARIATIONS),
     **dict.fromkeys(REUSES, _IN_VARIATIONS),
     **dict.fromkeys(DEVICE_USES, _PLAIN | _IN_VARIATIONS),

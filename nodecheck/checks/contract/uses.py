@@ -6,11 +6,14 @@ import numpy as np
 
 from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
-from nodecheck.problems import Problem, neural
+from nodecheck.problems import Problem, neural, neural_at_outputs
 from nodecheck.results import Evidence
 from nodecheck.variations.autograd import USES
+from nodecheck.variations.outputs import USES_OF_OUTPUTS
 from nodecheck.variations.parts import USES_OF_PARTS, answers_of_parts
 from nodecheck.variations.same_answer import same_answer
+
+_REFUSED = "cannot be used"
 
 
 @check(
@@ -32,15 +35,31 @@ def other_uses(layer: LayerUnderTest, problem: Problem) -> Evidence:
     mode, or under `torch.no_grad`.  What a layer does wrong there, it does silently.  Of a state that
     is a pair one part may be data, or alone in the loss.
 
-    A layer may refuse, with an error, what can be written otherwise: a y0 that is not contiguous,
-    `torch.autograd.grad`, a second backward pass, `torch.inference_mode`.  That is information, and
-    so is another answer in inference mode, where a layer that takes derivatives of the field on its way
-    cannot have them, or where a parameter has a hook, which an adjoint may run in every product.  A warning
-    excuses nothing: a gradient that is lost, as reentrant checkpoints lose it, is lost.
+    What is returned belongs to the caller.  It is changed in place before the backward pass, as `y1 += x`
+    does, each output time by another factor, and the first result is kept over a call with another y0.
+    Neither may change y0, another output, a later result or the gradient.
+
+    A layer may refuse, with an error, what can be written otherwise: a y0 that is not contiguous, a result
+    that was changed in place, `torch.autograd.grad`, a second backward pass, `torch.inference_mode`.  That is
+    information, and so is another answer in inference mode, where a layer that takes derivatives of the field
+    on its way cannot have them, or where a parameter has a hook, which an adjoint may run in every product.
+    A warning excuses nothing: a gradient that is lost, as reentrant checkpoints lose it, is lost.
     """
     row = layer.cotangents(problem, 1)[0][:1]
     cotangent = np.tile(row, (len(problem.y0), 1))
-    if not layer.takes_pairs:
-        return same_answer(layer, problem, USES, cotangent)
-    expected = answers_of_parts(layer, problem, cotangent)
-    return same_answer(layer, problem, (*USES, *USES_OF_PARTS), cotangent, expected)
+    expected = answers_of_parts(layer, problem, cotangent) if layer.takes_pairs else {}
+    of_parts = USES_OF_PARTS if layer.takes_pairs else ()
+    usual = same_answer(layer, problem, (*USES, *of_parts), cotangent, expected)
+    returned = neural_at_outputs if layer.claims.output_times else problem
+    of_outputs = same_answer(layer, returned, USES_OF_OUTPUTS, layer.cotangents(returned, 1)[0])
+    return _both(usual, of_outputs)
+
+
+def _both(first: Evidence, second: Evidence) -> Evidence:
+    """Return the evidence of two groups of uses as one."""
+    refused = ", ".join(filter(None, (one.facts.get(_REFUSED, "") for one in (first, second))))
+    return Evidence(
+        (*first.measurements, *second.measurements),
+        f"{first.diagnosis} {second.diagnosis}".strip(),
+        facts={**first.facts, **second.facts, **({_REFUSED: refused} if refused else {})},
+    )

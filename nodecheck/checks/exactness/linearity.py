@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from nodecheck.checks.check import check
 from nodecheck.layers import Array, LayerUnderTest, largest_entry
 from nodecheck.measure.search import dyadics, falsify
-from nodecheck.numerics import TOLERANCE_FACTOR, rms, roundoff
+from nodecheck.numerics import EPS, MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth, rms, roundoff
 from nodecheck.numerics.constants import (
+    COMPARED_SWEEP,
     COMPARED_TOLERANCE,
     COTANGENT_SCALE,
     FEW_EXAMPLES,
     SHARE_OF_EXAMPLES,
     USUAL_STEPS,
 )
-from nodecheck.problems import Problem, neural
+from nodecheck.problems import Problem, neural, neural_at_outputs
 from nodecheck.results import Evidence, Measurement, at_most
 from nodecheck.variations.comparison import compared_resolution, usual_resolution
 
@@ -45,34 +47,66 @@ def cotangent_linearity(layer: LayerUnderTest, problem: Problem) -> Evidence:
     is scaled in mixed precision.  A gradient that is clipped shows in the large one, and one of which small
     entries are cut off in the small one.  The zero cotangent must give gradients that are exactly zero.  And
     where the cotangent of one member of the batch alone is not zero, the gradients add up to that of all.
+
+    A layer with output times is given the cotangent of each output alone: these gradients, too, add up to
+    that for all outputs at once.  A loss often looks at some outputs only, and a backward pass that begins at
+    the last of them must begin from the state there.
     """
     drawn, diagnosis = _combined(layer, problem)
     zero, of_zero = _of_zero(layer, problem)
+    outputs, of_outputs = _of_outputs(layer) if layer.claims.output_times else ((), "")
     if layer.adaptive:
-        return Evidence((drawn, zero), diagnosis or of_zero)
+        return Evidence((drawn, *outputs, zero), diagnosis or of_outputs or of_zero)
     scaled, of_scaling = _scaled(layer, problem)
     members, of_members = _of_members(layer, problem)
-    found = f"{diagnosis} {of_scaling}".strip() or of_members or of_zero
-    return Evidence((drawn, *scaled, members, zero), found)
+    found = f"{diagnosis} {of_scaling}".strip() or of_members or of_outputs or of_zero
+    return Evidence((drawn, *scaled, members, *outputs, zero), found)
 
 
 def _of_members(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, str]:
     """Pull back one cotangent of each member of the batch alone: their gradients add up to that of all."""
     (cotangent,) = layer.cotangents(problem, 1)
     alone = [np.where(np.arange(len(cotangent))[:, None] == k, cotangent, 0.0) for k in range(len(cotangent))]
-    whole = layer.pullback(problem, USUAL_STEPS, cotangent).gradients
-    parts = [layer.pullback(problem, USUAL_STEPS, w).gradients for w in alone]
-    sums = {group: np.sum([_or_zero(part[group]) for part in parts], axis=0) for group in whole}
-    deviations = {group: _relative(sums[group], _or_zero(value)) for group, value in whole.items()}
-    worst = max(deviations, key=lambda group: np.nan_to_num(deviations[group], nan=np.inf))
-    bound = len(alone) * _linearity_bound(layer, problem, USUAL_STEPS)
-    measurement = at_most("deviation of the sum over members alone", deviations[worst], bound)
+    measurement, group = _sum_of(alone, layer, problem, USUAL_STEPS, "members")
     if measurement.holds:
         return measurement, ""
     return measurement, (
-        f"∂L/∂{worst} is not the sum of what the members of the batch contribute, each for a cotangent of "
+        f"∂L/∂{group} is not the sum of what the members of the batch contribute, each for a cotangent of "
         f"its own: a cotangent with rows of zeros is treated apart."
     )
+
+
+def _of_outputs(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...], str]:
+    """Pull back the cotangent of each output alone: their gradients add up to that of all outputs."""
+    problem = neural_at_outputs
+    (cotangent,) = layer.cotangents(problem, 1)
+    places = np.arange(len(cotangent))[:, None, None]
+    alone = [np.where(places == k, cotangent, 0.0) for k in range(len(cotangent))]
+    measurement, group = _sum_of(alone, layer, problem, compared_resolution(layer), "outputs")
+    if layer.adaptive and not measurement.holds:  # one of low order may exceed its tolerance by much
+        sums = [_sum_of(alone, layer, problem, tol, "outputs")[0].value for tol in COMPARED_SWEEP]
+        growth = fit_growth(COMPARED_SWEEP, sums, EPS)
+        name = f"growth exponent of the {measurement.name} over the tolerance"
+        measurement = at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
+    if measurement.holds:
+        return (measurement,), ""
+    return (measurement,), (
+        f"∂L/∂{group} is not the sum of what the outputs contribute, each in a loss on it alone: where the "
+        f"cotangents of later outputs are zero, the backward pass begins elsewhere or from another state."
+    )
+
+
+def _sum_of(
+    parts: Sequence[Array], layer: LayerUnderTest, problem: Problem, resolution: float, of: str
+) -> tuple[Measurement, str]:
+    """Return by how much the gradients for the parts of a cotangent miss that for their sum, and of what."""
+    whole = layer.pullback(problem, resolution, np.sum(parts, axis=0)).gradients
+    found = [layer.pullback(problem, resolution, w).gradients for w in parts]
+    sums = {group: np.sum([_or_zero(one[group]) for one in found], axis=0) for group in whole}
+    deviations = {group: _relative(sums[group], _or_zero(value)) for group, value in whole.items()}
+    worst = max(deviations, key=lambda group: np.nan_to_num(deviations[group], nan=np.inf))
+    bound = len(parts) * _linearity_bound(layer, problem, resolution)
+    return at_most(f"deviation of the sum over {of} alone", deviations[worst], bound), worst
 
 
 def _of_zero(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, str]:

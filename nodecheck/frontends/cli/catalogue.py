@@ -22,6 +22,7 @@ _BOUNDS = {
 
 _ASKED_OF = {
     "times": 'layers with output times, and layers with "time-gradients" in `supports`',
+    "member-times": 'layers with "member-times" in `supports`',
     "device": "layers on a CUDA device (--device cuda)",
 }
 

@@ -12,6 +12,7 @@ from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import (
     COMPUTED_PARAMETERS,
     DOUBLE_BACKWARD,
+    MEMBER_TIMES,
     OF_PARAMETERS,
     TIME_GRADIENTS,
     Memory,
@@ -48,7 +49,7 @@ def _layer(solver: str, mode: _Mode) -> TorchLayer:
         layer: Callable[[Tensor], Tensor] = ODELayer(dynamics, t0, t1, n_steps, solver=solver, adjoint=mode)
         return layer
 
-    return _claimed(f"odelayer-{solver}-{mode}", build, solver, mode)
+    return _claimed(f"odelayer-{solver}-{mode}", build, solver, mode, MEMBER_TIMES)
 
 
 def _with_outputs(solver: str, mode: _Mode) -> TorchLayer:
@@ -64,7 +65,7 @@ def _with_outputs(solver: str, mode: _Mode) -> TorchLayer:
 
 
 def _claimed(
-    name: str, build: Callable[..., Callable[[Tensor], Tensor]], solver: str, mode: _Mode
+    name: str, build: Callable[..., Callable[[Tensor], Tensor]], solver: str, mode: _Mode, *further: str
 ) -> TorchLayer:
     """Return the layer with the claims of its solver and its adjoint."""
     adjoint, memory = _CLAIMS[mode]
@@ -74,7 +75,7 @@ def _claimed(
         order=_ORDERS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=(*OF_PARAMETERS, COMPUTED_PARAMETERS, *_FURTHER[mode]),
+        supports=(*OF_PARAMETERS, COMPUTED_PARAMETERS, *_FURTHER[mode], *further),
         tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
     )
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchode.step_size_controllers import max_norm
 
 from nodecheck.layers import Adjoint, TorchLayer
-from nodecheck.layers.layer import Memory
+from nodecheck.layers.layer import MEMBER_TIMES, Memory
 from nodecheck.numerics.constants import EPS
 from nodecheck.targets.known_failures import expected_failures
 
@@ -43,29 +43,35 @@ _ADJOINTS: dict[str, tuple[Callable[..., Any], Adjoint, Memory]] = {
 }
 
 
-def _duration(ts: Tensor) -> float:
-    """Return the length of the interval, negative where time runs backwards."""
-    return float(ts[-1]) - float(ts[0])
+# One interval for each problem; the joint adjoint solves the batch as one problem, and refuses them.
+_WITH_MEMBERS = ("autodiff", "backsolve")
 
 
-def _solve(solver: Any, term: Any, y0: Tensor, ts: Tensor, dt0: float | None) -> Tensor:
-    """Return the states at output times, times first; all members share them.
+def _durations(ts: Tensor) -> Tensor:
+    """Return the length of the interval, or of each member's, negative where time runs backwards."""
+    return (ts[..., -1] - ts[..., 0]).detach()
+
+
+def _supports(adjoint: str) -> frozenset[str]:
+    return frozenset({MEMBER_TIMES}) if adjoint in _WITH_MEMBERS else frozenset()
+
+
+def _solve(solver: Any, term: Any, y0: Tensor, ts: Tensor, dt0: Tensor | None) -> Tensor:
+    """Return the states at output times, times first; ts is that of all members, or has a row for each.
 
     torchode takes one step size for each problem, and the joint adjoint solves the batch as one problem.
     Both adjoints put times and state into one vector, which has one dtype.
     """
     dtype = torch.float64 if isinstance(solver, torchode.AutoDiffAdjoint) else y0.dtype
-    times = ts.to(dtype).expand(len(y0), len(ts))
-    duration = float(ts[-1] - ts[0])
-    if abs(float(times[0, -1] - times[0, 0]) - duration) > torch.finfo(y0.dtype).eps * abs(duration):
-        message = (
-            f"{dtype} does not represent the interval from {float(ts[0])} to {float(ts[-1])}; use a float64 "
-            f"state, or shift it"
-        )
+    times, durations = ts.to(dtype), _durations(ts)
+    lost = (_durations(times) - durations).abs() > torch.finfo(y0.dtype).eps * durations.abs()
+    if lost.any():
+        message = f"{dtype} does not represent {ts.tolist()}; use a float64 state, or shift the interval"
         raise ValueError(message)
+    times = times.expand(len(y0), ts.shape[-1])
     problem = torchode.InitialValueProblem(y0, times[:, 0], times[:, -1], times)
     problems = 1 if isinstance(solver, torchode.JointBacksolveAdjoint) else len(y0)
-    step = None if dt0 is None else torch.full_like(times[:problems, 0], dt0)
+    step = None if dt0 is None else dt0.to(times).expand(problems)
     ys: Tensor = solver.solve(problem, term, dt0=step).ys
     return ys.transpose(0, 1)
 
@@ -88,6 +94,7 @@ def _adaptive(adjoint: str, method: str, suffix: str = "", **options: Any) -> To
         order=order,
         adjoint=kind,
         memory=memory,
+        supports=_supports(adjoint),
         expected_failures=expected_failures(name),
     )
 
@@ -102,7 +109,7 @@ def _fixed(adjoint: str, method: str) -> TorchLayer:
         solver = make(term, stepper(term=term), torchode.FixedStepController())
         # Longer than the quotient by the rounding of n additions.  The sum of n steps then never ends just
         # before t1, which would take one more step; torchode shortens the last step to end at t1.
-        step = _duration(ts) / n_steps * (1 + n_steps * EPS)
+        step = _durations(ts) / n_steps * (1 + n_steps * EPS)
         return lambda y0: _solve(solver, term, y0, ts, step)
 
     name = f"torchode-{adjoint}-{method}-fixed"
@@ -112,6 +119,7 @@ def _fixed(adjoint: str, method: str) -> TorchLayer:
         order=order,
         adjoint=kind,
         memory=memory,
+        supports=_supports(adjoint),
         tableau=tableau,
         expected_failures=expected_failures(name),
     )
@@ -121,10 +129,10 @@ def _with_options() -> TorchLayer:
     """Return dopri5 under a PID controller, by the largest error, with a first and a largest step."""
 
     def build(dynamics: nn.Module, ts: Tensor, rtol: float, atol: float) -> Callable[[Tensor], Tensor]:
-        term, duration = torchode.ODETerm(dynamics), _duration(ts)
+        term, duration = torchode.ODETerm(dynamics), _durations(ts)
         # Söderlind (2003): a proportional and an integral part, 0.2 and 0.5 for a method of order five.
         controller = torchode.PIDController(
-            atol, rtol, 0.2, 0.5, 0.0, term=term, norm=max_norm, dt_max=abs(duration) / 4
+            atol, rtol, 0.2, 0.5, 0.0, term=term, norm=max_norm, dt_max=abs(float(duration)) / 4
         )
         solver = torchode.AutoDiffAdjoint(torchode.Dopri5(term=term), controller)
         return lambda y0: _solve(solver, term, y0, ts, duration / 16)

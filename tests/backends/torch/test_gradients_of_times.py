@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from nodecheck.backends.torch.backend import BACKEND
-from nodecheck.layers import LayerUnderTest, Solve, TorchLayer
+from nodecheck.layers import LayerUnderTest, Solve, TorchLayer, Variation
 from nodecheck.options.profile import SMOKE
-from nodecheck.problems import constant, constant_at_outputs
+from nodecheck.problems import constant, constant_at_outputs, members_of
 
 PROMISED = {"time-gradients"}
 
@@ -79,3 +79,33 @@ def test_gradients_with_times_are_cached_beside_those_without():
         layer.gradients(constant, 1, 1)
         layer.gradients(constant, 1, 1, wrt=(*constant.groups, "t0", "t1"))
     assert len(seen) == 4
+
+
+def of_members(problem):
+    """Return a solve in which each member of the batch has an interval of its own."""
+    variation = Variation("member-times", others=members_of(problem))
+    return Solve(problem, 1, variation=variation)
+
+
+def test_each_member_gets_its_own_ends_as_tensors():
+    seen = []
+
+    def build(dynamics, t0, t1, n_steps):
+        seen.extend([t0, t1])
+        return lambda y0: y0 + (t1 - t0)[:, None] * dynamics(t0, y0)
+
+    BACKEND.solve(TorchLayer("straight", build, supports={"member-times"}), of_members(constant))
+    members = members_of(constant)
+    assert [t.tolist() for t in seen] == [[m.t0 for m in members], [m.t1 for m in members]]
+    assert not any(t.requires_grad for t in seen)
+
+
+def test_each_member_gets_its_own_output_times():
+    seen = []
+
+    def build(dynamics, ts, n_steps):
+        seen.append(ts)
+        return lambda y0: torch.stack([y0] * ts.shape[-1])
+
+    BACKEND.solve(TorchLayer("still", build, supports={"member-times"}), of_members(constant_at_outputs))
+    assert seen[0].tolist() == [list(m.ts) for m in members_of(constant_at_outputs)]
