@@ -5,6 +5,7 @@ from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.errors import CallError, InstrumentError, LayerError, RunawayError
 from nodecheck.layers.layer import Adjoint, TorchLayer
 from nodecheck.layers.padded_state import is_odd, made_even
+from nodecheck.layers.second_order import counterpart
 from nodecheck.layers.solution import (
     Array,
     Call,
@@ -44,6 +45,7 @@ __all__ = [
     "Variation",
     "attempt",
     "backend_of",
+    "counterpart",
     "is_odd",
     "largest_entry",
     "made_even",

@@ -28,6 +28,9 @@ _OUTPUTS = ("state", LOG_DET, PAIR)
 OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 # Of the state: it needs an even number of components, such as pairs of positions and momenta.
 EVEN = "even"
+# It is (q, v) of an equation q'' = a(t, q, v), and the dynamics is the acceleration; or the layer is for
+# forces without velocities alone, a(t, q).
+SECOND_ORDER, SEPARABLE = "second-order", "separable"
 # Gradients with respect to times: t0 and t1 may be tensors that require one.
 TIME_GRADIENTS = "time-gradients"
 # Of the gradient: it may be differentiated again.
@@ -44,6 +47,8 @@ CAPABILITIES = (
     VMAP,
     FORWARD_MODE,
     EVEN,
+    SECOND_ORDER,
+    SEPARABLE,
 )
 
 
@@ -138,6 +143,7 @@ class TorchLayer:
             )
             raise ValueError(message)
         object.__setattr__(self, "supports", _capabilities(self.supports))
+        _require_possible(self.supports, self.output)
         object.__setattr__(self, "form", form_of(self.name, self.build))
 
     @property
@@ -170,3 +176,19 @@ def _capabilities(supports: Collection[str]) -> frozenset[str]:
         "leave out what the layer does not promise"
     )
     raise ValueError(message)
+
+
+def _require_possible(supports: Collection[str], output: Output) -> None:
+    """Raise `ValueError` if what is said about the state does not go together."""
+    if SEPARABLE in supports and SECOND_ORDER not in supports:
+        message = (
+            f"supports with {SEPARABLE!r} must have {SECOND_ORDER!r}, too, got {sorted(supports)}; the first "
+            f"is for layers of second order whose force is a(t, q)"
+        )
+        raise ValueError(message)
+    if SECOND_ORDER in supports and output != _OUTPUTS[0]:
+        message = (
+            f"output of a layer with {SECOND_ORDER!r} in supports must be {_OUTPUTS[0]!r}, got {output!r}; "
+            f"return (q, v) joined on the last axis"
+        )
+        raise ValueError(message)

@@ -59,6 +59,12 @@ def power(exponent: int) -> Problem:
     )
 
 
+def is_power(problem: Problem) -> bool:
+    """Return True for y' = c t^k: the field is one of time alone."""
+    field = problem.vector_field
+    return isinstance(field, functools.partial) and field.func is _power_field
+
+
 constant = power(0).replace(
     name="constant",
     reveals="an extra, missing or shortened step: every consistent one-step method is exact",

@@ -59,15 +59,15 @@ class Units:
         """True for times so late that a layer may refuse them with an error."""
         return self.shift == max(TIME_SHIFTS)
 
-    @property
-    def problem(self) -> Problem:
-        """The usual problem in these units."""
-        return USUAL_UNITS.replace(
+    def problem(self, layer: LayerUnderTest) -> Problem:
+        """Return the usual problem in these units."""
+        usual = usual_units(layer)
+        return usual.replace(
             name="neural_in_other_units",
-            vector_field=_Rescaled(self, USUAL_UNITS.vector_field),
-            y0=self.state * USUAL_UNITS.y0,
-            t0=self.time * USUAL_UNITS.t0 + self.shift,
-            t1=self.time * USUAL_UNITS.t1 + self.shift,
+            vector_field=_Rescaled(self, usual.vector_field),
+            y0=self.state * usual.y0,
+            t0=self.time * usual.t0 + self.shift,
+            t1=self.time * usual.t1 + self.shift,
         )
 
     def expected(self, layer: LayerUnderTest) -> Callable[[float], Solution]:
@@ -103,6 +103,23 @@ SCALED = (
 )
 
 
+def usual_units(layer: LayerUnderTest) -> Problem:
+    """Return the problem that a layer solves in several units."""
+    return layer.counterpart(USUAL_UNITS)
+
+
+def units_for(layer: LayerUnderTest) -> tuple[Units, ...]:
+    """Return the units in which a layer is asked for the same answer.
+
+    Shifts of time alone where the number of evaluations follows a tolerance.  Not another unit of time where
+    the state is (q, v): velocities would have another unit than positions.
+    """
+    if layer.adaptive or iterates(layer):
+        return SHIFTED
+    scaled = tuple(one for one in SCALED if one.time == 1.0 or not layer.of_second_order)
+    return (*SHIFTED, *scaled)
+
+
 def judge_late_in_float32(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...], str, str]:
     """Return the change of a float32 solution of an autonomous field at a late t0, a sentence, and a refusal.
 
@@ -112,20 +129,21 @@ def judge_late_in_float32(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...
     """
     tolerance = COMPARED_SWEEP[-1]
     resolution = layer.resolution(tol=tolerance, n_steps=USUAL_STEPS)
-    (cotangent,) = layer.cotangents(spiral, 1)
-    limit = limit_beside(plain_solution(layer, spiral, cotangent, resolution))
+    usual, late = layer.counterpart(spiral), layer.counterpart(LATE)
+    (cotangent,) = layer.cotangents(usual, 1)
+    limit = limit_beside(plain_solution(layer, usual, cotangent, resolution))
 
     def solved(problem: Problem) -> Solution | Refusal:
         solve = Solve(problem, resolution, dtype="float32", limit=limit)
         return attempt(lambda: layer.solution(solve, (cotangent,)))
 
-    expected = solved(spiral)
+    expected = solved(usual)
     if isinstance(expected, Refusal):
         return (), "", ""
-    found, when = solved(LATE), f"in float32 where t0 is {LATE_START:g} and not {spiral.t0:g}"
+    found, when = solved(late), f"in float32 where t0 is {LATE_START:g} and not {spiral.t0:g}"
     if isinstance(found, Refusal):
         return (), "", when
-    change = compare(layer, LATE, found, expected, tolerance=tolerance, eps=EPS_FLOAT32)
+    change = compare(layer, late, found, expected, tolerance=tolerance, eps=EPS_FLOAT32)
     measurement = unchanged(when, change)
     why = "Although the field does not depend on time: times or steps are kept in float32."
     return (measurement,), "" if measurement.holds else f"{sentence(change, when)} {why}", ""
@@ -136,12 +154,13 @@ def iterates(layer: LayerUnderTest) -> bool:
 
     An iteration that stops at a residual of a fixed size takes more of them for a larger state.
     """
-    (cotangent,) = layer.cotangents(USUAL_UNITS, 1)
+    (cotangent,) = layer.cotangents(usual_units(layer), 1)
     usual = _usual(layer, compared_resolution(layer))
-    larger = plain_solution(layer, _LARGER.problem, cotangent)
+    larger = plain_solution(layer, _LARGER.problem(layer), cotangent)
     return usual.all_evaluations != larger.all_evaluations
 
 
 def _usual(layer: LayerUnderTest, resolution: float) -> Solution:
-    (cotangent,) = layer.cotangents(USUAL_UNITS, 1)
-    return plain_solution(layer, USUAL_UNITS, cotangent, resolution)
+    problem = usual_units(layer)
+    (cotangent,) = layer.cotangents(problem, 1)
+    return plain_solution(layer, problem, cotangent, resolution)

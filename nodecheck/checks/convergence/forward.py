@@ -120,7 +120,7 @@ def _limits(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
 
 def _order_lost_to_time(layer: LayerUnderTest, fitted: OrderFit) -> tuple[Measurement, ...]:
     """Return the loss of order when time enters the field: no method loses a whole order there."""
-    autonomous = forward_ladder(layer, lotka_volterra).fit
+    autonomous = forward_ladder(layer, layer.counterpart(lotka_volterra)).fit
     if not autonomous.asymptotic:
         return ()
     lost = autonomous.slope - fitted.slope
@@ -144,7 +144,8 @@ def _order_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
             f"{explain_reverse(layer, problem, found.n_steps) or explain_limits_of_state(layer)}"
         ).strip()
     elif not all(m.holds for m in measurements):
-        slope, forwards = (forward_ladder(layer, p).fit.slope for p in (problem, neural))
+        both = (problem, layer.counterpart(neural))
+        slope, forwards = (forward_ladder(layer, p).fit.slope for p in both)
         diagnosis = (
             f"Order {slope:z.2f} where time runs backwards, {forwards:z.2f} where it runs forwards. "
             f"{explain_stages(layer, problem, layer.claims.order)}"

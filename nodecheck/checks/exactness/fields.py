@@ -202,10 +202,10 @@ def polynomial_field(layer: LayerUnderTest) -> Evidence:
     the check does not apply.
     """
     order = order_of(layer)
-    if layer.claims.order is None and not forward_ladder(layer, neural).fit.asymptotic:
+    if layer.claims.order is None and not forward_ladder(layer, layer.counterpart(neural)).fit.asymptotic:
         message = f"no order is claimed, and the one measured ({order} or more) has not settled"
         raise Skip(message)
-    per_step = layer.evaluations_per_step(neural)
+    per_step = layer.evaluations_per_step(layer.counterpart(neural))
     if per_step < order:
         message = f"not a one-step method: {per_step:g} evaluations a step at order {order}"
         raise Skip(message)
