@@ -94,7 +94,9 @@ class TorchLayer:
         be differentiated again; "time-gradients": times that require a gradient get one; "vmap" and
         "forward-mode": it works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the
         state has an even number of components, and problems with an odd number are given one more, which
-        rests.
+        rests.  "second-order": it solves q'' = a(t, q, v); y0 is (q, v) joined on the last axis, and the
+        dynamics is called as ``dynamics(t, q, v)`` and returns the acceleration.  With "separable" beside it
+        the force depends on t and q alone, and v may be left out of the call.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.

@@ -70,10 +70,7 @@ def shapes_for(layer: LayerUnderTest) -> Shapes:
         for when, problem in OTHER_SHAPES
         if problem.y0.shape == USUAL_SHAPE.y0.shape
     )
-    others = (
-        *((f"for y0 of shape {s}", p) for s, p in zip(EVEN_STATE_SHAPES, states, strict=True)),
-        *of_params,
-    )
+    others = (*((f"for y0 of shape {p.y0.shape}", p) for p in states), *of_params)
     if not layer.of_second_order:
         return Shapes(_EVEN_SHAPE, others, parts=2)
     posed = tuple((when, with_force(p, separable=layer.separable)) for when, p in others)

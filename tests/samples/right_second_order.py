@@ -73,7 +73,7 @@ def leap(force, t, h, q, v):
 
 
 def reversible_leapfrog(dynamics, t0, t1, n_steps):
-    """Return a leapfrog that keeps its last state alone, and takes its own steps backwards for the gradient."""
+    """Return a leapfrog that keeps its last state alone, and takes its steps backwards for the gradient."""
     h = (t1 - t0) / n_steps
     times = [t0 + i * h for i in range(n_steps)]
     params = tuple(trained(dynamics).values())
