@@ -35,6 +35,7 @@ from nodecheck.adapt.errors import ViewCallError
 
 if TYPE_CHECKING:
     from nodecheck.adapt.divergence import with_divergence
+    from nodecheck.adapt.mechanics import append_clock, drop_clock, first_order, with_clock
     from nodecheck.adapt.parts import part
     from nodecheck.adapt.readings import (
         append_time,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
         last,
         step_size,
     )
-    from nodecheck.adapt.second_order import append_clock, drop_clock, first_order, with_clock
     from nodecheck.adapt.subclassing import subclass
     from nodecheck.adapt.views import autonomous, over_unit_interval, swapped, with_flat_params, with_params
 
@@ -65,7 +65,7 @@ _OF_SECOND_ORDER = ("append_clock", "drop_clock", "first_order", "with_clock")
 _HOMES = {
     **dict.fromkeys(_READINGS, "nodecheck.adapt.readings"),
     **dict.fromkeys(_VIEWS, "nodecheck.adapt.views"),
-    **dict.fromkeys(_OF_SECOND_ORDER, "nodecheck.adapt.second_order"),
+    **dict.fromkeys(_OF_SECOND_ORDER, "nodecheck.adapt.mechanics"),
     "part": "nodecheck.adapt.parts",
     "subclass": "nodecheck.adapt.subclassing",
     "with_divergence": "nodecheck.adapt.divergence",

@@ -12,8 +12,8 @@ from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.claims import Claims
 from nodecheck.layers.layer import EVEN, LOG_DET, PAIR, SECOND_ORDER, SEPARABLE
 from nodecheck.layers.log_determinant import joined, solve_with_log_det
+from nodecheck.layers.mechanics import counterpart, half_of, posed, solve_as_motion
 from nodecheck.layers.padded_state import lacking, padded, solve_padded, without_padding
-from nodecheck.layers.second_order import counterpart, for_velocities, solve_for_velocities, velocities_of
 from nodecheck.layers.solution import Array, Pullback, Solution
 from nodecheck.layers.solve import Solve
 from nodecheck.layers.trial import Trial
@@ -189,8 +189,9 @@ class LayerUnderTest:
 
     def _carried_out(self, solve: Solve, cotangents: Sequence[Array], instruments: Sequence[str]) -> Solution:
         if self.of_second_order and not solve.problem.second_order:
-            asked, given = solve_for_velocities(solve, cotangents)
-            return velocities_of(self.backend.solve(self.claims, asked, given, instruments=instruments))
+            asked, given = solve_as_motion(solve, cotangents)
+            found = self.backend.solve(self.claims, asked, given, instruments=instruments)
+            return half_of(found, solve.problem)
         count = lacking(self.claims, solve.problem)
         if not count:
             return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
@@ -201,7 +202,7 @@ class LayerUnderTest:
     def posed(self, problem: Problem) -> Problem:
         """Return a problem with the components that its state lacks for the layer."""
         if self.of_second_order and not problem.second_order:
-            return for_velocities(problem)
+            return posed(problem)
         return padded(problem, lacking(self.claims, problem))
 
     def trial(self, problem: Problem, resolution: float) -> Trial:

@@ -1,6 +1,6 @@
 """The suite of problems: initial value problems whose solutions and gradients are known."""
 
-from nodecheck.problems.linear import constant, linear, power
+from nodecheck.problems.linear import constant, drift, is_drift, linear, power
 from nodecheck.problems.log_determinant import (
     constant_log_det,
     estimated_by,
@@ -20,6 +20,7 @@ from nodecheck.problems.mechanics import (
     kepler,
     pendulum,
     with_force,
+    without_force,
 )
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
@@ -85,12 +86,14 @@ __all__ = [
     "constant_log_det",
     "cubic",
     "damped_pendulum",
+    "drift",
     "estimated_by",
     "group_of",
     "half_reversed_at_outputs",
     "harmonic",
     "has_log_det",
     "henon_heiles",
+    "is_drift",
     "is_quadrature",
     "is_wide",
     "kepler",
@@ -119,5 +122,6 @@ __all__ = [
     "wide",
     "with_force",
     "with_log_det",
+    "without_force",
     "without_log_det",
 ]

@@ -73,6 +73,24 @@ constant = power(0).replace(
 )
 
 
+def _drift_field(_t: Array, y: Array, /, *, c: Array) -> Array:
+    return c + 0.0 * y
+
+
+# The same equation once more, for layers of second order: the positions of a motion without force.
+drift = constant.replace(
+    name="drift",
+    vector_field=_drift_field,
+    exact_flow=functools.partial(_power_flow, 0),
+    reveals="an extra, missing or shortened drift: without force every method is exact",
+)
+
+
+def is_drift(problem: Problem) -> bool:
+    """Return True if positions solve a problem, whose field is the velocity."""
+    return problem.vector_field is _drift_field
+
+
 def _affine(t: Array, y: Array, /, *, A: Array, b: Array) -> Array:
     return apply(A, y) + b + 0.0 * t  # t stays in the graph although f does not depend on it
 

@@ -47,6 +47,15 @@ class AsForce:
         return self.field(t, q + self.share * v if self.share else q, **params)
 
 
+def _none(t: Array, _q: Array, v: Array, /, **params: Array) -> Array:
+    return 0.0 * v + 0.0 * t + sum(0.0 * value for value in params.values())
+
+
+def without_force(problem: Problem) -> Problem:
+    """Return the problem q'' = 0 from the same (q0, v0) = y0."""
+    return problem.replace(vector_field=OfSecondOrder(_none), second_order=True)
+
+
 def with_force(problem: Problem, *, separable: bool) -> Problem:
     """Return the problem q'' = f(t, q + v/2), or f(t, q) if separable, from the same (q0, v0) = y0."""
     share = 0.0 if separable else _SHARE_OF_VELOCITY

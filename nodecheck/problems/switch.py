@@ -6,7 +6,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from nodecheck.numerics.constants import SWITCH_DURATION, SWITCH_TIME
-from nodecheck.problems.linear import constant, is_power
+from nodecheck.problems.linear import constant, is_drift, is_power
 from nodecheck.problems.problem import Array, Problem
 
 
@@ -32,4 +32,4 @@ switch = constant.replace(
 
 def is_quadrature(problem: Problem) -> bool:
     """Return True if the field of a problem of the suite depends on time alone."""
-    return problem.vector_field is _field or is_power(problem)
+    return problem.vector_field is _field or is_power(problem) or is_drift(problem)

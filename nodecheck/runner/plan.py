@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from nodecheck.checks import ALIASES, CHECKS, Check
-from nodecheck.layers import TorchLayer, counterpart
+from nodecheck.layers import TorchLayer, counterparts
 from nodecheck.options.expectations import translated
 from nodecheck.options.profile import PROFILES, RANKS, Profile
 from nodecheck.problems import Problem
@@ -166,7 +166,7 @@ def problems_of(check: Check, profile: Profile, supports: Collection[str] = ()) 
     most = None if profile.name == "full" else check.most
     more = (problem for cheapest, problem in check.more if RANKS[cheapest] <= RANKS[profile.name])
     problems = (*check.problems[: profile.problems][:most], *more)
-    return tuple(counterpart(supports, problem) for problem in problems) or (None,)
+    return tuple(other for problem in problems for other in counterparts(supports, problem)) or (None,)
 
 
 def left_out(card: LayerCard, check: Check, profile: Profile) -> str:

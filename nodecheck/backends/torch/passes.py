@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from nodecheck.adapt.dropped import recorded
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.generators import seeded
+from nodecheck.backends.torch.mechanics import Acceleration
 from nodecheck.backends.torch.pairs import JoinedPair, OfPairs
-from nodecheck.backends.torch.second_order import Acceleration
 from nodecheck.backends.torch.settings import Watch
 from nodecheck.backends.torch.tensors import dtype_of, dynamics_of, tensor_of
 from nodecheck.backends.torch.times import Times, times_of, trained

@@ -15,9 +15,12 @@ from nodecheck.problems import (
     as_force,
     charged,
     circling,
+    constant,
     damped_pendulum,
+    drift,
     harmonic,
     henon_heiles,
+    is_drift,
     is_quadrature,
     is_wide,
     kepler,
@@ -27,6 +30,7 @@ from nodecheck.problems import (
     spiral,
     van_der_pol,
     with_force,
+    without_force,
 )
 
 _OSCILLATOR = van_der_pol(1.0)
@@ -44,8 +48,8 @@ def counterpart(supports: Collection[str], problem: Problem) -> Problem:
 
     Of a layer of first order that is the problem itself.  Of one of second order it is an equation from
     mechanics, or one whose force is the field of the problem: a(t, q, v) = f(t, q + v/2), or f(t, q) for a
-    layer of separable equations.  Where the field depends on time alone it is the problem itself, too: the
-    velocities solve it (`solve_for_velocities`).
+    layer of separable equations.  Where the field depends on time alone it is the problem itself, too: a half
+    of the state solves it (`posed`).
     """
     if SECOND_ORDER not in supports or is_quadrature(problem):
         return problem
@@ -75,8 +79,22 @@ def _posed_as(problem: Problem, original: Problem, other: Problem) -> Problem:
     )
 
 
-def for_velocities(problem: Problem) -> Problem:
-    """Return v' = f(t) with q' = v in place of y' = f(t): the velocities are its solution.
+def counterparts(supports: Collection[str], problem: Problem) -> tuple[Problem, ...]:
+    """Return all problems that a layer is asked for in place of a problem of a check.
+
+    A constant field is both: the force of a motion, whose velocities solve it, and the velocity of one
+    without force, whose positions do.
+    """
+    if SECOND_ORDER in supports and problem == constant:
+        return constant, drift
+    return (counterpart(supports, problem),)
+
+
+def posed(problem: Problem) -> Problem:
+    """Return the motion whose velocities, or positions, solve a problem with a field of time alone.
+
+    Velocities solve y' = f(t) if that is the force; positions solve y' = c if that is the velocity, and there
+    is no force.
 
     Raises
     ------
@@ -86,34 +104,49 @@ def for_velocities(problem: Problem) -> Problem:
     if not is_quadrature(problem):
         message = f"expected a problem of second order, or a field of time alone, got {problem.name!r}"
         raise ValueError(message)
-    y0 = np.concatenate([problem.y0, problem.y0], axis=-1)
-    return with_force(problem.replace(y0=y0), separable=True)
+    if not is_drift(problem):
+        y0 = np.concatenate([problem.y0, problem.y0], axis=-1)
+        return with_force(problem.replace(y0=y0), separable=True)
+    velocities = np.broadcast_to(problem.params["c"], problem.y0.shape)
+    return without_force(problem.replace(y0=np.concatenate([problem.y0, velocities], axis=-1)))
 
 
-def solve_for_velocities(solve: Solve, cotangents: Sequence[Array]) -> tuple[Solve, tuple[Array, ...]]:
-    """Return a solve of which the velocities are asked for, and cotangents that are zero for positions."""
-    others = tuple(map(for_velocities, solve.variation.others))
-    asked = replace(
-        solve, problem=for_velocities(solve.problem), variation=replace(solve.variation, others=others)
-    )
-    return asked, tuple(np.concatenate([np.zeros_like(c), c], axis=-1) for c in cotangents)
+def solve_as_motion(solve: Solve, cotangents: Sequence[Array]) -> tuple[Solve, tuple[Array, ...]]:
+    """Return the solve of a motion, and cotangents that are zero for the half that is not asked for."""
+    others = tuple(map(posed, solve.variation.others))
+    asked = replace(solve, problem=posed(solve.problem), variation=replace(solve.variation, others=others))
+    positions = is_drift(solve.problem)
+
+    def widened(cotangent: Array) -> Array:
+        both = (cotangent, np.zeros_like(cotangent))
+        return np.concatenate(both if positions else both[::-1], axis=-1)
+
+    return asked, tuple(map(widened, cotangents))
 
 
-def velocities_of(solution: Solution) -> Solution:
-    """Return the part of a solution that belongs to the velocities."""
+def half_of(solution: Solution, problem: Problem) -> Solution:
+    """Return the half of the solution of a motion that solves a problem, with its gradients."""
+    positions = is_drift(problem)
 
     def cut(values: Array) -> Array:
-        return values[..., values.shape[-1] // 2 :]
+        first, second = np.split(values, 2, axis=-1)
+        return first if positions else second
 
-    def of(pullback: Pullback) -> Pullback:
-        y0 = pullback.gradients.get("y0")
-        return pullback if y0 is None else replace(pullback, gradients={**pullback.gradients, "y0": cut(y0)})
+    def gradients(pullback: Pullback) -> Pullback:
+        found = dict(pullback.gradients)
+        y0 = found.get("y0")
+        if y0 is None:
+            return pullback
+        found["y0"] = cut(y0)
+        if positions and "c" in found:  # c is the velocity of every member
+            found["c"] = np.split(y0, 2, axis=-1)[1].sum(axis=0)
+        return replace(pullback, gradients=found)
 
     quiet = solution.without_graph
     return replace(
         solution,
         y1=cut(solution.y1),
-        pullbacks=tuple(map(of, solution.pullbacks)),
+        pullbacks=tuple(map(gradients, solution.pullbacks)),
         without_graph=None if quiet is None else cut(quiet),
-        others=tuple(map(velocities_of, solution.others)),
+        others=tuple(half_of(other, problem) for other in solution.others),
     )

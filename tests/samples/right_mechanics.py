@@ -200,7 +200,7 @@ def adaptive(dynamics, t0, t1, rtol, atol):
 
 
 GENERAL, SEPARABLE = frozenset({"second-order"}), frozenset({"second-order", "separable"})
-SECOND_ORDER = (
+MECHANICS = (
     TorchLayer("symplectic-euler", symplectic_euler, order=1, adjoint="discrete", supports=GENERAL),
     TorchLayer("velocity-verlet", VelocityVerlet, order=2, adjoint="discrete", supports=SEPARABLE),
     TorchLayer(
@@ -233,4 +233,4 @@ SECOND_ORDER = (
     TorchLayer("mechanics-by-tuples", by_tuples, order=2, adjoint="discrete", supports=GENERAL),
     TorchLayer("mechanics-adaptive", adaptive, supports=GENERAL),
 )
-LAYERS = SECOND_ORDER
+LAYERS = MECHANICS
