@@ -25,6 +25,13 @@ from nodecheck.mutants.forward import FORWARD
 from nodecheck.mutants.gradient import GRADIENT
 from nodecheck.mutants.log_det import LOG_DET
 from nodecheck.mutants.log_det_families import AdjointFixedNoise, AdjointLogDet, ExactTrace, FixedNoise
+from nodecheck.mutants.mechanics import MECHANICS
+from nodecheck.mutants.mechanics_families import (
+    KickDriftByHand,
+    Leapfrog,
+    NystroemMidpoint,
+    SymplecticEuler,
+)
 from nodecheck.mutants.memory import MEMORY
 from nodecheck.mutants.modules import MODULES
 from nodecheck.mutants.mutant import Mutant, as_layer
@@ -60,6 +67,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *LOG_DET,
     *PAIRS,
     *TRANSFORMS,
+    *MECHANICS,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -87,6 +95,10 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         PairBackprop,
         PairAdaptive,
         PairAdjoint,
+        SymplecticEuler,
+        Leapfrog,
+        NystroemMidpoint,
+        KickDriftByHand,
     )
 )
 

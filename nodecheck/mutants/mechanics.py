@@ -37,14 +37,14 @@ class LastHalfKickMissing(Leapfrog):
 class SecondKickAtStart(Leapfrog):
     """The second half of the kick is given the time at the start of the step."""
 
-    def end_of_step(self, t: float, h: float) -> float:
+    def end_of_step(self, t: float, _h: float) -> float:
         return t
 
 
 class VelocityOfStepStart(NystroemMidpoint):
     """The force in the middle of a step is evaluated with the velocity at its start."""
 
-    def velocity(self, start: Tensor, half: Tensor) -> Tensor:
+    def velocity(self, start: Tensor, _half: Tensor) -> Tensor:
         return start
 
 
@@ -65,7 +65,7 @@ class StartVelocityDetached(Leapfrog):
 class VelocityLeftOutOfKick(KickDriftByHand):
     """The adjoint of the kick lacks the term with ∂a/∂v."""
 
-    def before_kick(self, of_v: Tensor, to_v: Tensor) -> Tensor:
+    def before_kick(self, of_v: Tensor, _to_v: Tensor) -> Tensor:
         return of_v
 
 
@@ -82,18 +82,22 @@ class HalvesSwappedInGradient(KickDriftByHand):
     def __call__(self, y0: Tensor) -> Tensor:
         y0 = y0 * 1  # the hook is on a tensor of its own, and not on that of the caller
         if y0.requires_grad:
-            y0.register_hook(lambda g: torch.cat(g.chunk(2, dim=-1)[::-1], dim=-1))
+            y0.register_hook(_exchanged)  # type: ignore[no-untyped-call]
         return super().__call__(y0)
 
 
+def _exchanged(gradient: Tensor) -> Tensor:
+    return torch.cat(gradient.chunk(2, dim=-1)[::-1], dim=-1)
+
+
 MECHANICS: tuple[Mutant, ...] = (
-    mutant(OneDriftTooMany, "extra_step", "constant-field"),
-    mutant(LastHalfKickMissing, "missing_step", "constant-field"),
+    mutant(OneDriftTooMany, "grid_off_by_one_step", "constant-field"),
+    mutant(LastHalfKickMissing, "last_partial_step_wrong", "constant-field"),
     mutant(SecondKickAtStart, "stage_time_wrong", "forward-order"),
-    mutant(VelocityOfStepStart, "stage_state_wrong", "forward-order"),
-    mutant(DriftWithOldVelocity, "stage_state_wrong", "forward-order"),
+    mutant(VelocityOfStepStart, "tableau_coefficient_typo", "forward-order"),
+    mutant(DriftWithOldVelocity, "tableau_coefficient_typo", "forward-order"),
     mutant(StartVelocityDetached, "state_part_lost", "gradient-class"),
-    mutant(VelocityLeftOutOfKick, "adjoint_term_missing", "gradient-class"),
-    mutant(DriftPulledBackWithMinus, "adjoint_sign", "constant-field-gradient"),
+    mutant(VelocityLeftOutOfKick, "adjoint_sign_or_transpose", "gradient-class"),
+    mutant(DriftPulledBackWithMinus, "adjoint_sign_or_transpose", "constant-field-gradient"),
     mutant(HalvesSwappedInGradient, "state_part_lost", "gradient-class"),
 )

@@ -79,7 +79,7 @@ class KickDriftByHand(SymplecticEuler):
         super().__init__(dynamics, t0, t1, n_steps)
         self.params = tuple(p for p in dynamics.parameters() if p.requires_grad)
 
-    def step(self, field: Field, t: float, h: float, state: State) -> State:
+    def step(self, _field: Field, t: float, h: float, state: State) -> State:
         """Return the state one step of size h later."""
         q, v = _Step.apply(self, t, h, *state, *self.params)  # type: ignore[no-untyped-call]
         return q, v

@@ -61,6 +61,9 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Then fields, batch and state sizes, intervals and step counts are drawn, and each must be exact.  That
     finds what one fixed problem hides: an interval that is assumed to start at zero or to have length one, a
     shape that broadcasts, a step count that is not honoured.  The simplest counterexample is reported.
+
+    A layer of second order is asked twice: for v' = c, the velocities under a constant force, and for q' = c,
+    the positions without any.
     """
     elapsed = elapsed_times(layer, problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=CONSTANT_STEPS))
     error = float(np.max(np.abs(elapsed - problem.duration)))
@@ -77,7 +80,7 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if not diagnosis and not all(m.holds for m in one):
         diagnosis = _explain_one_step(layer, problem)
     fixed = (at_most("error of the elapsed time", error, bound), *one)
-    drawn = attempt(lambda: worst_constant_field(layer))
+    drawn = attempt(lambda: worst_constant_field(layer, problem))
     if isinstance(drawn, Refusal):
         if all(m.holds for m in fixed):
             raise drawn.error
