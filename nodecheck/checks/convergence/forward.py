@@ -11,6 +11,7 @@ from nodecheck.layers import LayerUnderTest, attempt
 from nodecheck.measure.controls import asymptotic, control, shows
 from nodecheck.measure.convergence import forward_ladder, order_of, require_refinable, settled
 from nodecheck.measure.discretisation import unexplained
+from nodecheck.measure.energy import energy_over_time
 from nodecheck.measure.limits import limit_measurements
 from nodecheck.measure.pictures import phase_portrait
 from nodecheck.measure.reverse_time import require_reverse_time
@@ -180,6 +181,8 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     The layer is asked for the state at each of these times in turn.  The difference is held to the layer's
     own discretisation error, which is estimated from four grids of the layer itself, with the order that they
     show.  An error beyond that is no discretisation: the layer converges, but to something else.
+
+    Of a layer of second order the energy of a pendulum is shown over some fifty turns, as information.
     """
     require_refinable(layer, problem)
     ends = trajectory_times(problem)
@@ -195,8 +198,10 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
                 f"which refinement explains {found.estimate:.2g}: the layer converges to something else. "
                 f"{explain_limits_of_state(layer)}"
             ).strip()
-    series = phase_portrait(layer, problem) if problem.in_pictures else ()
-    return Evidence(tuple(measurements), diagnosis, series)
+    if not problem.in_pictures:
+        return Evidence(tuple(measurements), diagnosis)
+    facts, curves = energy_over_time(layer)
+    return Evidence(tuple(measurements), diagnosis, (*phase_portrait(layer, problem), *curves), facts)
 
 
 def trajectory_times(problem: Problem) -> tuple[float, ...]:
