@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+from array_api_compat import array_namespace
+
+from nodecheck.layers import Array as NumPyArray
 from nodecheck.layers import LayerUnderTest, Pullback, Refusal, Solution, Solve, attempt
 from nodecheck.measure.runaway import limit_beside
 from nodecheck.numerics import EPS_FLOAT32
@@ -46,6 +50,22 @@ class _Rescaled:
 
 
 @dataclass(frozen=True)
+class _RescaledMotion:
+    """The field (v, a) of a motion in other units: velocities are in units of state over time."""
+
+    units: Units
+    field: Callable[..., Array]
+
+    def __call__(self, t: Array, y: Array, /, **params: Array) -> Array:
+        """Return (v, a (t - shift / time, q / state, v time / state) state / time²)."""
+        units, half, xp = self.units, y.shape[-1] // 2, array_namespace(y)
+        q, v = y[..., :half] / units.state, y[..., half:] * (units.time / units.state)
+        value = self.field((t - units.shift) / units.time, xp.concat([q, v], axis=-1), **params)
+        value = value * (units.state / units.time)
+        return xp.concat([value[..., :half], value[..., half:] / units.time], axis=-1)
+
+
+@dataclass(frozen=True)
 class Units:
     """t' = time t + shift and y' = state y in place of t and y."""
 
@@ -62,25 +82,42 @@ class Units:
     def problem(self, layer: LayerUnderTest) -> Problem:
         """Return the usual problem in these units."""
         usual = usual_units(layer)
+        rescaled = _RescaledMotion if usual.second_order else _Rescaled
         return usual.replace(
             name="neural_in_other_units",
-            vector_field=_Rescaled(self, usual.vector_field),
-            y0=self.state * usual.y0,
+            vector_field=rescaled(self, usual.vector_field),
+            y0=self._scale(usual) * usual.y0,
             t0=self.time * usual.t0 + self.shift,
             t1=self.time * usual.t1 + self.shift,
         )
 
     def expected(self, layer: LayerUnderTest) -> Callable[[float], Solution]:
-        """Return the usual solution at a resolution, in these units, for the same cotangent."""
-        factors = {"y0": 1.0, **dict.fromkeys(USUAL_UNITS.params, self.state)}
+        """Return the usual solution at a resolution, in these units, for the same cotangent w.
+
+        With y' = D y the gradients for w are those for D w of the usual problem, that of y0 divided by D.
+        For a number D they are D times those for w.
+        """
+        problem = usual_units(layer)
+        scale = self._scale(problem)
+        (cotangent,) = layer.cotangents(problem, 1)
+        weights = scale / self.state
+        factors = {"y0": 1.0 / weights, **dict.fromkeys(problem.params, self.state)}
 
         def solution(resolution: float) -> Solution:
-            usual = _usual(layer, resolution)
+            usual = plain_solution(layer, problem, weights * cotangent, resolution)
             gradients = {k: None if g is None else factors[k] * g for k, g in usual.gradients.items()}
             pullback = Pullback(gradients, usual.pullbacks[0].calls)
-            return replace(usual, y1=self.state * usual.y1, pullbacks=(pullback,))
+            return replace(usual, y1=scale * usual.y1, pullbacks=(pullback,))
 
         return solution
+
+    def _scale(self, problem: Problem) -> NumPyArray:
+        """Return the factor of every component of the state: of velocities it is state over time."""
+        width = int(problem.y0.shape[-1])
+        scale = np.full(width, self.state)
+        if problem.second_order:
+            scale[width // 2 :] /= self.time
+        return scale
 
     @property
     def roundings(self) -> float:
@@ -111,13 +148,9 @@ def usual_units(layer: LayerUnderTest) -> Problem:
 def units_for(layer: LayerUnderTest) -> tuple[Units, ...]:
     """Return the units in which a layer is asked for the same answer.
 
-    Shifts of time alone where the number of evaluations follows a tolerance.  Not another unit of time where
-    the state is (q, v): velocities would have another unit than positions.
+    Shifts of time alone where the number of evaluations follows a tolerance.
     """
-    if layer.adaptive or iterates(layer):
-        return SHIFTED
-    scaled = tuple(one for one in SCALED if one.time == 1.0 or not layer.of_second_order)
-    return (*SHIFTED, *scaled)
+    return SHIFTED if layer.adaptive or iterates(layer) else (*SHIFTED, *SCALED)
 
 
 def judge_late_in_float32(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...], str, str]:

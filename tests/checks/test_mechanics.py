@@ -97,6 +97,15 @@ def test_it_is_right_with_either_claim(claims):
     assert run.is_verified("mine")
 
 
+def test_a_limit_of_the_step_shows_on_a_longer_interval():
+    def limited(dynamics, t0, t1, n_steps):
+        fewest = round(abs(t1 - t0) / 0.5)
+        return right_mechanics.symplectic_euler(dynamics, t0, t1, max(n_steps, fewest))
+
+    found = first_failure(TorchLayer("mine", limited, order=1, supports=GENERAL), "other-units")
+    assert [m.name for m in found.measurements if not m.holds] == ["change on an interval 8 times as long"]
+
+
 def calling(call):
     """Return a build whose only step calls the dynamics in some way."""
 

@@ -32,8 +32,8 @@ def other_units(layer: LayerUnderTest) -> Evidence:
     steps, clipped states and thresholds do not scale.
 
     Not so where the number of evaluations follows a tolerance, of the step or of an iteration: such layers
-    are asked for shifts alone, adaptive ones to their tolerance.  Layers of second order are not asked for
-    another unit of time.
+    are asked for shifts alone, adaptive ones to their tolerance.  Where the state is (q, v), velocities are
+    in units of state over time.
     """
     (cotangent,) = layer.cotangents(usual_units(layer), 1)
     units = units_for(layer)
