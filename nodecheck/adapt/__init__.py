@@ -18,6 +18,9 @@ f(y, t, theta)             ``swapped(with_flat_params(dynamics))``
 a subclass of Base         ``subclass(dynamics, Base)``
 f on [0, 1] only           ``over_unit_interval(dynamics, t0, t1)``
 f(t, (y, l))               ``with_divergence(dynamics)``, for the log-determinant
+a(t, q, v), a(t, q)        ``dynamics`` itself, with "second-order" (and "separable") in `supports`
+f(t, (q, v))               ``first_order(dynamics)``, with "second-order" in `supports`
+a(q), a(q, v)              ``with_clock(dynamics)``, with `append_clock` and `drop_clock`
 =========================  ===========================================================================
 
 The names are imported when they are first used, so that the errors can be handled without torch.
@@ -32,6 +35,7 @@ from nodecheck.adapt.errors import ViewCallError
 
 if TYPE_CHECKING:
     from nodecheck.adapt.divergence import with_divergence
+    from nodecheck.adapt.mechanics import append_clock, drop_clock, first_order, with_clock
     from nodecheck.adapt.parts import part
     from nodecheck.adapt.readings import (
         append_time,
@@ -57,9 +61,11 @@ _READINGS = (
     "step_size",
 )
 _VIEWS = ("autonomous", "over_unit_interval", "swapped", "with_flat_params", "with_params")
+_OF_SECOND_ORDER = ("append_clock", "drop_clock", "first_order", "with_clock")
 _HOMES = {
     **dict.fromkeys(_READINGS, "nodecheck.adapt.readings"),
     **dict.fromkeys(_VIEWS, "nodecheck.adapt.views"),
+    **dict.fromkeys(_OF_SECOND_ORDER, "nodecheck.adapt.mechanics"),
     "part": "nodecheck.adapt.parts",
     "subclass": "nodecheck.adapt.subclassing",
     "with_divergence": "nodecheck.adapt.divergence",
@@ -67,10 +73,13 @@ _HOMES = {
 
 __all__ = [
     "ViewCallError",
+    "append_clock",
     "append_time",
     "at_times",
     "autonomous",
+    "drop_clock",
     "drop_time",
+    "first_order",
     "flat_params",
     "grid",
     "grid_through",
@@ -80,6 +89,7 @@ __all__ = [
     "step_size",
     "subclass",
     "swapped",
+    "with_clock",
     "with_divergence",
     "with_flat_params",
     "with_params",

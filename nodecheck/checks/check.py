@@ -93,7 +93,7 @@ class Check:
         return next((REQUIREMENTS[r] for r in sorted(self.requires) if r not in properties), "")
 
     def measure(self, layer: LayerUnderTest, problem: Problem | None) -> Evidence:
-        """Run the check on one problem.
+        """Run the check on one problem, or on the counterpart that the layer is asked for in its place.
 
         Raises
         ------
@@ -102,6 +102,7 @@ class Check:
         """
         if problem is None:
             return self.function(layer)
+        problem = layer.counterpart(problem)
         lacking = self.features - features(problem)
         if lacking:
             message = f"{problem.name} cannot decide this: it is not {', not '.join(sorted(lacking))}"

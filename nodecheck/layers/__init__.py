@@ -4,6 +4,7 @@ from nodecheck.layers.attempt import Refusal, attempt
 from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.errors import CallError, InstrumentError, LayerError, RunawayError
 from nodecheck.layers.layer import Adjoint, TorchLayer
+from nodecheck.layers.mechanics import counterpart, counterparts
 from nodecheck.layers.padded_state import is_odd, made_even
 from nodecheck.layers.solution import (
     Array,
@@ -44,6 +45,8 @@ __all__ = [
     "Variation",
     "attempt",
     "backend_of",
+    "counterpart",
+    "counterparts",
     "is_odd",
     "largest_entry",
     "made_even",

@@ -28,6 +28,9 @@ _OUTPUTS = ("state", LOG_DET, PAIR)
 OF_PARAMETERS = ("frozen-parameters", "unused-parameters", "tied-parameters")
 # Of the state: it needs an even number of components, such as pairs of positions and momenta.
 EVEN = "even"
+# It is (q, v) of an equation q'' = a(t, q, v), and the dynamics is the acceleration; or the layer is for
+# forces without velocities alone, a(t, q).
+SECOND_ORDER, SEPARABLE = "second-order", "separable"
 # Gradients with respect to times: t0 and t1 may be tensors that require one.
 TIME_GRADIENTS = "time-gradients"
 # One interval for each member of the batch.
@@ -47,6 +50,8 @@ CAPABILITIES = (
     VMAP,
     FORWARD_MODE,
     EVEN,
+    SECOND_ORDER,
+    SEPARABLE,
 )
 
 
@@ -93,7 +98,9 @@ class TorchLayer:
         t0 and t1 may have shape (B,), or ts shape (B, T), one interval for each member, which gets the values
         and gradients that it would get alone; ys has shape (T, B, d) as always; "vmap" and "forward-mode": it
         works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the state has an even number of
-        components, and problems with an odd number are given one more, which rests.
+        components, and problems with an odd number are given one more, which rests.  "second-order": it solves q'' = a(t, q, v); y0 is (q, v) joined on the last axis, and the
+        dynamics is called as ``dynamics(t, q, v)`` and returns the acceleration.  With "separable" beside it
+        the force depends on t and q alone, and v may be left out of the call.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.
@@ -142,6 +149,7 @@ class TorchLayer:
             )
             raise ValueError(message)
         object.__setattr__(self, "supports", _capabilities(self.supports))
+        _require_possible(self.supports, self.output)
         object.__setattr__(self, "form", form_of(self.name, self.build))
 
     @property
@@ -174,3 +182,19 @@ def _capabilities(supports: Collection[str]) -> frozenset[str]:
         "leave out what the layer does not promise"
     )
     raise ValueError(message)
+
+
+def _require_possible(supports: Collection[str], output: Output) -> None:
+    """Raise `ValueError` if what is said about the state does not go together."""
+    if SEPARABLE in supports and SECOND_ORDER not in supports:
+        message = (
+            f"supports with {SEPARABLE!r} must have {SECOND_ORDER!r}, too, got {sorted(supports)}; the first "
+            f"is for layers of second order whose force is a(t, q)"
+        )
+        raise ValueError(message)
+    if SECOND_ORDER in supports and output != _OUTPUTS[0]:
+        message = (
+            f"output of a layer with {SECOND_ORDER!r} in supports must be {_OUTPUTS[0]!r}, got {output!r}; "
+            f"return (q, v) joined on the last axis"
+        )
+        raise ValueError(message)

@@ -10,8 +10,9 @@ import numpy as np
 
 from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.claims import Claims
-from nodecheck.layers.layer import EVEN, LOG_DET, PAIR
+from nodecheck.layers.layer import EVEN, LOG_DET, PAIR, SECOND_ORDER, SEPARABLE
 from nodecheck.layers.log_determinant import joined, solve_with_log_det
+from nodecheck.layers.mechanics import counterpart, half_of, posed, solve_as_motion
 from nodecheck.layers.padded_state import lacking, padded, solve_padded, without_padding
 from nodecheck.layers.solution import Array, Pullback, Solution
 from nodecheck.layers.solve import Solve
@@ -102,6 +103,26 @@ class LayerUnderTest:
         """True if the state of the layer is a pair of tensors."""
         return self.claims.output == PAIR
 
+    @property
+    def of_second_order(self) -> bool:
+        """True if the state of the layer is (q, v), and it is given the acceleration."""
+        return SECOND_ORDER in self.claims.supports
+
+    @property
+    def separable(self) -> bool:
+        """True if the layer is for forces without velocities alone."""
+        return SEPARABLE in self.claims.supports
+
+    @property
+    def equation(self) -> str:
+        """The kind of equations that the layer is asked for, if they are of second order; else ""."""
+        force = "a(t, q)" if self.separable else "a(t, q, v)"
+        return f"q'' = {force}" if self.of_second_order else ""
+
+    def counterpart(self, problem: Problem) -> Problem:
+        """Return the problem that the layer is asked for in place of one of first order: mostly the same."""
+        return self.once(("counterpart", problem), lambda: counterpart(self.claims.supports, problem))
+
     def resolution(self, *, tol: _T, n_steps: _T) -> _T:
         """Return `tol` for an adaptive layer and `n_steps` for one of fixed steps."""
         return tol if self.adaptive else n_steps
@@ -167,6 +188,10 @@ class LayerUnderTest:
         return self._carried_out(solve, cotangents, instruments)
 
     def _carried_out(self, solve: Solve, cotangents: Sequence[Array], instruments: Sequence[str]) -> Solution:
+        if self.of_second_order and not solve.problem.second_order:
+            asked, given = solve_as_motion(solve, cotangents)
+            found = self.backend.solve(self.claims, asked, given, instruments=instruments)
+            return half_of(found, solve.problem)
         count = lacking(self.claims, solve.problem)
         if not count:
             return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
@@ -176,6 +201,8 @@ class LayerUnderTest:
 
     def posed(self, problem: Problem) -> Problem:
         """Return a problem with the components that its state lacks for the layer."""
+        if self.of_second_order and not problem.second_order:
+            return posed(problem)
         return padded(problem, lacking(self.claims, problem))
 
     def trial(self, problem: Problem, resolution: float) -> Trial:

@@ -36,10 +36,10 @@ class ConstantField:
     duration: float
     n_steps: int
 
-    def problem(self) -> Problem:
-        """Return it as a problem."""
-        return constant.replace(
-            name="constant_drawn", y0=np.array(self.y0), params={"c": np.array(self.c)}
+    def problem(self, field: Problem) -> Problem:
+        """Return it as a problem with the field of another one, whose name it adds to."""
+        return field.replace(
+            name=f"{field.name}_drawn", y0=np.array(self.y0), params={"c": np.array(self.c)}
         ).with_interval(self.t0, self.t0 + self.duration)
 
 
@@ -61,7 +61,7 @@ def constant_fields() -> SearchStrategy[ConstantField]:
     return draw_one()
 
 
-def worst_constant_field(layer: LayerUnderTest) -> tuple[Measurement, str]:
+def worst_constant_field(layer: LayerUnderTest, field: Problem = constant) -> tuple[Measurement, str]:
     """Draw constant fields of other shapes, intervals and step counts; return the worst of them.
 
     The fixed problem hides an interval that is assumed to start at zero or to have length one, a shape that
@@ -70,7 +70,7 @@ def worst_constant_field(layer: LayerUnderTest) -> tuple[Measurement, str]:
     worst = 0.0
 
     def excess(drawn: ConstantField) -> float:
-        problem = drawn.problem()
+        problem = drawn.problem(field)
         y1 = layer.solve(problem, _resolution(layer, drawn)).y1
         error = float(np.max(np.abs(y1 - problem.y0 - drawn.duration * problem.params["c"])))
         bound = identity_bound(layer, problem, drawn.n_steps)
@@ -86,7 +86,7 @@ def worst_constant_field(layer: LayerUnderTest) -> tuple[Measurement, str]:
     found = falsify(constant_fields(), holds, examples=layer.profile.examples, random_seed=layer.seed)
     if found is None:
         return at_most("largest error of drawn fields in units of its bound", worst, 1.0), ""
-    problem = found.problem()
+    problem = found.problem(field)
     y1 = layer.solve(problem, _resolution(layer, found)).y1
     exact = problem.y0 + found.duration * problem.params["c"]
     text = (

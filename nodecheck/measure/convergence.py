@@ -210,10 +210,11 @@ def order_of(layer: LayerUnderTest) -> int:
 
 def _measured_order(layer: LayerUnderTest) -> int:
     fitted = settled(
-        lambda extra: forward_ladder(layer, neural, extra), lambda ladder: ladder.fit.settling
+        lambda extra: forward_ladder(layer, layer.counterpart(neural), extra),
+        lambda ladder: ladder.fit.settling,
     ).fit
     if fitted.exact:
-        fitted = _forward_ladder(layer, neural, COARSE_LADDER).fit
+        fitted = _forward_ladder(layer, layer.counterpart(neural), COARSE_LADDER).fit
     order = fitted.before_the_floor if fitted.stalls else _last_order(fitted)
     if math.isnan(order):
         orders = ", ".join(f"{s:z.2f}" for s in fitted.pairwise) or "none"

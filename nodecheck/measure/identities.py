@@ -28,7 +28,7 @@ def power_measurements(
     layer: LayerUnderTest, order: int, n_steps: int = POWER_STEPS
 ) -> tuple[Measurement, ...]:
     """Return the errors of y' = c t^k for every k below the order."""
-    operations = n_steps * round(layer.evaluations_per_step(neural))
+    operations = n_steps * round(layer.evaluations_per_step(layer.counterpart(neural)))
     measurements = []
     for k in range(order):
         problem = power(k)

@@ -14,7 +14,8 @@ def limit_beside(usual: Solution) -> float:
 
 def limit_beside_neural(layer: LayerUnderTest, resolution: float, *, with_gradient: bool = True) -> float:
     """Return the limit for a solve that should cost about as much as that of a small network."""
-    evaluations = layer.solve(neural, resolution).evaluations
+    problem = layer.counterpart(neural)
+    evaluations = layer.solve(problem, resolution).evaluations
     if with_gradient:
-        evaluations += len(layer.gradients(neural, resolution, 1)[0].calls)
+        evaluations += len(layer.gradients(problem, resolution, 1)[0].calls)
     return float(RUNAWAY_FACTOR * evaluations)

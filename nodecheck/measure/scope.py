@@ -12,7 +12,9 @@ from nodecheck.results import NOT_LOOKED_AT, SCOPE, SCOPE_BESIDES
 WITH_LOG_DET = {SCOPE_BESIDES: "log-determinant"}
 
 
-def scope_facts(solve: Solve, dropped: Sequence[Dropped], *, output_times: bool) -> dict[str, str]:
+def scope_facts(
+    solve: Solve, dropped: Sequence[Dropped], *, output_times: bool, equation: str = ""
+) -> dict[str, str]:
     """Return the part of the output that checks see, and what else the layer is known to return.
 
     Parameters
@@ -23,10 +25,13 @@ def scope_facts(solve: Solve, dropped: Sequence[Dropped], *, output_times: bool)
         What the readings of the adapter dropped in it.
     output_times
         True if the states at output times are looked at, too.
+    equation
+        The kind of equations that are solved, where they are not y' = f(t, y).
     """
     others = [part.what for part in dropped if not part.appended]
     appended = "".join(f" without {part.what}" for part in dropped if part.appended)
     only = " only" if others else ""
     states = "states at output times" if output_times else "final state"
-    scope = f"{states}{only}{appended} ({solve.dtype}, {solve.device.upper()})"
+    of = f" of {equation}" if equation else ""
+    scope = f"{states}{only}{appended}{of} ({solve.dtype}, {solve.device.upper()})"
     return {SCOPE: scope} | ({NOT_LOOKED_AT: " and ".join(others)} if others else {})

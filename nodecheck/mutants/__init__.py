@@ -25,6 +25,13 @@ from nodecheck.mutants.forward import FORWARD
 from nodecheck.mutants.gradient import GRADIENT
 from nodecheck.mutants.log_det import LOG_DET
 from nodecheck.mutants.log_det_families import AdjointFixedNoise, AdjointLogDet, ExactTrace, FixedNoise
+from nodecheck.mutants.mechanics import MECHANICS
+from nodecheck.mutants.mechanics_families import (
+    KickDriftByHand,
+    Leapfrog,
+    NystroemMidpoint,
+    SymplecticEuler,
+)
 from nodecheck.mutants.member_families import MemberAdaptive, MemberAdjoint, MemberOutputs, MemberSteps
 from nodecheck.mutants.members import MEMBERS
 from nodecheck.mutants.memory import MEMORY
@@ -65,6 +72,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *LOG_DET,
     *PAIRS,
     *TRANSFORMS,
+    *MECHANICS,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -96,6 +104,10 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         PairBackprop,
         PairAdaptive,
         PairAdjoint,
+        SymplecticEuler,
+        Leapfrog,
+        NystroemMidpoint,
+        KickDriftByHand,
     )
 )
 

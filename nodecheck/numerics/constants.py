@@ -604,6 +604,17 @@ NEAR_STEPS, MULTIPLES_OF_STEPS = 2, (2, 4)
 # Differences of orders below which they are printed as one: half of the last digit.
 SAME_ORDER = 0.005
 
+# The energy of a motion (information alone; held by tests/measure/test_energy.py).
+# Steps, and their length in units of time: some fifty turns of the pendulum of the suite, of 19 steps each.
+ENERGY_STEPS, ENERGY_STEP = 1000, 0.3
+# Times at which the energy is looked at; each has a solve of its own.
+ENERGY_LOOKS = 8
+# Factor by which the error of the second half may exceed that of the first and still stay: that of a drift
+# which is linear in time exceeds it by more than two, and by four if it is quadratic.
+ENERGY_DRIFT = 1.5
+# Evaluations of all these solves beyond which a layer is too dear for information: a second or two.
+ENERGY_EVALUATIONS = 30_000
+
 # Pictures (layout; nothing is judged by them).
 PICTURE_MEMBERS = 3  # trajectories: more are a tangle
 PICTURE_STEPS, PICTURE_BACKWARD_STEPS = 16, 8  # the layer takes half as many steps squared

@@ -1,6 +1,6 @@
 """The suite of problems: initial value problems whose solutions and gradients are known."""
 
-from nodecheck.problems.linear import constant, linear, power
+from nodecheck.problems.linear import constant, drift, is_drift, linear, power
 from nodecheck.problems.log_determinant import (
     constant_log_det,
     estimated_by,
@@ -10,10 +10,22 @@ from nodecheck.problems.log_determinant import (
     with_log_det,
     without_log_det,
 )
+from nodecheck.problems.mechanics import (
+    as_force,
+    charged,
+    circling,
+    damped_pendulum,
+    harmonic,
+    henon_heiles,
+    kepler,
+    pendulum,
+    with_force,
+    without_force,
+)
 from nodecheck.problems.members import members_of
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
-from nodecheck.problems.oscillators import pendulum, rotation, time_linear
+from nodecheck.problems.oscillators import rotation, time_linear
 from nodecheck.problems.posed import (
     at_rest,
     constant_at_outputs,
@@ -29,8 +41,8 @@ from nodecheck.problems.posed import (
     uneven_mirrored,
 )
 from nodecheck.problems.problem import RESERVED, Array, Float64, Problem, group_of
-from nodecheck.problems.switch import switch
-from nodecheck.problems.wide import wide
+from nodecheck.problems.switch import is_quadrature, switch
+from nodecheck.problems.wide import is_wide, wide
 
 # For order checks: for y1 and for every gradient group, the slope of explicit Euler is within 0.1 of 1 over
 # 64, 128, 256 steps, and that of RK4 within 0.2 of 4 over 16, 32, 64 (tests/problems/test_problems.py).
@@ -45,6 +57,9 @@ ORDER_PROBLEMS: tuple[Problem, ...] = (
     neural,
 )
 
+# Of second order, q'' = a(t, q, v): their state is (q, v).
+MECHANICS: tuple[Problem, ...] = (harmonic, pendulum, damped_pendulum, henon_heiles, kepler, charged)
+
 PROBLEMS: tuple[Problem, ...] = (
     constant,
     *(power(k) for k in range(6)),
@@ -52,24 +67,37 @@ PROBLEMS: tuple[Problem, ...] = (
     cubic(1.0),
     cubic(20.0),
     van_der_pol(50.0),
+    *MECHANICS,
 )
 
 __all__ = [
+    "MECHANICS",
     "ORDER_PROBLEMS",
     "PROBLEMS",
     "RESERVED",
     "Array",
     "Float64",
     "Problem",
+    "as_force",
     "at_rest",
+    "charged",
+    "circling",
     "constant",
     "constant_at_outputs",
     "constant_log_det",
     "cubic",
+    "damped_pendulum",
+    "drift",
     "estimated_by",
     "group_of",
     "half_reversed_at_outputs",
+    "harmonic",
     "has_log_det",
+    "henon_heiles",
+    "is_drift",
+    "is_quadrature",
+    "is_wide",
+    "kepler",
     "linear",
     "linear_log_det",
     "logistic",
@@ -94,6 +122,8 @@ __all__ = [
     "uneven_mirrored",
     "van_der_pol",
     "wide",
+    "with_force",
     "with_log_det",
+    "without_force",
     "without_log_det",
 ]

@@ -59,12 +59,36 @@ def power(exponent: int) -> Problem:
     )
 
 
+def is_power(problem: Problem) -> bool:
+    """Return True for y' = c t^k: the field is one of time alone."""
+    field = problem.vector_field
+    return isinstance(field, functools.partial) and field.func is _power_field
+
+
 constant = power(0).replace(
     name="constant",
     reveals="an extra, missing or shortened step: every consistent one-step method is exact",
     blind_to="stage times, Jacobian, order: nothing depends on time or state",
     cite="Hairer, Nørsett & Wanner (1993), sec. II.1: consistency, the sum of the weights is 1",
 )
+
+
+def _drift_field(_t: Array, y: Array, /, *, c: Array) -> Array:
+    return c + 0.0 * y
+
+
+# The same equation once more, for layers of second order: the positions of a motion without force.
+drift = constant.replace(
+    name="drift",
+    vector_field=_drift_field,
+    exact_flow=functools.partial(_power_flow, 0),
+    reveals="an extra, missing or shortened drift: without force every method is exact",
+)
+
+
+def is_drift(problem: Problem) -> bool:
+    """Return True if positions solve a problem, whose field is the velocity."""
+    return problem.vector_field is _drift_field
 
 
 def _affine(t: Array, y: Array, /, *, A: Array, b: Array) -> Array:

@@ -110,6 +110,7 @@ def van_der_pol(mu: float) -> Problem:
         t0=T0,
         t1=T1,
         params={"mu": np.array(mu)},
+        second_order=True,
         reveals="unstable step sizes and rejected steps" if stiff else "transposition, wrong state, order",
         blind_to="order (the transient is not resolved); time" if stiff else "time (autonomous)",
         stiff=stiff,

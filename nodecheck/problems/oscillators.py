@@ -63,22 +63,6 @@ def _turning_flow(t0: float, t: Array, y0: Array, /, *, A: Array, omega: Array) 
     return _turn(omega * t, xp.stack([growth * first, growth * second], axis=-1))
 
 
-def _pendulum_field(t: Array, y: Array, /, *, g: Array) -> Array:
-    xp = array_namespace(y)
-    return xp.stack([y[..., 1] + 0.0 * t, -g * xp.sin(y[..., 0])], axis=-1)
-
-
-pendulum = Problem(
-    name="pendulum",
-    vector_field=_pendulum_field,
-    y0=np.array([[1.0, 0.25], [-0.5, 1.0], [0.75, -0.75], [0.25, 0.5], [-1.0, -0.25]]),
-    t0=T0,
-    t1=T1,
-    params={"g": np.array(1.25)},
-    reveals="a method for mechanics: the field is separable, each half of the state changes by the other one",
-    blind_to="time; terms by which a half of the state changes itself, which leapfrog does not integrate",
-    cite="Hairer, Lubich & Wanner (2006), sec. I.1.2: the pendulum",
-)
 time_linear = Problem(
     name="time_linear",
     vector_field=_turning_field,

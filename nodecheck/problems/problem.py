@@ -50,6 +50,8 @@ class Problem:
         Which bugs this problem can see, and which it cannot.
     stiff
         True if explicit methods need steps far below those that accuracy asks for.
+    second_order
+        True if the state is (q, v), joined on the last axis, with q' = v: the equation q'' = a(t, q, v).
     on_card
         True if the properties of a layer that its identity card states are measured on this problem.  A
         problem made from this one by `replace` is another one, and not on the card.
@@ -71,6 +73,7 @@ class Problem:
     reveals: str = ""
     blind_to: str = ""
     stiff: bool = False
+    second_order: bool = False
     on_card: bool = False
     in_pictures: bool = False
     cite: str = ""

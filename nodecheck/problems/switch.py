@@ -6,8 +6,8 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from nodecheck.numerics.constants import SWITCH_DURATION, SWITCH_TIME
-from nodecheck.problems.linear import constant
-from nodecheck.problems.problem import Array
+from nodecheck.problems.linear import constant, is_drift, is_power
+from nodecheck.problems.problem import Array, Problem
 
 
 def _field(t: Array, y: Array, /, *, c: Array) -> Array:
@@ -28,3 +28,8 @@ switch = constant.replace(
     blind_to="everything about the state: the Jacobian is zero",
     cite="closed form: the integral of a logistic function",
 )
+
+
+def is_quadrature(problem: Problem) -> bool:
+    """Return True if the field of a problem of the suite depends on time alone."""
+    return problem.vector_field is _field or is_power(problem) or is_drift(problem)

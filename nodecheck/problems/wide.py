@@ -53,3 +53,8 @@ def wide(width: int, duration: float = 1.0) -> Problem:
         reveals="the memory that a layer keeps for each step",
         blind_to="all numerical errors: all components turn alike",
     )
+
+
+def is_wide(problem: Problem) -> bool:
+    """Return True for a problem that `wide` has made."""
+    return problem.vector_field is _turn

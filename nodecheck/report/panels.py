@@ -21,6 +21,8 @@ NOTES = {
     "Error against tolerance": "Error of the final state against the tolerance asked for.",
     "Gradient error against tolerance": "Error of the gradient against the tolerance asked for.",
     "Phase portrait": "The direction field, the exact trajectories as lines, the layer's as points.",
+    "Energy": "Change of the energy of a pendulum over some fifty turns: a symplectic method keeps it to an "
+    "error that does not grow.",
     "State": "The backward pass as it runs from t1 to t0: state, adjoint and parameter gradient.",
 }
 BACKWARD = ("State", "Adjoint", "Parameter gradient")

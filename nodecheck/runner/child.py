@@ -8,7 +8,7 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
 
 import torch
@@ -16,6 +16,7 @@ import torch
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.options.profile import Profile
+from nodecheck.problems import Problem
 from nodecheck.results import LayerCard
 from nodecheck.runner import journal
 from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Subject
@@ -77,12 +78,19 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
 def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:
     """Run one check on one problem of one layer, all by name, and return the result as JSON."""
     chosen = next(c for c in CHECKS if c.id == check)
-    posed = next((p for p in problems_of(chosen, profile) if p and p.name == problem), None)
+    posed = _named(problem, problems_of(chosen, profile))
     with seen_to_exit():
         try:
-            return encode(measure(chosen, posed, _layer(subject, profile, seed)))
+            layer = _layer(subject, profile, seed)
+            posed = _named(problem, problems_of(chosen, profile, layer.claims.supports))
+            return encode(measure(chosen, posed, layer))
         except (KeyboardInterrupt, MemoryError) as error:  # the layer raised the first, or left no memory
             return encode(raised(blank(subject.name, chosen, posed, seed), chosen, error))
+
+
+def _named(name: str, problems: Iterable[Problem | None]) -> Problem | None:
+    """Return the problem of a name; None for a check that brings its own."""
+    return next((p for p in problems if p and p.name == name), None)
 
 
 @functools.lru_cache(maxsize=1)

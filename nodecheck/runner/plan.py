@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from nodecheck.checks import ALIASES, CHECKS, Check
-from nodecheck.layers import TorchLayer
+from nodecheck.layers import TorchLayer, counterparts
 from nodecheck.options.expectations import translated
 from nodecheck.options.profile import PROFILES, RANKS, Profile
 from nodecheck.problems import Problem
@@ -58,7 +58,9 @@ class Plan:
         return self._extent(card, check) - 1
 
     def _extent(self, card: LayerCard, check: Check) -> int:
-        return 1 if left_out(card, check, self.profile) else len(problems_of(check, self.profile))
+        if left_out(card, check, self.profile):
+            return 1
+        return len(problems_of(check, self.profile, card.supports))
 
 
 def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
@@ -156,11 +158,15 @@ def preconditions(check: Check) -> tuple[str, ...]:
     return (*preconditions(needed), needed.id)
 
 
-def problems_of(check: Check, profile: Profile) -> tuple[Problem | None, ...]:
-    """Return the problems a check runs on in a profile; (None,) for a check that brings its own."""
+def problems_of(check: Check, profile: Profile, supports: Collection[str] = ()) -> tuple[Problem | None, ...]:
+    """Return the problems a check runs on in a profile; (None,) for a check that brings its own.
+
+    A layer that supports equations of second order is asked for the counterparts of these problems.
+    """
     most = None if profile.name == "full" else check.most
     more = (problem for cheapest, problem in check.more if RANKS[cheapest] <= RANKS[profile.name])
-    return (*check.problems[: profile.problems][:most], *more) or (None,)
+    problems = (*check.problems[: profile.problems][:most], *more)
+    return tuple(other for problem in problems for other in counterparts(supports, problem)) or (None,)
 
 
 def left_out(card: LayerCard, check: Check, profile: Profile) -> str:

@@ -18,7 +18,7 @@ from nodecheck.layers import (
     made_even,
 )
 from nodecheck.layers.layer import EVEN
-from nodecheck.problems import Problem
+from nodecheck.problems import Problem, with_force
 from nodecheck.problems.componentwise import (
     CUBE,
     EVEN_STATE,
@@ -62,15 +62,19 @@ class Shapes:
 
 def shapes_for(layer: LayerUnderTest) -> Shapes:
     """Return the shapes that a layer is asked for: with even numbers of components if it needs them."""
-    if not layer.needs_even:
+    if not (layer.needs_even or layer.of_second_order):
         return Shapes(USUAL_SHAPE, OTHER_SHAPES)
-    states = ((s, _EVEN_SHAPE.replace(y0=spread(_EVEN_SHAPE.y0, s, 2))) for s in EVEN_STATE_SHAPES)
+    states = (_EVEN_SHAPE.replace(y0=spread(_EVEN_SHAPE.y0, s, 2)) for s in EVEN_STATE_SHAPES)
     of_params = (
         (when, problem.replace(y0=_EVEN_SHAPE.y0))
         for when, problem in OTHER_SHAPES
         if problem.y0.shape == USUAL_SHAPE.y0.shape
     )
-    return Shapes(_EVEN_SHAPE, (*((f"for y0 of shape {s}", p) for s, p in states), *of_params), parts=2)
+    others = (*((f"for y0 of shape {p.y0.shape}", p) for p in states), *of_params)
+    if not layer.of_second_order:
+        return Shapes(_EVEN_SHAPE, others, parts=2)
+    posed = tuple((when, with_force(p, separable=layer.separable)) for when, p in others)
+    return Shapes(with_force(_EVEN_SHAPE, separable=layer.separable), posed, parts=2)
 
 
 def spread(values: Array, shape: tuple[int, ...], parts: int) -> Array:

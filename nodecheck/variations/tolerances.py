@@ -41,22 +41,23 @@ class Work:
         return max(max(a, b) / min(a, b) if min(a, b) else float(a != b) + 1 for a, b in pairs)
 
 
-def in_units(unit: float) -> Problem:
+def in_units(layer: LayerUnderTest, unit: float) -> Problem:
     """Return a problem of which state, parameters and gradients are `unit` times those of the usual one.
 
     It depends on no time: the gradient with respect to time would be in units of the loss, unit squared.
     """
-    params = {name: unit * value for name, value in spiral.params.items()}
-    field = _InUnits(unit, spiral.vector_field)
-    return spiral.replace(
-        name="spiral_in_other_units", vector_field=field, y0=unit * spiral.y0, params=params
-    )
+    usual = layer.counterpart(spiral)
+    params = {name: unit * value for name, value in usual.params.items()}
+    field = _InUnits(unit, usual.vector_field)
+    return usual.replace(name="spiral_in_other_units", vector_field=field, y0=unit * usual.y0, params=params)
 
 
 def _tolerances(layer: LayerUnderTest) -> tuple[float, float]:
     """Return the relative and the absolute tolerance: tight ones unless they are dear."""
     loose, tight = BOTH_TOLERANCES
-    cheap = layer.solve(spiral, loose[0], atol=loose[1]).evaluations <= FEW_EVALUATIONS_OF_BOTH
+    cheap = (
+        layer.solve(layer.counterpart(spiral), loose[0], atol=loose[1]).evaluations <= FEW_EVALUATIONS_OF_BOTH
+    )
     return tight if cheap else loose
 
 
@@ -65,7 +66,7 @@ def work_in_units(layer: LayerUnderTest, unit: float, *, exchanged: bool = False
 
     The cotangent scales as well, so that adjoint and parameter gradients do.
     """
-    problem, (relative, absolute) = in_units(unit), _tolerances(layer)
+    problem, (relative, absolute) = in_units(layer, unit), _tolerances(layer)
     tolerances = (unit * absolute, relative) if exchanged else (relative, unit * absolute)
     (cotangent,) = layer.cotangents(problem, 1)
     pullback = layer.pullback(problem, tolerances[0], unit * cotangent, atol=tolerances[1])
@@ -78,6 +79,6 @@ def effect(layer: LayerUnderTest, loose: tuple[float, float], tight: tuple[float
 
     Other steps give another y1; the same steps give the same one bit for bit.
     """
-    usual, other = (layer.solve(spiral, rtol, atol=atol) for rtol, atol in (loose, tight))
+    usual, other = (layer.solve(layer.counterpart(spiral), rtol, atol=atol) for rtol, atol in (loose, tight))
     rounding = roundoff(max(1, other.evaluations), largest_entry(other.y1))
     return float(np.max(np.abs(usual.y1 - other.y1))) / rounding

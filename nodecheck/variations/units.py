@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+from array_api_compat import array_namespace
+
+from nodecheck.layers import Array as NumPyArray
 from nodecheck.layers import LayerUnderTest, Pullback, Refusal, Solution, Solve, attempt
 from nodecheck.measure.runaway import limit_beside
 from nodecheck.numerics import EPS_FLOAT32
@@ -46,6 +50,22 @@ class _Rescaled:
 
 
 @dataclass(frozen=True)
+class _RescaledMotion:
+    """The field (v, a) of a motion in other units: velocities are in units of state over time."""
+
+    units: Units
+    field: Callable[..., Array]
+
+    def __call__(self, t: Array, y: Array, /, **params: Array) -> Array:
+        """Return (v, a (t - shift / time, q / state, v time / state) state / time²)."""
+        units, half, xp = self.units, y.shape[-1] // 2, array_namespace(y)
+        q, v = y[..., :half] / units.state, y[..., half:] * (units.time / units.state)
+        value = self.field((t - units.shift) / units.time, xp.concat([q, v], axis=-1), **params)
+        value = value * (units.state / units.time)
+        return xp.concat([value[..., :half], value[..., half:] / units.time], axis=-1)
+
+
+@dataclass(frozen=True)
 class Units:
     """t' = time t + shift and y' = state y in place of t and y."""
 
@@ -59,28 +79,45 @@ class Units:
         """True for times so late that a layer may refuse them with an error."""
         return self.shift == max(TIME_SHIFTS)
 
-    @property
-    def problem(self) -> Problem:
-        """The usual problem in these units."""
-        return USUAL_UNITS.replace(
+    def problem(self, layer: LayerUnderTest) -> Problem:
+        """Return the usual problem in these units."""
+        usual = usual_units(layer)
+        rescaled = _RescaledMotion if usual.second_order else _Rescaled
+        return usual.replace(
             name="neural_in_other_units",
-            vector_field=_Rescaled(self, USUAL_UNITS.vector_field),
-            y0=self.state * USUAL_UNITS.y0,
-            t0=self.time * USUAL_UNITS.t0 + self.shift,
-            t1=self.time * USUAL_UNITS.t1 + self.shift,
+            vector_field=rescaled(self, usual.vector_field),
+            y0=self._scale(usual) * usual.y0,
+            t0=self.time * usual.t0 + self.shift,
+            t1=self.time * usual.t1 + self.shift,
         )
 
     def expected(self, layer: LayerUnderTest) -> Callable[[float], Solution]:
-        """Return the usual solution at a resolution, in these units, for the same cotangent."""
-        factors = {"y0": 1.0, **dict.fromkeys(USUAL_UNITS.params, self.state)}
+        """Return the usual solution at a resolution, in these units, for the same cotangent w.
+
+        With y' = D y the gradients for w are those for D w of the usual problem, that of y0 divided by D.
+        For a number D they are D times those for w.
+        """
+        problem = usual_units(layer)
+        scale = self._scale(problem)
+        (cotangent,) = layer.cotangents(problem, 1)
+        weights = scale / self.state
+        factors = {"y0": 1.0 / weights, **dict.fromkeys(problem.params, self.state)}
 
         def solution(resolution: float) -> Solution:
-            usual = _usual(layer, resolution)
+            usual = plain_solution(layer, problem, weights * cotangent, resolution)
             gradients = {k: None if g is None else factors[k] * g for k, g in usual.gradients.items()}
             pullback = Pullback(gradients, usual.pullbacks[0].calls)
-            return replace(usual, y1=self.state * usual.y1, pullbacks=(pullback,))
+            return replace(usual, y1=scale * usual.y1, pullbacks=(pullback,))
 
         return solution
+
+    def _scale(self, problem: Problem) -> NumPyArray:
+        """Return the factor of every component of the state: of velocities it is state over time."""
+        width = int(problem.y0.shape[-1])
+        scale = np.full(width, self.state)
+        if problem.second_order:
+            scale[width // 2 :] /= self.time
+        return scale
 
     @property
     def roundings(self) -> float:
@@ -103,6 +140,19 @@ SCALED = (
 )
 
 
+def usual_units(layer: LayerUnderTest) -> Problem:
+    """Return the problem that a layer solves in several units."""
+    return layer.counterpart(USUAL_UNITS)
+
+
+def units_for(layer: LayerUnderTest) -> tuple[Units, ...]:
+    """Return the units in which a layer is asked for the same answer.
+
+    Shifts of time alone where the number of evaluations follows a tolerance.
+    """
+    return SHIFTED if layer.adaptive or iterates(layer) else (*SHIFTED, *SCALED)
+
+
 def judge_late_in_float32(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...], str, str]:
     """Return the change of a float32 solution of an autonomous field at a late t0, a sentence, and a refusal.
 
@@ -112,20 +162,21 @@ def judge_late_in_float32(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...
     """
     tolerance = COMPARED_SWEEP[-1]
     resolution = layer.resolution(tol=tolerance, n_steps=USUAL_STEPS)
-    (cotangent,) = layer.cotangents(spiral, 1)
-    limit = limit_beside(plain_solution(layer, spiral, cotangent, resolution))
+    usual, late = layer.counterpart(spiral), layer.counterpart(LATE)
+    (cotangent,) = layer.cotangents(usual, 1)
+    limit = limit_beside(plain_solution(layer, usual, cotangent, resolution))
 
     def solved(problem: Problem) -> Solution | Refusal:
         solve = Solve(problem, resolution, dtype="float32", limit=limit)
         return attempt(lambda: layer.solution(solve, (cotangent,)))
 
-    expected = solved(spiral)
+    expected = solved(usual)
     if isinstance(expected, Refusal):
         return (), "", ""
-    found, when = solved(LATE), f"in float32 where t0 is {LATE_START:g} and not {spiral.t0:g}"
+    found, when = solved(late), f"in float32 where t0 is {LATE_START:g} and not {spiral.t0:g}"
     if isinstance(found, Refusal):
         return (), "", when
-    change = compare(layer, LATE, found, expected, tolerance=tolerance, eps=EPS_FLOAT32)
+    change = compare(layer, late, found, expected, tolerance=tolerance, eps=EPS_FLOAT32)
     measurement = unchanged(when, change)
     why = "Although the field does not depend on time: times or steps are kept in float32."
     return (measurement,), "" if measurement.holds else f"{sentence(change, when)} {why}", ""
@@ -136,12 +187,13 @@ def iterates(layer: LayerUnderTest) -> bool:
 
     An iteration that stops at a residual of a fixed size takes more of them for a larger state.
     """
-    (cotangent,) = layer.cotangents(USUAL_UNITS, 1)
+    (cotangent,) = layer.cotangents(usual_units(layer), 1)
     usual = _usual(layer, compared_resolution(layer))
-    larger = plain_solution(layer, _LARGER.problem, cotangent)
+    larger = plain_solution(layer, _LARGER.problem(layer), cotangent)
     return usual.all_evaluations != larger.all_evaluations
 
 
 def _usual(layer: LayerUnderTest, resolution: float) -> Solution:
-    (cotangent,) = layer.cotangents(USUAL_UNITS, 1)
-    return plain_solution(layer, USUAL_UNITS, cotangent, resolution)
+    problem = usual_units(layer)
+    (cotangent,) = layer.cotangents(problem, 1)
+    return plain_solution(layer, problem, cotangent, resolution)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from right_layers import LAYERS
 
-from nodecheck.layers import Solve, backend_of
+from nodecheck.layers import Solve, backend_of, counterpart
 from nodecheck.problems import neural
 from nodecheck.reference import sensitivity
 
@@ -16,9 +16,10 @@ ADAPTIVE = [layer for layer in LAYERS if layer.adaptive]
 
 def errors(layer, resolution):
     """Return the relative errors of y1 and of the worst gradient."""
-    exact = sensitivity(neural)
-    cotangent = np.random.default_rng(0).standard_normal(neural.y0.shape)
-    solution = backend_of(layer).solve(layer, Solve(neural, resolution), (cotangent,))
+    problem = counterpart(layer.supports, neural)
+    exact = sensitivity(problem)
+    cotangent = np.random.default_rng(0).standard_normal(problem.y0.shape)
+    solution = backend_of(layer).solve(layer, Solve(problem, resolution), (cotangent,))
     found, wanted = solution.gradients, exact.pullback(cotangent)
     worst = max(np.abs(found[k] - wanted[k]).max() / np.abs(wanted[k]).max() for k in wanted)
     return np.abs(solution.y1 - exact.y1).max() / np.abs(exact.y1).max(), worst

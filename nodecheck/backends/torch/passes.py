@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from nodecheck.adapt.dropped import recorded
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.generators import seeded
+from nodecheck.backends.torch.mechanics import Acceleration
 from nodecheck.backends.torch.pairs import JoinedPair, OfPairs
 from nodecheck.backends.torch.settings import Watch
 from nodecheck.backends.torch.tensors import dtype_of, dynamics_of, tensor_of
 from nodecheck.backends.torch.times import Times, times_of, trained
 from nodecheck.layers import Array, LayerError, Pullback, Solution, Solve, TorchLayer
-from nodecheck.layers.layer import LOG_DET, PAIR
+from nodecheck.layers.layer import LOG_DET, PAIR, SECOND_ORDER, SEPARABLE
 from nodecheck.problems import Problem, group_of
 
 Leaves = Mapping[str, Tensor]
@@ -116,6 +117,8 @@ def built(layer: TorchLayer, dynamics: nn.Module, solve: Solve, times: Times | N
     """
     given = times_of(layer, solve) if times is None else times
     arguments = layer.form.arguments(solve.resolution, solve.atol)
+    if SECOND_ORDER in layer.supports:
+        dynamics = Acceleration(dynamics, separable=SEPARABLE in layer.supports)
     if layer.output == PAIR:
         outputs = len(_output_times(solve.problem)) if layer.output_times else None
         call = layer.build(OfPairs(dynamics), *given.values(), **arguments)

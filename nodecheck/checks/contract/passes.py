@@ -55,7 +55,12 @@ def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     bad = int(np.sum(~np.isfinite(y1)))
     diagnosis = f"{bad} of {y1.size} entries of y1 {verb(bad, 'is', 'are')} NaN or infinite." if bad else ""
     measurement = at_most("entries of y1 that are not finite", bad, 0)
-    scope = scope_facts(layer.placed(solve), solution.dropped, output_times=layer.claims.output_times)
+    scope = scope_facts(
+        layer.placed(solve),
+        solution.dropped,
+        output_times=layer.claims.output_times,
+        equation=layer.equation,
+    )
     return Evidence((measurement,), diagnosis, facts=scope)
 
 

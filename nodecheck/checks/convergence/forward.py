@@ -11,6 +11,7 @@ from nodecheck.layers import LayerUnderTest, attempt
 from nodecheck.measure.controls import asymptotic, control, shows
 from nodecheck.measure.convergence import forward_ladder, order_of, require_refinable, settled
 from nodecheck.measure.discretisation import unexplained
+from nodecheck.measure.energy import energy_over_time
 from nodecheck.measure.limits import limit_measurements
 from nodecheck.measure.pictures import phase_portrait
 from nodecheck.measure.reverse_time import require_reverse_time
@@ -120,7 +121,7 @@ def _limits(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
 
 def _order_lost_to_time(layer: LayerUnderTest, fitted: OrderFit) -> tuple[Measurement, ...]:
     """Return the loss of order when time enters the field: no method loses a whole order there."""
-    autonomous = forward_ladder(layer, lotka_volterra).fit
+    autonomous = forward_ladder(layer, layer.counterpart(lotka_volterra)).fit
     if not autonomous.asymptotic:
         return ()
     lost = autonomous.slope - fitted.slope
@@ -144,7 +145,8 @@ def _order_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
             f"{explain_reverse(layer, problem, found.n_steps) or explain_limits_of_state(layer)}"
         ).strip()
     elif not all(m.holds for m in measurements):
-        slope, forwards = (forward_ladder(layer, p).fit.slope for p in (problem, neural))
+        both = (problem, layer.counterpart(neural))
+        slope, forwards = (forward_ladder(layer, p).fit.slope for p in both)
         diagnosis = (
             f"Order {slope:z.2f} where time runs backwards, {forwards:z.2f} where it runs forwards. "
             f"{explain_stages(layer, problem, layer.claims.order)}"
@@ -179,6 +181,8 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     The layer is asked for the state at each of these times in turn.  The difference is held to the layer's
     own discretisation error, which is estimated from four grids of the layer itself, with the order that they
     show.  An error beyond that is no discretisation: the layer converges, but to something else.
+
+    Of a layer of second order the energy of a pendulum is shown over some fifty turns, as information.
     """
     require_refinable(layer, problem)
     ends = trajectory_times(problem)
@@ -194,8 +198,10 @@ def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
                 f"which refinement explains {found.estimate:.2g}: the layer converges to something else. "
                 f"{explain_limits_of_state(layer)}"
             ).strip()
-    series = phase_portrait(layer, problem) if problem.in_pictures else ()
-    return Evidence(tuple(measurements), diagnosis, series)
+    if not problem.in_pictures:
+        return Evidence(tuple(measurements), diagnosis)
+    facts, curves = energy_over_time(layer)
+    return Evidence(tuple(measurements), diagnosis, (*phase_portrait(layer, problem), *curves), facts)
 
 
 def trajectory_times(problem: Problem) -> tuple[float, ...]:

@@ -61,6 +61,9 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     Then fields, batch and state sizes, intervals and step counts are drawn, and each must be exact.  That
     finds what one fixed problem hides: an interval that is assumed to start at zero or to have length one, a
     shape that broadcasts, a step count that is not honoured.  The simplest counterexample is reported.
+
+    A layer of second order is asked twice: for v' = c, the velocities under a constant force, and for q' = c,
+    the positions without any.
     """
     elapsed = elapsed_times(layer, problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=CONSTANT_STEPS))
     error = float(np.max(np.abs(elapsed - problem.duration)))
@@ -77,7 +80,7 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if not diagnosis and not all(m.holds for m in one):
         diagnosis = _explain_one_step(layer, problem)
     fixed = (at_most("error of the elapsed time", error, bound), *one)
-    drawn = attempt(lambda: worst_constant_field(layer))
+    drawn = attempt(lambda: worst_constant_field(layer, problem))
     if isinstance(drawn, Refusal):
         if all(m.holds for m in fixed):
             raise drawn.error
@@ -202,10 +205,10 @@ def polynomial_field(layer: LayerUnderTest) -> Evidence:
     the check does not apply.
     """
     order = order_of(layer)
-    if layer.claims.order is None and not forward_ladder(layer, neural).fit.asymptotic:
+    if layer.claims.order is None and not forward_ladder(layer, layer.counterpart(neural)).fit.asymptotic:
         message = f"no order is claimed, and the one measured ({order} or more) has not settled"
         raise Skip(message)
-    per_step = layer.evaluations_per_step(neural)
+    per_step = layer.evaluations_per_step(layer.counterpart(neural))
     if per_step < order:
         message = f"not a one-step method: {per_step:g} evaluations a step at order {order}"
         raise Skip(message)

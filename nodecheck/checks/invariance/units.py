@@ -7,7 +7,7 @@ from nodecheck.diagnosis.forward.limited import explain_limits_of_state
 from nodecheck.layers import Array, LayerUnderTest, Refusal, attempt
 from nodecheck.results import Evidence
 from nodecheck.variations.comparison import judge_same, plain_solution
-from nodecheck.variations.units import SCALED, SHIFTED, USUAL_UNITS, Units, iterates, judge_late_in_float32
+from nodecheck.variations.units import USUAL_UNITS, Units, judge_late_in_float32, units_for, usual_units
 
 
 @check(
@@ -32,13 +32,14 @@ def other_units(layer: LayerUnderTest) -> Evidence:
     steps, clipped states and thresholds do not scale.
 
     Not so where the number of evaluations follows a tolerance, of the step or of an iteration: such layers
-    are asked for shifts alone, adaptive ones to their tolerance.
+    are asked for shifts alone, adaptive ones to their tolerance.  Where the state is (q, v), velocities are
+    in units of state over time.
     """
-    (cotangent,) = layer.cotangents(USUAL_UNITS, 1)
-    units = SHIFTED if layer.adaptive or iterates(layer) else (*SHIFTED, *SCALED)
+    (cotangent,) = layer.cotangents(usual_units(layer), 1)
+    units = units_for(layer)
     refused = [one for one in units if one.is_late and _raises(layer, one, cotangent)]
     found = [
-        judge_same(one.when, layer, one.problem, cotangent, one.expected(layer), one.roundings)
+        judge_same(one.when, layer, one.problem(layer), cotangent, one.expected(layer), one.roundings)
         for one in units
         if one not in refused
     ]
@@ -54,4 +55,4 @@ def other_units(layer: LayerUnderTest) -> Evidence:
 
 
 def _raises(layer: LayerUnderTest, one: Units, cotangent: Array) -> bool:
-    return isinstance(attempt(lambda: plain_solution(layer, one.problem, cotangent)), Refusal)
+    return isinstance(attempt(lambda: plain_solution(layer, one.problem(layer), cotangent)), Refusal)

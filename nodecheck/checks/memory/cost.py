@@ -97,7 +97,7 @@ def _is_discrete(layer: LayerUnderTest) -> bool | None:
     """
     if layer.adaptive:
         return None
-    distance = attempt(lambda: own_derivative_distance(layer, neural, FEW_STEPS))
+    distance = attempt(lambda: own_derivative_distance(layer, layer.counterpart(neural), FEW_STEPS))
     return None if isinstance(distance, Refusal) else distance.at_rounding
 
 

@@ -39,7 +39,7 @@ from nodecheck.results import (
 )
 from nodecheck.variations.comparison import difference
 
-_AT_OUTPUTS = {neural_half: neural_at_outputs, neural_reversed_half: half_reversed_at_outputs}
+_AT_OUTPUTS = ((neural_half, neural_at_outputs), (neural_reversed_half, half_reversed_at_outputs))
 _LOOKED_AT = "gradients with respect to times"
 
 
@@ -78,7 +78,7 @@ def time_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
     - The adjoint where the cotangent of one output is due, or the other way round.
     - Derivatives that are right only for a field without t: ∂L/∂t0 is not minus the sum of the others.
     """
-    asked = _AT_OUTPUTS[problem] if layer.claims.output_times else problem
+    asked = _at_outputs(layer, problem) if layer.claims.output_times else problem
     if asked.duration < 0:
         require_reverse_time(layer, asked, with_gradient=True)
     resolution = layer.resolution(tol=layer.tolerances()[0], n_steps=layer.ladder()[0])
@@ -96,6 +96,12 @@ def time_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
         finest = affordable(layer, asked)[-1] if layer.adaptive else layer.ladder()[-1]
         words.append(explain_times(layer, asked, finest))
     return Evidence((*measurements, same), " ".join(words), facts={ALSO_LOOKED_AT: _LOOKED_AT})
+
+
+def _at_outputs(layer: LayerUnderTest, problem: Problem) -> Problem:
+    """Return the problem with output times that is asked for in place of one without."""
+    (found,) = (at for plain, at in _AT_OUTPUTS if layer.counterpart(plain) == problem)
+    return layer.counterpart(found)
 
 
 def _missing(layer: LayerUnderTest, first: Gradients | Refusal) -> Evidence | None:

@@ -78,7 +78,7 @@ def _beside_many(layer: LayerUnderTest) -> Measurement:
     A layer may take further steps to end one at every output; its error is then smaller, or, where it
     cancelled, larger by less than one order does between two numbers of steps.
     """
-    few = neural_at_outputs
+    few = layer.counterpart(neural_at_outputs)
     shares = np.sort(np.concatenate([_shares(few), _further_shares()]))
     many = few.at_shares(*shares, name="neural_at_many_outputs")
     resolution = IDENTITY_TOLERANCE if layer.adaptive else STEPS_FOR_MANY_OUTPUTS

@@ -93,20 +93,20 @@ def _long(layer: LayerUnderTest, share: float) -> Problem:
             (longer - SHORT_TURNS * per_turn) / (LONGER_TURNS - SHORT_TURNS), longer / (2 * LONGER_TURNS), 1.0
         )
     evaluations = share * min(layer.profile.evaluations, MOST_LONG_EVALUATIONS)
-    return _turning(max(SHORT_TURNS, evaluations / per_turn))
+    return _turning(layer, max(SHORT_TURNS, evaluations / per_turn))
 
 
 def _evaluations(layer: LayerUnderTest, turns: float) -> int:
-    return layer.solve(_turning(turns), ROTATION_TOLERANCE).evaluations
+    return layer.solve(_turning(layer, turns), ROTATION_TOLERANCE).evaluations
 
 
-def _turning(turns: float) -> Problem:
-    return rotation.with_interval(rotation.t0, rotation.t0 + turns * _TURN)
+def _turning(layer: LayerUnderTest, turns: float) -> Problem:
+    return layer.counterpart(rotation).with_interval(rotation.t0, rotation.t0 + turns * _TURN)
 
 
 def _evaluates_backward(layer: LayerUnderTest) -> bool:
     """Return True if a backward pass evaluates the field at times that can be seen."""
-    runs = attempt(lambda: layer.gradients(rotation, ROTATION_TOLERANCE, 1))
+    runs = attempt(lambda: layer.gradients(layer.counterpart(rotation), ROTATION_TOLERANCE, 1))
     return not isinstance(runs, Refusal) and any(not math.isnan(call.t) for call in runs[0].calls)
 
 

@@ -105,7 +105,7 @@ def _order_lost_to_time(layer: LayerUnderTest) -> list[Measurement]:
     With an error estimate of order q they grow like tol^(-1/q), and q >= 2.  The estimate of a field of time
     alone is of no lower order than that of any other.
     """
-    bound = _cost_exponent(layer, lotka_volterra)
+    bound = _cost_exponent(layer, layer.counterpart(lotka_volterra))
     if not bound <= GROWTH_OF_ORDER_FOUR:
         return []
     half_way = (bound + GROWTH_OF_LOWEST_ORDER) / 2

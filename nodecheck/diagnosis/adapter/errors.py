@@ -109,7 +109,7 @@ def _explain_arguments(other: re.Match[str]) -> str:
     elif other["how"] == "takes":
         advice = (
             "for f(t, y, *params) give it adapt.with_params(dynamics), for f(t, y, theta) "
-            "adapt.with_flat_params(dynamics)"
+            "adapt.with_flat_params(dynamics); for a(t, q, v) claim supports={'second-order'}"
         )
     return f"The layer calls the dynamics with other arguments than (t, y): it {found}; {advice}."
 

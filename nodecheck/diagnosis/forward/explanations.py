@@ -139,7 +139,7 @@ def explain_order(layer: LayerUnderTest, problem: Problem, fitted: OrderFit, cla
         return f"{seen} {_explain_plateau(layer, problem, levels[-1])}"
     if claimed is not None and fitted.slope > claimed:
         return f"{seen} The method is of higher order than claimed."
-    autonomous = forward_ladder(layer, lotka_volterra).fit.slope
+    autonomous = forward_ladder(layer, layer.counterpart(lotka_volterra)).fit.slope
     if Feature.TIME_DEPENDENT in features(problem) and autonomous >= (claimed or autonomous) - ORDER_MARGIN:
         return (
             f"{seen} Without time in the field the order is {autonomous:z.2f}: the stage times are wrong, "
@@ -154,7 +154,7 @@ def explain_stages(layer: LayerUnderTest, problem: Problem, claimed: int | None)
     They ask for the weights and nodes of a Runge-Kutta method and for nothing else.  Rounding of these to
     float32 does not count, where the error of the problem is larger by far: it has another cause.
     """
-    if claimed is None or layer.evaluations_per_step(neural) < claimed:
+    if claimed is None or layer.evaluations_per_step(layer.counterpart(neural)) < claimed:
         return ""
     powers = power_measurements(layer, claimed)
     off = max(m.value for m in powers)
@@ -173,9 +173,18 @@ def _explain_halves(layer: LayerUnderTest, problem: Problem, claimed: int) -> st
 
     There each half of the state changes by the other half.
     """
+    if layer.separable:
+        return ""
     separable, here = (forward_ladder(layer, each).fit.slope for each in (pendulum, problem))
     if not here < claimed - ORDER_MARGIN <= separable:
         return ""
+    if layer.of_second_order:
+        return (
+            f"On a force without velocities, q'' = -sin q, the order is {separable:z.2f}: order {claimed} is "
+            f"that of such forces alone, as in leapfrog. If so meant, claim "
+            f"`supports={{'second-order', 'separable'}}`, or `order={max(1, round(here))}`, which holds for "
+            f"all forces."
+        )
     return (
         f"On a separable field, q' = p and p' = -sin q for the halves of the state, the order is "
         f"{separable:z.2f}: each half is advanced by itself, as in leapfrog, and order {claimed} is that of "

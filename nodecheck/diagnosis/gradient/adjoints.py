@@ -10,6 +10,7 @@ import numpy as np
 
 from nodecheck.diagnosis.gradient.adjoint_solver import AdjointSolver, Path, attempt, solve_path
 from nodecheck.diagnosis.gradient.collocation import AdjointSolution, FieldJacobians, integrand, integrate
+from nodecheck.diagnosis.gradient.halves import wrong_halves
 from nodecheck.diagnosis.gradient.observation import Jacobians
 from nodecheck.numerics.constants import CACHED_ADJOINT_SOLVERS
 from nodecheck.problems import Float64, Problem
@@ -34,7 +35,7 @@ def wrong_adjoints(solver: AdjointSolver) -> dict[str, Jacobians]:
     }
     for name, clock in _clocks(solver.problem).items():
         found |= wrong_clock(solver, name, clock)
-    return found | _wrong_states(solver) | _mixed_members(solver)
+    return found | wrong_halves(solver) | _wrong_states(solver) | _mixed_members(solver)
 
 
 def _frozen_adjoints(solver: AdjointSolver) -> dict[str, Jacobians]:

@@ -5,7 +5,10 @@ Each of these takes few numbers, or one order, from the observation, and predict
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import numpy.typing as npt
 
 from nodecheck.diagnosis.gradient.match import Candidate
 from nodecheck.diagnosis.gradient.matcher import Matcher
@@ -84,9 +87,16 @@ def _reordered(matcher: Matcher, name: str) -> list[Candidate]:
             return {name: rows.reshape(len(rows), count, -1)[:, order].reshape(rows.shape)}
 
         phrase = f"be right but with its {words} in another order: {', '.join(map(str, order))}"
+        if matcher.fine.problem.second_order and np.array_equal(order, _halves_exchanged(shape)):
+            phrase = "be right but with positions and velocities exchanged"
         freedom = 1 if words != "entries" else count
         found.append(Candidate(phrase, map_levels(reordered, matcher.exact), freedom))
     return found
+
+
+def _halves_exchanged(shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Return the order of entries of (B, 2 d) where the halves of every member are exchanged."""
+    return np.roll(np.arange(math.prod(shape)).reshape(shape), shape[-1] // 2, axis=-1).ravel()
 
 
 def _order(matcher: Matcher, name: str, count: int) -> Float64 | None:

@@ -18,7 +18,7 @@ from nodecheck.numerics.constants import (
     PILOT_INTERVALS,
     START_UP_STEPS,
 )
-from nodecheck.problems import wide
+from nodecheck.problems import Problem, wide
 from nodecheck.results import Inconclusive
 
 
@@ -30,9 +30,14 @@ def memory_widths(layer: LayerUnderTest) -> tuple[int, int]:
 def at_level(layer: LayerUnderTest, level: int, width: int, device: str = "cpu") -> Solve:
     """Return the solve of a level: so many steps, or an interval so long."""
     if not layer.adaptive:
-        return Solve(wide(width), level, device=device)
+        return Solve(_wide(layer, width), level, device=device)
     duration = work(layer, level) * _time_of_a_level(layer)
-    return Solve(wide(width, duration), MEMORY_TOLERANCE, device=device)
+    return Solve(_wide(layer, width, duration), MEMORY_TOLERANCE, device=device)
+
+
+def _wide(layer: LayerUnderTest, width: int, duration: float = 1.0) -> Problem:
+    """Return the wide problem as the layer is asked for it."""
+    return layer.counterpart(wide(width, duration))
 
 
 def work(layer: LayerUnderTest, level: int) -> int:
@@ -43,8 +48,8 @@ def work(layer: LayerUnderTest, level: int) -> int:
 def few_steps(layer: LayerUnderTest, width: int) -> Solve:
     """Return a solve for which the layer takes one step or a few."""
     if not layer.adaptive:
-        return Solve(wide(width), FEW_STEPS_OF_A_PASS)
-    return Solve(wide(width, FEW_STEPS_OF_A_PASS * _time_of_a_level(layer)), MEMORY_TOLERANCE)
+        return Solve(_wide(layer, width), FEW_STEPS_OF_A_PASS)
+    return Solve(_wide(layer, width, FEW_STEPS_OF_A_PASS * _time_of_a_level(layer)), MEMORY_TOLERANCE)
 
 
 def cost_of_an_evaluation(layer: LayerUnderTest) -> int:
@@ -64,7 +69,7 @@ def _time_of_a_level(layer: LayerUnderTest) -> float:
 
 
 def _pilot(layer: LayerUnderTest, duration: float) -> Solve:
-    return Solve(wide(memory_widths(layer)[0], duration), MEMORY_TOLERANCE)
+    return Solve(_wide(layer, memory_widths(layer)[0], duration), MEMORY_TOLERANCE)
 
 
 def abscissa(
