@@ -34,6 +34,8 @@ TIME_GRADIENTS = "time-gradients"
 DOUBLE_BACKWARD = "double-backward"
 # Of the whole layer: function transforms of torch.func.
 VMAP, FORWARD_MODE = "vmap", "forward-mode"
+# Of the whole layer, too: torch.compile, and complex numbers as states and parameters.
+COMPILE, COMPLEX = "compile", "complex"
 # Of parameters: they need not be leaves, and may be replaced by `torch.func.functional_call`.
 COMPUTED_PARAMETERS = "computed-parameters"
 CAPABILITIES = (
@@ -43,6 +45,8 @@ CAPABILITIES = (
     TIME_GRADIENTS,
     VMAP,
     FORWARD_MODE,
+    COMPILE,
+    COMPLEX,
     EVEN,
 )
 
@@ -87,9 +91,9 @@ class TorchLayer:
         some; "tied-parameters": one parameter has two names; "computed-parameters": parameters may be
         computed from other tensors, also by `torch.func.functional_call`; "double-backward": a gradient may
         be differentiated again; "time-gradients": times that require a gradient get one; "vmap" and
-        "forward-mode": it works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the
-        state has an even number of components, and problems with an odd number are given one more, which
-        rests.
+        "forward-mode": it works under `torch.func.vmap` and `torch.func.jvp`; "compile": it works under
+        `torch.compile`; "complex": y0 and parameters may be complex.  "even" is a need: the state has an
+        even number of components, and problems with an odd number are given one more, which rests.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.

@@ -13,6 +13,7 @@ from nodecheck.mutants.adaptive_families import (
 )
 from nodecheck.mutants.adjoint_equation import ADJOINT_EQUATION
 from nodecheck.mutants.backward_time import BACKWARD_TIME
+from nodecheck.mutants.complex_state import COMPLEX_STATE
 from nodecheck.mutants.contract import CONTRACT
 from nodecheck.mutants.families import (
     AdjointEuler,
@@ -60,6 +61,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *LOG_DET,
     *PAIRS,
     *TRANSFORMS,
+    *COMPLEX_STATE,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(

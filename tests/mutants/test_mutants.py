@@ -12,6 +12,7 @@ from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
+from nodecheck.mutants.complex_state import COMPLEX_STATE
 from nodecheck.mutants.second_order import SECOND_ORDER
 from nodecheck.mutants.tolerances import TOLERANCES
 from nodecheck.options.profile import CI
@@ -34,6 +35,8 @@ HIDDEN |= {"cotangent-clamped", "first-row-zero-gives-up", "gradient-clipped", "
 HIDDEN |= {"gives-up-late", "backward-gives-up"}
 # This shows only where the adjoint moves and the state does not.
 HIDDEN |= {"adjoint-not-in-norm"}
+# These show with complex numbers.
+HIDDEN |= {mutant.name for mutant in COMPLEX_STATE}
 # These show in second derivatives.
 HIDDEN |= {mutant.name for mutant in SECOND_ORDER}
 # These show where rtol and atol are not the same number.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from right_adaptive import ADAPTIVE
 from right_adjoints import ADJOINTS
+from right_complex import COMPLEX
 from right_flows import FLOWS
 from right_loops import LOOPS
 from right_multistep import MULTISTEP
@@ -14,4 +15,4 @@ from right_pairs import PAIRS
 from right_times import TIMES
 from right_uses import USES
 
-LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE, *TIMES, *FLOWS, *PAIRS)
+LAYERS = (*LOOPS, *MULTISTEP, *ADJOINTS, *USES, *ADAPTIVE, *TIMES, *FLOWS, *PAIRS, *COMPLEX)
