@@ -83,7 +83,7 @@ def test_slopes_of_a_real_dtype_are_a_fault_of_the_forward_pass():
 
 
 def adaptive_off_by(share):
-    """Return an adaptive layer whose complex answers are off by a share of it, a function of the tolerance."""
+    """Return an adaptive layer whose complex answers are off by a share, by the tolerance."""
     right = LAYERS["adaptive-backprop"]
 
     def build(dynamics, t0, t1, tol):
