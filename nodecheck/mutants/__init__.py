@@ -38,7 +38,7 @@ from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
 from nodecheck.mutants.times import TIMES
 from nodecheck.mutants.tolerances import TOLERANCES
-from nodecheck.mutants.transforms import TRANSFORMS
+from nodecheck.mutants.transforms import TRANSFORMS, CompiledRK4
 from nodecheck.mutants.uninvolved import UNINVOLVED
 from nodecheck.mutants.uses import USES
 
@@ -89,6 +89,7 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         PairBackprop,
         PairAdaptive,
         PairAdjoint,
+        CompiledRK4,
     )
 )
 

@@ -29,6 +29,7 @@ HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
 # These show on a parameter that is frozen or not used, or on a cotangent that is large or small.
 HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", "unused-shifts-others"}
 HIDDEN |= {"detached-without-gradient", "tangent-not-propagated"}
+HIDDEN |= {"frozen-when-compiled", "coarse-when-compiled"}
 HIDDEN |= {"loss-on-second-part-lost", "data-part-ends-backward"}
 HIDDEN |= {"cotangent-clamped", "first-row-zero-gives-up", "gradient-clipped", "small-adjoint-zeroed"}
 # These show only after many steps.
