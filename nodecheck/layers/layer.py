@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from nodecheck.layers.claim_errors import capabilities, require_name, require_one_of, require_order
 from nodecheck.layers.form import Form, Resolution, form_of
+from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.numerics.tableaus import TABLEAUS
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from nodecheck.numerics.tableau import ButcherTableau
 
 Adjoint = Literal["continuous", "discrete"]
 Memory = Literal["constant", "sqrt", "log", "linear"]
@@ -118,30 +118,15 @@ class TorchLayer:
     backend: ClassVar[str] = "torch"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
-            message = f"name must be a non-empty string, got {self.name!r}; reports refer to the layer by it"
-            raise ValueError(message)
-        if self.order is not None and (not isinstance(self.order, int) or self.order < 1):
-            message = f"order must be a positive integer, got {self.order!r}; use None if unclaimed"
-            raise ValueError(message)
-        if self.adjoint not in _ADJOINTS:
-            message = f"adjoint must be one of {_ADJOINTS}, got {self.adjoint!r}; use None if unclaimed"
-            raise ValueError(message)
-        if self.memory not in _MEMORIES:
-            message = f"memory must be one of {_MEMORIES}, got {self.memory!r}; use None if unclaimed"
-            raise ValueError(message)
-        if self.output not in _OUTPUTS:
-            message = (
-                f"output must be one of {_OUTPUTS}, got {self.output!r}; leave it out for a layer y0 -> y1"
-            )
-            raise ValueError(message)
-        if isinstance(self.tableau, str) and self.tableau not in TABLEAUS:
-            message = (
-                f"tableau must be one of {', '.join(TABLEAUS)} or a ButcherTableau, got {self.tableau!r}; "
-                "use None if unclaimed"
-            )
-            raise ValueError(message)
-        object.__setattr__(self, "supports", _capabilities(self.supports))
+        require_name(self.name)
+        require_order(self.name, self.order)
+        require_one_of(self.name, "adjoint", self.adjoint, _ADJOINTS)
+        require_one_of(self.name, "memory", self.memory, _MEMORIES)
+        require_one_of(self.name, "output", self.output, _OUTPUTS)
+        if not isinstance(self.tableau, ButcherTableau):
+            known = (*TABLEAUS, None)
+            require_one_of(self.name, "tableau", self.tableau, known, or_else=", or a ButcherTableau")
+        object.__setattr__(self, "supports", capabilities(self.name, self.supports, CAPABILITIES))
         object.__setattr__(self, "form", form_of(self.name, self.build))
 
     @property
@@ -163,14 +148,3 @@ class TorchLayer:
     def adaptive(self) -> bool:
         """True if the resolution is a tolerance."""
         return self.resolution == "tol"
-
-
-def _capabilities(supports: Collection[str]) -> frozenset[str]:
-    """Return the names of promised capabilities as a set, if they are names of capabilities."""
-    if not isinstance(supports, str) and set(supports) <= set(CAPABILITIES):
-        return frozenset(supports)
-    message = (
-        f"supports must be a set of names among {', '.join(CAPABILITIES)}, got {supports!r}; "
-        "leave out what the layer does not promise"
-    )
-    raise ValueError(message)
