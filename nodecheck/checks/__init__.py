@@ -9,6 +9,7 @@ from types import MappingProxyType
 from nodecheck.checks.adapter import adapter
 from nodecheck.checks.check import Check, check
 from nodecheck.checks.consistency import backprop_agreement, finite_differences, gradient_class
+from nodecheck.checks.contract.complex_state import complex_state
 from nodecheck.checks.contract.not_a_number import not_a_number
 from nodecheck.checks.contract.passes import (
     backward_pass,
@@ -97,6 +98,7 @@ CHECKS: tuple[Check, ...] = (
     uninvolved_parameters,
     other_uses,
     function_transforms,
+    complex_state,
     other_modules,
     computed_parameters,
     other_sizes,

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from nodecheck.layers.claim_errors import capabilities, require_name, require_one_of, require_order
 from nodecheck.layers.form import Form, Resolution, form_of
+from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.numerics.tableaus import TABLEAUS
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from nodecheck.numerics.tableau import ButcherTableau
 
 Adjoint = Literal["continuous", "discrete"]
 Memory = Literal["constant", "sqrt", "log", "linear"]
@@ -39,6 +39,8 @@ MEMBER_TIMES = "member-times"
 DOUBLE_BACKWARD = "double-backward"
 # Of the whole layer: function transforms of torch.func.
 VMAP, FORWARD_MODE = "vmap", "forward-mode"
+# Of the whole layer, too: torch.compile, and complex numbers as states and parameters.
+COMPILE, COMPLEX = "compile", "complex"
 # Of parameters: they need not be leaves, and may be replaced by `torch.func.functional_call`.
 COMPUTED_PARAMETERS = "computed-parameters"
 CAPABILITIES = (
@@ -49,6 +51,8 @@ CAPABILITIES = (
     MEMBER_TIMES,
     VMAP,
     FORWARD_MODE,
+    COMPILE,
+    COMPLEX,
     EVEN,
     SECOND_ORDER,
     SEPARABLE,
@@ -97,10 +101,12 @@ class TorchLayer:
         be differentiated again; "time-gradients": times that require a gradient get one; "member-times":
         t0 and t1 may have shape (B,), or ts shape (B, T), one interval for each member, which gets the values
         and gradients that it would get alone; ys has shape (T, B, d) as always; "vmap" and "forward-mode": it
-        works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the state has an even number of
-        components, and problems with an odd number are given one more, which rests.  "second-order": it solves q'' = a(t, q, v); y0 is (q, v) joined on the last axis, and the
-        dynamics is called as ``dynamics(t, q, v)`` and returns the acceleration.  With "separable" beside it
-        the force depends on t and q alone, and v may be left out of the call.
+        works under `torch.func.vmap` and `torch.func.jvp`; "compile": it works under `torch.compile`;
+        "complex": y0 and parameters may be complex.  "even" is a need: the state has an even number of
+        components, and problems with an odd number are given one more, which rests.  "second-order": it
+        solves q'' = a(t, q, v); y0 is (q, v) joined on the last axis, and the dynamics is called as
+        ``dynamics(t, q, v)`` and returns the acceleration.  With "separable" beside it the force depends on t
+        and q alone, and v may be left out of the call.
     expected_failures
         ``{check id: reason}``; strict: an expectation that no longer fails is reported.  The id may be
         followed by ``:`` and a shell pattern for the names of problems.
@@ -125,31 +131,16 @@ class TorchLayer:
     backend: ClassVar[str] = "torch"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
-            message = f"name must be a non-empty string, got {self.name!r}; reports refer to the layer by it"
-            raise ValueError(message)
-        if self.order is not None and (not isinstance(self.order, int) or self.order < 1):
-            message = f"order must be a positive integer, got {self.order!r}; use None if unclaimed"
-            raise ValueError(message)
-        if self.adjoint not in _ADJOINTS:
-            message = f"adjoint must be one of {_ADJOINTS}, got {self.adjoint!r}; use None if unclaimed"
-            raise ValueError(message)
-        if self.memory not in _MEMORIES:
-            message = f"memory must be one of {_MEMORIES}, got {self.memory!r}; use None if unclaimed"
-            raise ValueError(message)
-        if self.output not in _OUTPUTS:
-            message = (
-                f"output must be one of {_OUTPUTS}, got {self.output!r}; leave it out for a layer y0 -> y1"
-            )
-            raise ValueError(message)
-        if isinstance(self.tableau, str) and self.tableau not in TABLEAUS:
-            message = (
-                f"tableau must be one of {', '.join(TABLEAUS)} or a ButcherTableau, got {self.tableau!r}; "
-                "use None if unclaimed"
-            )
-            raise ValueError(message)
-        object.__setattr__(self, "supports", _capabilities(self.supports))
-        _require_possible(self.supports, self.output)
+        require_name(self.name)
+        require_order(self.name, self.order)
+        require_one_of(self.name, "adjoint", self.adjoint, _ADJOINTS)
+        require_one_of(self.name, "memory", self.memory, _MEMORIES)
+        require_one_of(self.name, "output", self.output, _OUTPUTS)
+        if not isinstance(self.tableau, ButcherTableau):
+            known = (*TABLEAUS, None)
+            require_one_of(self.name, "tableau", self.tableau, known, or_else=", or a ButcherTableau")
+        object.__setattr__(self, "supports", capabilities(self.name, self.supports, CAPABILITIES))
+        _require_possible(self.name, self.supports, self.output)
         object.__setattr__(self, "form", form_of(self.name, self.build))
 
     @property
@@ -173,28 +164,17 @@ class TorchLayer:
         return self.resolution == "tol"
 
 
-def _capabilities(supports: Collection[str]) -> frozenset[str]:
-    """Return the names of promised capabilities as a set, if they are names of capabilities."""
-    if not isinstance(supports, str) and set(supports) <= set(CAPABILITIES):
-        return frozenset(supports)
-    message = (
-        f"supports must be a set of names among {', '.join(CAPABILITIES)}, got {supports!r}; "
-        "leave out what the layer does not promise"
-    )
-    raise ValueError(message)
-
-
-def _require_possible(supports: Collection[str], output: Output) -> None:
+def _require_possible(name: str, supports: Collection[str], output: Output) -> None:
     """Raise `ValueError` if what is said about the state does not go together."""
     if SEPARABLE in supports and SECOND_ORDER not in supports:
         message = (
-            f"supports with {SEPARABLE!r} must have {SECOND_ORDER!r}, too, got {sorted(supports)}; the first "
-            f"is for layers of second order whose force is a(t, q)"
+            f"supports of {name!r} with {SEPARABLE!r} must have {SECOND_ORDER!r}, too, got {sorted(supports)}; "
+            f"{SEPARABLE!r} is for layers of second order whose force is a(t, q)"
         )
         raise ValueError(message)
     if SECOND_ORDER in supports and output != _OUTPUTS[0]:
         message = (
-            f"output of a layer with {SECOND_ORDER!r} in supports must be {_OUTPUTS[0]!r}, got {output!r}; "
+            f"output of {name!r} with {SECOND_ORDER!r} in supports must be {_OUTPUTS[0]!r}, got {output!r}; "
             f"return (q, v) joined on the last axis"
         )
         raise ValueError(message)

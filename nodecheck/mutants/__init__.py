@@ -13,6 +13,7 @@ from nodecheck.mutants.adaptive_families import (
 )
 from nodecheck.mutants.adjoint_equation import ADJOINT_EQUATION
 from nodecheck.mutants.backward_time import BACKWARD_TIME
+from nodecheck.mutants.complex_state import COMPLEX_STATE
 from nodecheck.mutants.contract import CONTRACT
 from nodecheck.mutants.families import (
     AdjointEuler,
@@ -47,7 +48,7 @@ from nodecheck.mutants.second_order import SECOND_ORDER, TwiceAdjointRK4
 from nodecheck.mutants.time_families import AdjointWithTimes, TimedSteps
 from nodecheck.mutants.times import TIMES
 from nodecheck.mutants.tolerances import TOLERANCES
-from nodecheck.mutants.transforms import TRANSFORMS
+from nodecheck.mutants.transforms import TRANSFORMS, CompiledRK4
 from nodecheck.mutants.uninvolved import UNINVOLVED
 from nodecheck.mutants.uses import USES
 
@@ -73,6 +74,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *PAIRS,
     *TRANSFORMS,
     *MECHANICS,
+    *COMPLEX_STATE,
 )
 
 ORIGINALS: tuple[TorchLayer, ...] = tuple(
@@ -108,6 +110,7 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         Leapfrog,
         NystroemMidpoint,
         KickDriftByHand,
+        CompiledRK4,
     )
 )
 

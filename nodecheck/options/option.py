@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from nodecheck.options.profile import PROFILES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _ADVICE = "leave it out for the default"
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 _SHORTEST_TIME_LIMIT = 0.1  # seconds; a shorter limit would end checks before their first solve
 
 
@@ -35,6 +37,8 @@ class Option:
         The smallest allowed value.
     metavar
         Placeholder of the value in the help text.
+    unit
+        Unit of a number.
     many
         True if it may be given several times; its value is then a tuple.
     """
@@ -46,6 +50,7 @@ class Option:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     metavar: str | None = None
+    unit: str = ""
     many: bool = False
 
     @property
@@ -64,15 +69,23 @@ class Option:
         try:
             value = self.kind(text)
         except ValueError as error:
-            message = f"{self.name} must be a number, got {text!r}; {_ADVICE}"
-            raise ValueError(message) from error
+            raise ValueError(self._no_number(text)) from error
         if self.choices and value not in self.choices:
             message = f"{self.name} must be one of {', '.join(self.choices)}, got {text!r}; {_ADVICE}"
             raise ValueError(message)
         if self.minimum is not None and not self.minimum <= value < math.inf:
-            message = f"{self.name} must be at least {self.minimum:g}, got {text!r}; {_ADVICE}"
+            least = f"{self.minimum:g} {self.unit}".strip()
+            message = f"{self.name} must be at least {least}, got {text!r}; {_ADVICE}"
             raise ValueError(message)
         return value
+
+    def _no_number(self, text: str) -> str:
+        """Return the error for a text that is no number; the number in it, if it begins with one."""
+        kind = "a whole number" if self.kind is int else "a number"
+        expected = f"{self.name} must be {kind}{f' of {self.unit}' if self.unit else ''}, got {text!r}"
+        begins = _NUMBER.match(text)
+        advice = f"write {begins.group()}, without a unit" if begins and self.unit else _ADVICE
+        return f"{expected}; {advice}"
 
 
 OPTIONS = (
@@ -111,6 +124,7 @@ OPTIONS = (
         float,
         minimum=1,
         metavar="GIB",
+        unit="GiB",
     ),
     Option(
         "time-limit",
@@ -118,6 +132,7 @@ OPTIONS = (
         float,
         minimum=_SHORTEST_TIME_LIMIT,
         metavar="SECONDS",
+        unit="seconds",
     ),
     Option("strict", "Exit 1 also if a layer could not be verified.", bool, False),
 )
@@ -157,23 +172,23 @@ def _click_option(click: Any, chosen: Option) -> Any:
     kind: Any = click.Path(path_type=Path) if chosen.kind is Path else chosen.kind
     if chosen.choices:
         kind = click.Choice(chosen.choices)
-    elif chosen.kind is int:
-        kind = click.IntRange(min=chosen.minimum)
-    elif chosen.kind is float:
-        kind = click.FloatRange(min=chosen.minimum)
-        more["callback"] = _require_finite
+    elif chosen.kind in (int, float):
+        kind = _number(click, chosen)
     more |= {"show_default": chosen.default is not None and not chosen.many, "multiple": chosen.many}
     return click.option(f"--{chosen.name}", type=kind, default=chosen.default, **more)
 
 
-def _require_finite(_context: Any, parameter: Any, value: float | None) -> float | None:
-    """Refuse NaN and infinity, which a range of click accepts."""
-    import click
+def _number(click: Any, chosen: Option) -> Any:
+    """Return the type of a number for click: the help text shows its range, errors are those of `read`."""
 
-    if value is not None and not math.isfinite(value):
-        message = f"expected a finite number, got {value}; {_ADVICE}"
-        raise click.BadParameter(message, param=parameter)
-    return value
+    def convert(self: Any, value: Any, parameter: Any, context: Any) -> Any:
+        try:
+            return chosen.read(str(value))
+        except ValueError as error:
+            return self.fail(str(error), parameter, context)
+
+    base = click.IntRange if chosen.kind is int else click.FloatRange
+    return type("Number", (base,), {"convert": convert})(min=chosen.minimum)
 
 
 def in_pytest(add: Callable[..., Any], *names: str) -> None:

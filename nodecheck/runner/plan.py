@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from nodecheck.checks import ALIASES, CHECKS, Check
 from nodecheck.layers import TorchLayer, counterparts
 from nodecheck.options.expectations import translated
+from nodecheck.options.layer_names import nearest
 from nodecheck.options.profile import PROFILES, RANKS, Profile
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard, Result
@@ -143,8 +144,10 @@ def _matched(pattern: str) -> set[str]:
     former = {id_ for id_ in ALIASES if fnmatch.fnmatchcase(id_, pattern)}
     chosen = current | {name.partition(":")[0] for id_ in former for name in ALIASES[id_]}
     if not chosen:
+        near = nearest(pattern, [*(check.id for check in CHECKS), *ALIASES])
         message = (
-            f"--select must match the id of a check, got {pattern!r}; `nodecheck list checks` names them"
+            f"--select must match the id of a check, got {pattern!r}, which matches none; "
+            f"{near and f'{near} '}`nodecheck list checks` names them"
         )
         raise ValueError(message)
     return chosen

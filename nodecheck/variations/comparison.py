@@ -171,12 +171,20 @@ def judge_same(
     outcome = attempt(lambda: found(compared_resolution(layer)))
     if isinstance(outcome, Refusal):
         return raised(when, outcome)
-    measurement = unchanged(when, outcome)
-    if layer.adaptive and not measurement.holds and math.isfinite(outcome.worst):
-        growth = fit_growth(COMPARED_SWEEP, [found(tol).worst for tol in COMPARED_SWEEP], EPS)
-        name = f"growth exponent of the change {when} over the tolerance"
-        measurement = at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
+    measurement = unchanged_or_shrinking(when, layer, outcome, found)
     return measurement, "" if measurement.holds else sentence(outcome, when)
+
+
+def unchanged_or_shrinking(
+    when: str, layer: LayerUnderTest, change: Change, found: Callable[[float], Change]
+) -> Measurement:
+    """Return the measurement of a change, which may also shrink with the tolerance: `found` returns it."""
+    measurement = unchanged(when, change)
+    if not layer.adaptive or measurement.holds or not math.isfinite(change.worst):
+        return measurement
+    growth = fit_growth(COMPARED_SWEEP, [found(tol).worst for tol in COMPARED_SWEEP], EPS)
+    name = f"growth exponent of the change {when} over the tolerance"
+    return at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
 
 
 def sentence(change: Change, when: str) -> str:

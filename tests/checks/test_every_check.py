@@ -149,6 +149,13 @@ CASES = [
         SPECIMENS["detached-without-gradient"],
         "∂L/∂y0 is missing under torch.func.jvp",
     ),
+    ("complex-state", "no conjugate", SPECIMENS["conjugate-forgotten"], "A usual cause is a conjugate that"),
+    (
+        "complex-state:complex_real_force",
+        "the parameters",
+        SPECIMENS["real-parameter-gradients"],
+        "∂L/∂A, ∂L/∂c are real, and should be complex",
+    ),
     (
         "other-uses",
         "an encoder",

@@ -64,6 +64,8 @@ def assert_three_beats(error, received):
         {"tableau": "rk5"},
         {"supports": {"odd"}},
         {"supports": "even"},
+        {"supports": None},
+        {"adjoint": ["continuous"]},
     ],
     ids=str,
 )
@@ -71,6 +73,26 @@ def test_a_claim_that_is_none_of_those_known_is_refused(claim):
     with pytest.raises(ValueError, match="must be") as error:
         TorchLayer("mine", euler, **claim)
     assert_three_beats(error, repr(*claim.values()))
+
+
+@pytest.mark.parametrize(
+    ("claim", "advice"),
+    [
+        ({"output": "logdet"}, "did you mean 'log-det'?"),
+        ({"order": "4"}, "write order=4"),
+        ({"supports": {"vmaps"}}, "did you mean 'vmap'?"),
+        ({"supports": {"double_backward"}}, "did you mean 'double-backward'?"),
+        ({"supports": "vmap"}, "write supports={'vmap'}"),
+        ({"adjoint": "continous"}, "did you mean 'continuous'?"),
+        ({"tableau": "RK4"}, "did you mean 'rk4'?"),
+        ({"memory": "O(1)"}, "leave it out if it is not claimed"),
+    ],
+    ids=str,
+)
+def test_the_error_names_the_layer_and_what_may_be_meant(claim, advice):
+    with pytest.raises(ValueError, match=f"{next(iter(claim))} of layer 'mine' must be") as error:
+        TorchLayer("mine", euler, **claim)
+    assert str(error.value).endswith(f"; {advice}")
 
 
 @pytest.mark.parametrize("name", ["", "  ", None, 3], ids=repr)

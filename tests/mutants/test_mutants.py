@@ -12,6 +12,7 @@ from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest, Solve, counterpart
 from nodecheck.mutants import MODULES, MUTANTS, ORIGINALS, RANGES, USES
+from nodecheck.mutants.complex_state import COMPLEX_STATE
 from nodecheck.mutants.members import MEMBERS
 from nodecheck.mutants.returned import RETURNED
 from nodecheck.mutants.second_order import SECOND_ORDER
@@ -30,12 +31,15 @@ HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
 # These show on a parameter that is frozen or not used, or on a cotangent that is large or small.
 HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", "unused-shifts-others"}
 HIDDEN |= {"detached-without-gradient", "tangent-not-propagated"}
+HIDDEN |= {"frozen-when-compiled", "coarse-when-compiled"}
 HIDDEN |= {"loss-on-second-part-lost", "data-part-ends-backward"}
 HIDDEN |= {"cotangent-clamped", "first-row-zero-gives-up", "gradient-clipped", "small-adjoint-zeroed"}
 # These show only after many steps.
 HIDDEN |= {"gives-up-late", "backward-gives-up"}
 # This shows only where the adjoint moves and the state does not.
 HIDDEN |= {"adjoint-not-in-norm"}
+# These show with complex numbers.
+HIDDEN |= {mutant.name for mutant in COMPLEX_STATE}
 # These show in second derivatives.
 HIDDEN |= {mutant.name for mutant in SECOND_ORDER}
 # These show when the caller changes what is returned, or keeps it.

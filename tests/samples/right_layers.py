@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from right_adaptive import ADAPTIVE
 from right_adjoints import ADJOINTS
+from right_complex import COMPLEX
 from right_flows import FLOWS
 from right_loops import LOOPS
 from right_mechanics import MECHANICS
@@ -27,4 +28,5 @@ LAYERS = (
     *FLOWS,
     *PAIRS,
     *MECHANICS,
+    *COMPLEX,
 )

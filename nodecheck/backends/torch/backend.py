@@ -9,6 +9,8 @@ from functools import partial
 import torch
 
 from nodecheck.backends.torch.changes import solve_watched
+from nodecheck.backends.torch.compiled import COMPILED, use_compiled
+from nodecheck.backends.torch.complex_state import COMPLEX_USES, use_complex
 from nodecheck.backends.torch.computed import COMPUTED, use_computed
 from nodecheck.backends.torch.device.uses import DEVICE_USES
 from nodecheck.backends.torch.log_det import solve_with_log_det
@@ -39,6 +41,8 @@ _VARIATIONS: Mapping[str, _Run] = {
     **dict.fromkeys(OUTPUT_USES, use_output),
     **dict.fromkeys(TRANSFORMS, use_transform),
     **dict.fromkeys(COMPUTED, use_computed),
+    **dict.fromkeys(COMPLEX_USES, use_complex),
+    **dict.fromkeys(COMPILED, use_compiled),
     **dict.fromkeys(PENALTIES, solve_with_penalty),
     **REUSES,
     **DEVICE_USES,
@@ -51,7 +55,8 @@ _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
     MEMBER_TIMES: _PLAIN | _IN_VARIATIONS,
     **dict.fromkeys(
-        (*USES, *MODULES, *PAIR_USES, *OUTPUT_USES, *TRANSFORMS, *COMPUTED), _IN_VARIATIONS | {"limit"}
+        (*USES, *MODULES, *PAIR_USES, *OUTPUT_USES, *TRANSFORMS, *COMPUTED, *COMPLEX_USES, *COMPILED),
+        _IN_VARIATIONS | {"limit"},
     ),
     **dict.fromkeys(PENALTIES, _PLAIN | _IN_VARIATIONS),
     **dict.fromkeys(REUSES, _IN_VARIATIONS),

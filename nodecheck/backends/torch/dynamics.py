@@ -94,7 +94,7 @@ class Dynamics(nn.Module):
         """Return the time as a tensor beside y, after the call has been recorded."""
         _require_time_and_state(t, y)
         self._record(t, y)
-        return _beside(t, y)
+        return time_beside(t, y)
 
     def parameter_at(self, name: str, _time: Tensor) -> Tensor:
         """Return the value of a parameter of the problem at a time, or at one for each member of the batch.
@@ -142,7 +142,7 @@ def _described(value: Any) -> str:
     return type(value).__name__ if shape is None else f"{type(value).__name__} of shape {tuple(shape)}"
 
 
-def _beside(t: Any, y: Tensor) -> Tensor:
+def time_beside(t: Any, y: Tensor) -> Tensor:
     """Return a time as a tensor of the dtype and device of `y`.
 
     The dtype is named at once: a Python float would pass through the default dtype, float32.  On a device a
