@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nodecheck.layers.form import Form, Resolution, form_of
 from nodecheck.numerics.tableaus import TABLEAUS
+from nodecheck.options.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,6 +82,9 @@ class TorchLayer:
         (T, B).  An estimate of l that is random draws from the global generator of PyTorch.  "pair": y0, y1
         and the state that the dynamics takes and returns are tuples of two tensors of different width, shapes
         (B, d1) and (B, d2); ys is a tuple of tensors of shape (T, B, d1) and (T, B, d2).
+    dtype
+        "float32" for a layer that works in no other dtype: then y0 and the parameters have it.  Times stay as
+        they are.  None: it works in float64, and is examined in it unless another dtype is asked for.
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
@@ -107,6 +111,7 @@ class TorchLayer:
     memory: Memory | None = field(default=None, kw_only=True)
     tableau: ButcherTableau | str | None = field(default=None, kw_only=True)
     output: Output = field(default="state", kw_only=True)
+    dtype: str | None = field(default=None, kw_only=True)
     supports: Collection[str] = field(default=frozenset(), kw_only=True)
     expected_failures: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     form: Form = field(init=False, repr=False)
@@ -135,6 +140,12 @@ class TorchLayer:
             message = (
                 f"tableau must be one of {', '.join(TABLEAUS)} or a ButcherTableau, got {self.tableau!r}; "
                 "use None if unclaimed"
+            )
+            raise ValueError(message)
+        if self.dtype is not None and self.dtype not in DTYPES:
+            message = (
+                f"dtype must be the name of one of {', '.join(DTYPES)}, got {self.dtype!r}; "
+                "leave it out for a layer that works in float64"
             )
             raise ValueError(message)
         object.__setattr__(self, "supports", _capabilities(self.supports))

@@ -13,9 +13,10 @@ from nodecheck.layers.claims import Claims
 from nodecheck.layers.layer import EVEN, LOG_DET, PAIR
 from nodecheck.layers.log_determinant import joined, solve_with_log_det
 from nodecheck.layers.padded_state import lacking, padded, solve_padded, without_padding
-from nodecheck.layers.solution import Array, Pullback, Solution
+from nodecheck.layers.solution import Array, Pullback, Solution, widened
 from nodecheck.layers.solve import Solve
 from nodecheck.layers.trial import Trial
+from nodecheck.numerics.bounds import roundoff
 from nodecheck.numerics.constants import (
     COTANGENT_UNIT,
     FAST_ORDER,
@@ -26,7 +27,9 @@ from nodecheck.numerics.constants import (
     LOOSEST_DECADE,
     SUMS_IN_ANOTHER_ORDER,
 )
+from nodecheck.numerics.formats import eps_of, rounded
 from nodecheck.options.devices import CPU
+from nodecheck.options.dtypes import FLOAT64
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem, has_log_det
 
@@ -48,6 +51,9 @@ class LayerUnderTest:
         The backend that runs it; None: the one of its framework.
     device
         Where it runs, unless a solve names another device.
+    dtype
+        Dtype in which it runs, unless a solve names another one; None: the only one that it works in, or
+        float64.  In another dtype than float64 all that it returns is float64 afterwards, of the same values.
     name
         The name of its results; "": its own.
     """
@@ -60,10 +66,12 @@ class LayerUnderTest:
         backend: Backend | None = None,
         *,
         device: str = CPU,
+        dtype: str | None = None,
         name: str = "",
     ) -> None:
         self.claims = layer
         self.device = device
+        self.dtype = dtype or layer.dtype or FLOAT64
         self.name = name or layer.name
         self.profile = profile
         self.seed = seed
@@ -81,6 +89,29 @@ class LayerUnderTest:
     def reordering(self) -> float:
         """The factor of a bound on rounding that sums in another order need: one on the CPU."""
         return SUMS_IN_ANOTHER_ORDER if self.on_device else 1.0
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The device and the dtype, as arguments of another layer that is to be compared with."""
+        return {"device": self.device, "dtype": self.dtype}
+
+    @property
+    def narrow(self) -> bool:
+        """True if the layer runs in a dtype of less precision than float64."""
+        return self.dtype != FLOAT64
+
+    @property
+    def eps(self) -> float:
+        """The distance of 1 to the next number of the dtype."""
+        return eps_of(self.dtype)
+
+    def roundoff(self, n_operations: float, magnitude: float = 1.0) -> float:
+        """Return a bound on what so many steps round away in the dtype, of numbers of this size."""
+        return roundoff(n_operations, magnitude, self.eps)
+
+    def rounded(self, problem: Problem) -> Problem:
+        """Return a problem with numbers that the dtype represents: nothing is lost before it is solved."""
+        return problem.rounded_to(self.dtype) if self.narrow else problem
 
     @property
     def adaptive(self) -> bool:
@@ -125,13 +156,14 @@ class LayerUnderTest:
         """Return random cotangents of the shape of the output: multiples of 1/63, Gaussian in distribution.
 
         Gaussian, because random signs miss a pair of errors (+e, -e) with probability one half.  Of 63rds,
-        because float32 represents none but whole numbers: a cotangent that passes through it is changed.
+        because no narrower dtype represents any but whole numbers: a cotangent that passes through one is
+        changed.
         """
 
         def draw() -> tuple[Array, ...]:
             rng = self.rng(1)
             draws = [rng.standard_normal(shape) for _ in range(number)]
-            return tuple(np.round(d * COTANGENT_UNIT) / COTANGENT_UNIT for d in draws)
+            return tuple(rounded(np.round(d * COTANGENT_UNIT) / COTANGENT_UNIT, self.dtype) for d in draws)
 
         number, shape = count or self.profile.cotangents, problem.output_shape
         return self.once(("cotangents", shape, number), draw)
@@ -169,10 +201,13 @@ class LayerUnderTest:
     def _carried_out(self, solve: Solve, cotangents: Sequence[Array], instruments: Sequence[str]) -> Solution:
         count = lacking(self.claims, solve.problem)
         if not count:
-            return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
+            return self._widened(self.backend.solve(self.claims, solve, cotangents, instruments=instruments))
         wider, given = solve_padded(solve, cotangents, count)
-        found = self.backend.solve(self.claims, wider, given, instruments=instruments)
+        found = self._widened(self.backend.solve(self.claims, wider, given, instruments=instruments))
         return without_padding(found, count, log_det=solve.log_det)
+
+    def _widened(self, solution: Solution) -> Solution:
+        return widened(solution) if self.narrow else solution
 
     def posed(self, problem: Problem) -> Problem:
         """Return a problem with the components that its state lacks for the layer."""
@@ -183,8 +218,10 @@ class LayerUnderTest:
         return self.backend.trial(self.claims, self.placed(Solve(self.posed(problem), resolution)))
 
     def placed(self, solve: Solve) -> Solve:
-        """Return a solve on the device of the layer, if it names no device of its own."""
-        return replace(solve, device=self.device) if solve.device == CPU else solve
+        """Return a solve on the device and in the dtype of the layer, where it names none of its own."""
+        device = self.device if solve.device == CPU else solve.device
+        dtype = self.dtype if solve.dtype == FLOAT64 else solve.dtype
+        return replace(solve, device=device, dtype=dtype)
 
     def pullback(self, problem: Problem, resolution: float, cotangent: Array, **how: Any) -> Pullback:
         """Return the backward pass for one cotangent."""

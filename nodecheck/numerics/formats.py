@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nodecheck.numerics.constants import FEWEST_FORMAT_VALUES
+from nodecheck.numerics.constants import EPS, FEWEST_FORMAT_VALUES
 
 # Unit roundoff 2^-p, p the bits of the significand; the coarsest first: a bfloat16 number is a float32 one.
 UNIT_ROUNDOFF = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float32": 2.0**-24}
@@ -18,6 +18,8 @@ UNIT_ROUNDOFF = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float32": 2.0**-24}
 
 def rounded(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """Return the values rounded to nearest in a format, as float64."""
+    if name == "float64":
+        return np.asarray(values, dtype=np.float64)
     single = np.asarray(values, dtype=np.float32)
     if name == "float32":
         return single.astype(np.float64)
@@ -28,6 +30,11 @@ def rounded(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     bits = np.atleast_1d(single).view(np.uint32)
     upper = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
     return upper.view(np.float32).astype(np.float64).reshape(single.shape)
+
+
+def eps_of(name: str) -> float:
+    """Return the distance of 1 to the next number of a format: twice its unit roundoff."""
+    return 2 * UNIT_ROUNDOFF[name] if name in UNIT_ROUNDOFF else EPS
 
 
 def format_of(values: npt.ArrayLike) -> str:

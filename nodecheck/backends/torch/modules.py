@@ -186,15 +186,15 @@ def use_module(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> 
     """Return the solution with the dynamics in another form; the gradients are those of the problem."""
     problem = solve.problem
     arranged = MODULES[solve.variation.name](problem)
-    place(arranged.module, solve.device)
+    place(arranged.module, solve)
     arranged.trace.limit = solve.limit
-    y0 = leaf_of(problem.y0, solve.device)
+    y0 = leaf_of(problem.y0, solve)
     y1 = reader(layer, problem)(built(layer, arranged.module, solve)(y0), y0)
     calls = tuple(arranged.trace.calls)
     pullbacks: tuple[Pullback, ...] = ()
     if cotangents:
         with arranged.trace.backward():
-            run_backward(y1, tensor_of(cotangents[0], y1.device))
+            run_backward(y1, tensor_of(cotangents[0], y1))
         gradients = {group_of(name): _sum(leaves, arranged.sign) for name, leaves in arranged.leaves.items()}
         pullbacks = (Pullback({"y0": _sum([y0]), **gradients}, arranged.trace.of("backward")),)
     return Solution(as_numpy(y1), calls, pullbacks, past_hooks=_past_hooks(arranged))
