@@ -40,7 +40,7 @@ def control(layer: LayerUnderTest, order: int, adjoint: Adjoint | None = None) -
 
 def shows(ladder: Ladder, order: int) -> bool:
     """Return True if a ladder of our own solver of this order shows it, and so can judge a layer."""
-    return ladder.fit.exact or abs(ladder.fit.slope - order) <= control_margin(order)
+    return ladder.fit.exact or abs(ladder.fit.slope - order) <= control_margin(order, narrow=ladder.narrow)
 
 
 def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> tuple[str, ...]:

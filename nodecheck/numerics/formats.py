@@ -37,17 +37,19 @@ def eps_of(name: str) -> float:
     return 2 * UNIT_ROUNDOFF[name] if name in UNIT_ROUNDOFF else EPS
 
 
-def format_of(values: npt.ArrayLike) -> str:
+def format_of(values: npt.ArrayLike, narrower_than: str = "float64") -> str:
     """Return the coarsest format of which all values are numbers; "" if there is none, or too few values.
 
-    Some values are numbers of every format (0, 0.25): ask only for values that are known to be others.
+    Some values are numbers of every format (0, 0.25): ask only for values that are known to be others.  Only
+    formats with fewer bits than the one that the values have anyway are evidence.
     """
     array = np.asarray(values, dtype=np.float64).ravel()
     different = np.unique(np.abs(array[array != 0.0]))
     if different.size < FEWEST_FORMAT_VALUES or not np.isfinite(different).all():
         return ""
     with np.errstate(over="ignore"):
-        return next((name for name in UNIT_ROUNDOFF if np.array_equal(rounded(array, name), array)), "")
+        candidates = (name for name in UNIT_ROUNDOFF if is_narrower(name, narrower_than))
+        return next((name for name in candidates if np.array_equal(rounded(array, name), array)), "")
 
 
 def is_narrower(name: str, other: str) -> bool:

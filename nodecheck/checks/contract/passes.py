@@ -102,7 +102,7 @@ def determinism(layer: LayerUnderTest, problem: Problem) -> Evidence:
         if layer.on_device and not any(_differences(*_twice(layer, problem, DETERMINISTIC))):
             widest = max(value.size for value in problem.params.values())
             scale = max(map(largest_entry, (first.y1, *first.gradients.values())))
-            bound = layer.reordering * roundoff(first.all_evaluations * widest, scale)
+            bound = layer.reordering * layer.roundoff(first.all_evaluations * widest, scale)
             facts = {"the same numbers again": "only with torch.use_deterministic_algorithms(True)"}
             diagnosis = (
                 "The same input gives other numbers the second time, and the same with "

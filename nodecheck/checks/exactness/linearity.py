@@ -9,7 +9,7 @@ import numpy as np
 from nodecheck.checks.check import check
 from nodecheck.layers import Array, LayerUnderTest, largest_entry
 from nodecheck.measure.search import dyadics, falsify
-from nodecheck.numerics import TOLERANCE_FACTOR, rms, roundoff
+from nodecheck.numerics import TOLERANCE_FACTOR, rms
 from nodecheck.numerics.constants import (
     COMPARED_TOLERANCE,
     COTANGENT_SCALE,
@@ -169,7 +169,7 @@ def _linearity_bound(layer: LayerUnderTest, problem: Problem, resolution: float)
     if layer.adaptive:
         return TOLERANCE_FACTOR * COMPARED_TOLERANCE
     widest = max(value.size for value in problem.params.values())
-    return roundoff(max(1, layer.solve(problem, resolution).evaluations) * widest)
+    return layer.roundoff(max(1, layer.solve(problem, resolution).evaluations) * widest)
 
 
 def _nonlinearity(

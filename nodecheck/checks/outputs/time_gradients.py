@@ -18,7 +18,7 @@ from nodecheck.measure.time_gradients import (
     pullbacks,
 )
 from nodecheck.measure.tolerance import affordable, follows_tolerance
-from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, TOLERANCE_FACTOR, relative_error, roundoff
+from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, TOLERANCE_FACTOR, relative_error
 from nodecheck.numerics.constants import EXPLAINED_SHARE
 from nodecheck.problems import (
     Problem,
@@ -39,7 +39,10 @@ from nodecheck.results import (
 )
 from nodecheck.variations.comparison import difference
 
-_AT_OUTPUTS = {neural_half: neural_at_outputs, neural_reversed_half: half_reversed_at_outputs}
+_AT_OUTPUTS = {
+    neural_half.name: neural_at_outputs,
+    neural_reversed_half.name: half_reversed_at_outputs,
+}
 _LOOKED_AT = "gradients with respect to times"
 
 
@@ -78,7 +81,7 @@ def time_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
     - The adjoint where the cotangent of one output is due, or the other way round.
     - Derivatives that are right only for a field without t: ∂L/∂t0 is not minus the sum of the others.
     """
-    asked = _AT_OUTPUTS[problem] if layer.claims.output_times else problem
+    asked = layer.rounded(_AT_OUTPUTS[problem.name]) if layer.claims.output_times else problem
     if asked.duration < 0:
         require_reverse_time(layer, asked, with_gradient=True)
     resolution = layer.resolution(tol=layer.tolerances()[0], n_steps=layer.ladder()[0])
@@ -136,7 +139,7 @@ def _others_unchanged(
     else:
         widest = max(value.size for value in problem.params.values())
         evaluations = max(1, layer.solve(problem, resolution).evaluations)
-        bound = layer.reordering * roundoff(evaluations * widest, scale)
+        bound = layer.reordering * layer.roundoff(evaluations * widest, scale)
     return at_most("change of the other gradients where times require one", difference(others, usual), bound)
 
 
