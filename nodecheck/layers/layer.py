@@ -37,6 +37,8 @@ DOUBLE_BACKWARD = "double-backward"
 VMAP, FORWARD_MODE = "vmap", "forward-mode"
 # Of parameters: they need not be leaves, and may be replaced by `torch.func.functional_call`.
 COMPUTED_PARAMETERS = "computed-parameters"
+# Of the backward pass: it evaluates the field under the autocast state of the forward pass.
+AUTOCAST = "autocast"
 CAPABILITIES = (
     *OF_PARAMETERS,
     COMPUTED_PARAMETERS,
@@ -44,6 +46,7 @@ CAPABILITIES = (
     TIME_GRADIENTS,
     VMAP,
     FORWARD_MODE,
+    AUTOCAST,
     EVEN,
 )
 
@@ -91,7 +94,8 @@ class TorchLayer:
         some; "tied-parameters": one parameter has two names; "computed-parameters": parameters may be
         computed from other tensors, also by `torch.func.functional_call`; "double-backward": a gradient may
         be differentiated again; "time-gradients": times that require a gradient get one; "vmap" and
-        "forward-mode": it works under `torch.func.vmap` and `torch.func.jvp`.  "even" is a need: the
+        "forward-mode": it works under `torch.func.vmap` and `torch.func.jvp`; "autocast": the
+        backward pass evaluates the field under the autocast state of the forward pass.  "even" is a need: the
         state has an even number of components, and problems with an odd number are given one more, which
         rests.
     expected_failures

@@ -165,6 +165,11 @@ class Solution:
     widened: str = ""
 
     @property
+    def dtype(self) -> str:
+        """The dtype of y1 as the layer returned it."""
+        return self.widened or str(self.y1.dtype)
+
+    @property
     def evaluations(self) -> int:
         """Number of evaluations of the field in the forward pass (NFE)."""
         return len(self.calls)

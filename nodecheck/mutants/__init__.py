@@ -26,7 +26,7 @@ from nodecheck.mutants.gradient import GRADIENT
 from nodecheck.mutants.log_det import LOG_DET
 from nodecheck.mutants.log_det_families import AdjointFixedNoise, AdjointLogDet, ExactTrace, FixedNoise
 from nodecheck.mutants.memory import MEMORY
-from nodecheck.mutants.modules import MODULES
+from nodecheck.mutants.modules import MODULES, AutocastAdjointRK4
 from nodecheck.mutants.mutant import Mutant, as_layer
 from nodecheck.mutants.output_families import AdjointAtOutputs, AtSteps, Interpolated
 from nodecheck.mutants.outputs import OUTPUTS
@@ -70,6 +70,7 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         BackpropRK4,
         AdjointEuler,
         AdjointRK4,
+        AutocastAdjointRK4,
         AdaptiveBackprop,
         AdaptiveAdjoint,
         RelativeAndAbsolute,

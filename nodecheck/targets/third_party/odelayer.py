@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import (
+    AUTOCAST,
     COMPUTED_PARAMETERS,
     DOUBLE_BACKWARD,
     OF_PARAMETERS,
@@ -74,7 +75,7 @@ def _claimed(
         order=_ORDERS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=(*OF_PARAMETERS, COMPUTED_PARAMETERS, *_FURTHER[mode]),
+        supports=(*OF_PARAMETERS, COMPUTED_PARAMETERS, AUTOCAST, *_FURTHER[mode]),
         tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
     )
 
@@ -95,7 +96,7 @@ def _adaptive(solver: str, mode: _Mode) -> TorchLayer:
         order=_PAIRS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=(*OF_PARAMETERS, *_FURTHER[mode]),
+        supports=(*OF_PARAMETERS, AUTOCAST, *_FURTHER[mode]),
     )
 
 
