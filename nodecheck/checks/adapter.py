@@ -73,8 +73,8 @@ def _evidence(layer: LayerUnderTest, mistake: str) -> Evidence:
 
 def _explain_state(layer: LayerUnderTest, problem: Problem, run: Solution) -> str:
     """Return why the state that came back is not one that an integration has led to."""
-    if run.y1.dtype.kind != "f":
-        return f"`build` returns a tensor of {run.y1.dtype} for y0 of float64; return the state at t1."
+    if np.dtype(run.dtype).kind != "f":
+        return f"`build` returns a tensor of {run.dtype} for y0 of {layer.dtype}; return the state at t1."
     unchanged = np.array_equal(run.y1, problem.y0)
     if unchanged and run.calls and layer.claims.output_times:
         return (
@@ -126,8 +126,8 @@ def _explain_arrangement(layer: LayerUnderTest) -> str:
 def _facts(layer: LayerUnderTest, problem: Problem, run: Solution) -> dict[str, str]:
     """Return unusual properties of the layer that are no mistakes."""
     facts = {}
-    if run.y1.dtype != np.float64:
-        facts["dtype of y1"] = f"{run.y1.dtype}, although y0 is float64"
+    if run.dtype != layer.dtype:
+        facts["dtype of y1"] = f"{run.dtype}, although y0 is {layer.dtype}"
     resolutions = layer.resolution(tol=ADAPTER_TOLERANCES, n_steps=(FEWER_ADAPTER_STEPS, ADAPTER_STEPS))
 
     def all_the_same() -> bool:

@@ -25,12 +25,10 @@ from nodecheck.numerics import (
     INCONSISTENT_BELOW,
     SEPARATION,
     group_errors,
-    roundoff,
 )
 from nodecheck.numerics.constants import (
     APPROACH_LEVELS,
     APPROACH_LEVELS_OF_ORDER_ONE,
-    FEW_STEPS,
     TAYLOR_THRESHOLD,
 )
 from nodecheck.numerics.formats import UNIT_ROUNDOFF
@@ -67,12 +65,12 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
     rate 2 for the derivative of the layer's own forward map, and at rate 1 for anything else (Farrell, Ham,
     Funke & Rognes, 2013).  A layer that claims "discrete" is held to it; of the others the rate is a fact.
     """
-    distance = own_derivative_distance(layer, problem, FEW_STEPS)
+    distance = own_derivative_distance(layer, problem, layer.few_steps)
     discrete = distance.at_rounding
     ladders = {} if discrete else gradient_ladders(layer, problem)
     found = "discretely consistent" if discrete else consistency(ladders)
     if discrete and layer.claims.adjoint == "discrete":
-        require_separation(layer, problem, FEW_STEPS, order_of(layer), distance.bound)
+        require_separation(layer, problem, layer.few_steps, order_of(layer), distance.bound)
     if discrete or layer.claims.adjoint == "discrete":
         measurements = _against_own_forward(layer, problem)
     else:
@@ -82,7 +80,7 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
             else at_least(f"order of ∂L/∂{g}", ladder.fit.slope, INCONSISTENT_BELOW)
             for g, ladder in ladders.items()
         )
-    rate = taylor_rate(layer, problem, FEW_STEPS)
+    rate = taylor_rate(layer, problem, layer.few_steps)
     diagnosis = "" if all(m.holds for m in measurements) else _explain_class(layer, problem, found)
     if layer.claims.adjoint == "discrete":
         measurements += (at_least("rate of the Taylor remainder", rate, TAYLOR_THRESHOLD),)
@@ -101,7 +99,7 @@ def _levels(layer: LayerUnderTest) -> tuple[int, ...]:
     if (layer.claims.order or 1) == 1:
         return layer.ladder(APPROACH_LEVELS_OF_ORDER_ONE)[1:]
     coarsest, *finer = layer.ladder(APPROACH_LEVELS)
-    return (min(coarsest, FEW_STEPS), *finer)
+    return (min(coarsest, layer.few_steps), *finer)
 
 
 def _approach(gradient: str, goal: str, ladder: Ladder) -> Measurement:
@@ -113,10 +111,10 @@ def _approach(gradient: str, goal: str, ladder: Ladder) -> Measurement:
 
 def _against_own_forward(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
     """Return the distance to finite differences: of all groups together, or of each if that is too large."""
-    together = own_derivative_distance(layer, problem, FEW_STEPS)
+    together = own_derivative_distance(layer, problem, layer.few_steps)
     if together.at_rounding:
         return (at_most("the gradient against finite differences", together.value, together.bound),)
-    distances = own_derivative_distances(layer, problem, FEW_STEPS)
+    distances = own_derivative_distances(layer, problem, layer.few_steps)
     return tuple(
         at_most(f"∂L/∂{group} against finite differences", d.value, d.bound) for group, d in distances.items()
     )
@@ -130,16 +128,18 @@ def _explain_class(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     stages = explain_stage_states(layer, problem)
     if stages:
         return f"{seen}. {stages}"
-    distances = own_derivative_distances(layer, problem, FEW_STEPS)
+    distances = own_derivative_distances(layer, problem, layer.few_steps)
     largest = max(d.value for d in distances.values())
-    precision = format_of_cotangent(observe(layer, problem, FEW_STEPS, FEW_STEPS))
-    if precision and largest <= FEW_STEPS * UNIT_ROUNDOFF[precision]:
+    precision = format_of_cotangent(observe(layer, problem, layer.few_steps, layer.few_steps))
+    if precision and largest <= layer.few_steps * UNIT_ROUNDOFF[precision]:
         return f"{seen}: the cotangent passes through {precision}."
     if any(d.at_rounding for d in distances.values()):
         right = " and ".join(f"∂L/∂{g}" for g, d in distances.items() if d.at_rounding)
         return f"{seen}, except for {right}: a term of the others is lost on the way or wrong."
     own = control(layer, order_of(layer), "continuous")
-    apart = max(d.value for d in own_derivative_distances(own, problem, FEW_STEPS).values()) if own else 0.0
+    apart = (
+        max(d.value for d in own_derivative_distances(own, problem, layer.few_steps).values()) if own else 0.0
+    )
     if SEPARATION * largest < apart:
         return (
             f"{seen}: it is {largest:.2g} off, where an adjoint that is discretised on its own is off by "
@@ -170,14 +170,16 @@ def finite_differences(layer: LayerUnderTest, problem: Problem) -> Evidence:
     that claims "discrete" must agree to ten times the reported error of the differences, or rounding.  A
     continuous adjoint differs by its discretisation error: there the distance must shrink as the steps do.
     """
-    together = own_derivative_distance(layer, problem, FEW_STEPS)
+    together = own_derivative_distance(layer, problem, layer.few_steps)
     if layer.claims.adjoint == "discrete" or together.at_rounding:
         measurements = _against_own_forward(layer, problem)
     else:
         measurements = _approaching_own_forward(layer, problem)
     diagnosis = ""
     if any(not m.holds for m in measurements):
-        diagnosis = _explain_distances(own_derivative_distances(layer, problem, FEW_STEPS), measurements)
+        diagnosis = _explain_distances(
+            layer.few_steps, own_derivative_distances(layer, problem, layer.few_steps), measurements
+        )
     return Evidence(measurements, diagnosis)
 
 
@@ -200,12 +202,14 @@ def _approaching_own_forward(layer: LayerUnderTest, problem: Problem) -> tuple[M
     return tuple(approach(f"∂L/∂{g}", [d[g] for d in by_level]) for g in by_level[0])
 
 
-def _explain_distances(distances: dict[str, Distance], measurements: tuple[Measurement, ...]) -> str:
+def _explain_distances(
+    n_steps: int, distances: dict[str, Distance], measurements: tuple[Measurement, ...]
+) -> str:
     """Return which groups do not approach finite differences, and how far they are from them."""
     held = zip(distances.items(), (m.holds for m in measurements), strict=True)
     off = ", ".join(f"∂L/∂{g} by {d.value:.2g}" for (g, d), holds in held if not holds)
     others = len(distances) - sum(not m.holds for m in measurements)
-    seen = f"At {FEW_STEPS} steps the gradient differs from finite differences of the forward pass: {off}"
+    seen = f"At {n_steps} steps the gradient differs from finite differences of the forward pass: {off}"
     return f"{seen}; {plural(others, 'other')} {verb(others, 'passes', 'pass')}." if others else f"{seen}."
 
 
@@ -233,16 +237,18 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
         message = "no tableau is claimed, and the forward pass is none of our explicit Runge-Kutta methods"
         raise Skip(message)
     tableau, n_steps, distance = matching
-    if n_steps > FEW_STEPS:  # substeps, or a number that is rounded up
-        message = f"with n_steps = {FEW_STEPS} y1 is that of {plural(n_steps, 'step')} of our {tableau.name}"
+    if n_steps > layer.few_steps:  # substeps, or a number that is rounded up
+        message = (
+            f"with n_steps = {layer.few_steps} y1 is that of {plural(n_steps, 'step')} of our {tableau.name}"
+        )
         raise Skip(message)
-    if n_steps < FEW_STEPS:
-        return _of_fewer_steps(tableau, n_steps)
-    evaluations = layer.solve(problem, FEW_STEPS).evaluations
+    if n_steps < layer.few_steps:
+        return _of_fewer_steps(tableau, n_steps, layer.few_steps)
+    evaluations = layer.solve(problem, layer.few_steps).evaluations
     widest = max(value.size for value in problem.params.values())
-    rounding = layer.reordering * roundoff(evaluations * widest)
+    rounding = layer.reordering * layer.roundoff(evaluations * widest)
     measurements = [at_most(f"y1 against our {tableau.name}", distance, rounding)]
-    errors = _backprop_errors(layer, problem, tableau, FEW_STEPS)
+    errors = _backprop_errors(layer, problem, tableau, layer.few_steps)
     if layer.claims.adjoint == "discrete" or all(e <= rounding for e in errors.values()):
         measurements += [at_most(f"∂L/∂{g} against backprop", e, rounding) for g, e in errors.items()]
     else:
@@ -255,20 +261,20 @@ def backprop_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if any(not m.holds for m in measurements):
         worst = max(errors, key=lambda g: errors[g])
         diagnosis = (
-            f"With the tableau {tableau.name} at {FEW_STEPS} steps, y1 is off by {distance:.2g}; "
+            f"With the tableau {tableau.name} at {layer.few_steps} steps, y1 is off by {distance:.2g}; "
             f"∂L/∂{worst} differs most from backprop, by {errors[worst]:.2g}. "
             f"{explain_stage_states(layer, problem)}"
         ).strip()
     return Evidence(tuple(measurements), diagnosis, facts={"tableau": tableau.name})
 
 
-def _of_fewer_steps(tableau: ButcherTableau, n_steps: int) -> Evidence:
+def _of_fewer_steps(tableau: ButcherTableau, n_steps: int, asked: int) -> Evidence:
     """Return the evidence that the layer takes fewer steps than it is asked for."""
     diagnosis = (
-        f"With n_steps = {FEW_STEPS} y1 is that of {plural(n_steps, 'step')} of our {tableau.name}, to "
-        f"rounding: fewer are taken than are asked for. {remedy(FEW_STEPS, too_many=False)}."
+        f"With n_steps = {asked} y1 is that of {plural(n_steps, 'step')} of our {tableau.name}, to "
+        f"rounding: fewer are taken than are asked for. {remedy(asked, too_many=False)}."
     )
-    off = at_most("steps asked for and not taken", FEW_STEPS - n_steps, 0, "steps")
+    off = at_most("steps asked for and not taken", asked - n_steps, 0, "steps")
     return Evidence((off,), diagnosis, facts={"tableau": tableau.name})
 
 

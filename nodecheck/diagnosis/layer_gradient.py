@@ -12,7 +12,7 @@ from nodecheck.diagnosis.layer_observation import observe
 from nodecheck.diagnosis.step_count import explain_onset, forward_error, gradient_error
 from nodecheck.layers import LayerUnderTest, Solve
 from nodecheck.measure.convergence import order_of
-from nodecheck.numerics import relative_error, roundoff
+from nodecheck.numerics import relative_error
 from nodecheck.numerics.constants import CLEAR_RISE, FLOAT32_ERROR, LOOSE_PART
 from nodecheck.problems import Problem, constant
 from nodecheck.reference import Feature, features
@@ -75,7 +75,7 @@ def _repeats(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool:
     """Return True if the layer returns the same gradients again, to rounding."""
     first = layer.gradients(problem, n_steps, 1)[0].gradients
     again = layer.fresh(Solve(problem, n_steps), layer.cotangents(problem, 1)).gradients
-    bound = roundoff(n_steps * problem.y0.size)
+    bound = layer.roundoff(n_steps * problem.y0.size)
     return not any(
         relative_error(other, value) > bound  # where either is no number, that is what is wrong
         for name, value in first.items()

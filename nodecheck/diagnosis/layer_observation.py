@@ -16,4 +16,13 @@ def observe(layer: LayerUnderTest, problem: Problem, resolution: float, n_steps:
 
     gradients, evaluates = tuple(run.gradients for run in runs), bool(runs[0].calls)
     tolerance = resolution if n_steps is None else None
-    return Observation(problem, layer.cotangents(problem), gradients, n_steps, again, evaluates, tolerance)
+    return Observation(
+        problem,
+        layer.cotangents(problem),
+        gradients,
+        n_steps,
+        again,
+        evaluates,
+        tolerance,
+        dtype=layer.dtype,
+    )

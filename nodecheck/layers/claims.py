@@ -37,6 +37,10 @@ class Claims(Protocol):
         """Kind of its output: "state", "pair" (a state of two tensors) or "log-det"."""
 
     @property
+    def dtype(self) -> str | None:
+        """The only dtype it works in; None: float64, and perhaps others."""
+
+    @property
     def supports(self) -> Collection[str]:
         """Names of the promised capabilities."""
 

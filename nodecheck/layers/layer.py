@@ -10,6 +10,7 @@ from nodecheck.layers.claim_errors import capabilities, require_name, require_on
 from nodecheck.layers.form import Form, Resolution, form_of
 from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.numerics.tableaus import TABLEAUS
+from nodecheck.options.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,6 +44,8 @@ VMAP, FORWARD_MODE = "vmap", "forward-mode"
 COMPILE, COMPLEX = "compile", "complex"
 # Of parameters: they need not be leaves, and may be replaced by `torch.func.functional_call`.
 COMPUTED_PARAMETERS = "computed-parameters"
+# Of the backward pass: it evaluates the field under the autocast state of the forward pass.
+AUTOCAST = "autocast"
 CAPABILITIES = (
     *OF_PARAMETERS,
     COMPUTED_PARAMETERS,
@@ -53,6 +56,7 @@ CAPABILITIES = (
     FORWARD_MODE,
     COMPILE,
     COMPLEX,
+    AUTOCAST,
     EVEN,
     SECOND_ORDER,
     SEPARABLE,
@@ -93,6 +97,9 @@ class TorchLayer:
         (T, B).  An estimate of l that is random draws from the global generator of PyTorch.  "pair": y0, y1
         and the state that the dynamics takes and returns are tuples of two tensors of different width, shapes
         (B, d1) and (B, d2); ys is a tuple of tensors of shape (T, B, d1) and (T, B, d2).
+    dtype
+        "float32" for a layer that works in no other dtype: then y0 and the parameters have it.  Times stay as
+        they are.  None: it works in float64, and is examined in it unless another dtype is asked for.
     supports
         Capabilities that the layer promises and is held to; one that is not promised may be refused with an
         error.  "frozen-parameters": some require no gradient; "unused-parameters": the field does not use
@@ -102,7 +109,8 @@ class TorchLayer:
         t0 and t1 may have shape (B,), or ts shape (B, T), one interval for each member, which gets the values
         and gradients that it would get alone; ys has shape (T, B, d) as always; "vmap" and "forward-mode": it
         works under `torch.func.vmap` and `torch.func.jvp`; "compile": it works under `torch.compile`;
-        "complex": y0 and parameters may be complex.  "even" is a need: the state has an even number of
+        "complex": y0 and parameters may be complex; "autocast": the backward pass evaluates the field under
+        the autocast state of the forward pass.  "even" is a need: the state has an even number of
         components, and problems with an odd number are given one more, which rests.  "second-order": it
         solves q'' = a(t, q, v); y0 is (q, v) joined on the last axis, and the dynamics is called as
         ``dynamics(t, q, v)`` and returns the acceleration.  With "separable" beside it the force depends on t
@@ -124,6 +132,7 @@ class TorchLayer:
     memory: Memory | None = field(default=None, kw_only=True)
     tableau: ButcherTableau | str | None = field(default=None, kw_only=True)
     output: Output = field(default="state", kw_only=True)
+    dtype: str | None = field(default=None, kw_only=True)
     supports: Collection[str] = field(default=frozenset(), kw_only=True)
     expected_failures: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     form: Form = field(init=False, repr=False)
@@ -139,6 +148,7 @@ class TorchLayer:
         if not isinstance(self.tableau, ButcherTableau):
             known = (*TABLEAUS, None)
             require_one_of(self.name, "tableau", self.tableau, known, or_else=", or a ButcherTableau")
+        require_one_of(self.name, "dtype", self.dtype, (None, *DTYPES))
         object.__setattr__(self, "supports", capabilities(self.name, self.supports, CAPABILITIES))
         _require_possible(self.name, self.supports, self.output)
         object.__setattr__(self, "form", form_of(self.name, self.build))
@@ -168,7 +178,7 @@ def _require_possible(name: str, supports: Collection[str], output: Output) -> N
     """Raise `ValueError` if what is said about the state does not go together."""
     if SEPARABLE in supports and SECOND_ORDER not in supports:
         message = (
-            f"supports of {name!r} with {SEPARABLE!r} must have {SECOND_ORDER!r}, too, got {sorted(supports)}; "
+            f"supports of {name!r} with {SEPARABLE!r} must have {SECOND_ORDER!r}, got {sorted(supports)}; "
             f"{SEPARABLE!r} is for layers of second order whose force is a(t, q)"
         )
         raise ValueError(message)

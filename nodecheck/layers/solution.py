@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -144,6 +144,8 @@ class Solution:
         in plain use.
     device
         The device of y1, in plain use.
+    widened
+        The dtype that the layer returned, where the arrays are float64 whatever it returned; "" where not.
     log_det
         The log-determinant, where the layer returns one and its pass was watched for changes.
     """
@@ -160,6 +162,12 @@ class Solution:
     dropped: tuple[Dropped, ...] = ()
     device: str = "cpu"
     log_det: Array | None = None
+    widened: str = ""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of y1 as the layer returned it."""
+        return self.widened or str(self.y1.dtype)
 
     @property
     def evaluations(self) -> int:
@@ -175,6 +183,26 @@ class Solution:
     def gradients(self) -> Gradients:
         """The gradients for the first cotangent; empty if there was none."""
         return self.pullbacks[0].gradients if self.pullbacks else {}
+
+
+def widened(solution: Solution) -> Solution:
+    """Return a solution with all arrays in float64, and a note of the dtype that the layer returned."""
+    return replace(
+        solution,
+        y1=_float64(solution.y1),
+        pullbacks=tuple(
+            replace(one, gradients={name: _float64(value) for name, value in one.gradients.items()})
+            for one in solution.pullbacks
+        ),
+        without_graph=_float64(solution.without_graph),
+        others=tuple(widened(other) for other in solution.others),
+        log_det=_float64(solution.log_det),
+        widened=str(solution.y1.dtype),
+    )
+
+
+def _float64(value: Any) -> Any:
+    return None if value is None else np.asarray(value, dtype=np.float64)
 
 
 def times_of(calls: Sequence[Call]) -> tuple[float, ...]:

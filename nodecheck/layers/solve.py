@@ -26,7 +26,8 @@ class Variation:
     capability
         The capability by which a layer promises not to refuse it; "" if there is none.
     judged
-        True if another answer is a failure, and not only information.
+        True if another answer is a failure; False if it is information only, unless the layer promises the
+        capability.
     cause
         A sentence on the cause, where there is one only of another answer; "" if there is none.
     """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.claims import Claims
@@ -14,20 +16,29 @@ from nodecheck.layers.layer import EVEN, LOG_DET, PAIR, SECOND_ORDER, SEPARABLE
 from nodecheck.layers.log_determinant import joined, solve_with_log_det
 from nodecheck.layers.mechanics import counterpart, half_of, posed, solve_as_motion
 from nodecheck.layers.padded_state import lacking, padded, solve_padded, without_padding
-from nodecheck.layers.solution import Array, Pullback, Solution
+from nodecheck.layers.solution import Array, Pullback, Solution, widened
 from nodecheck.layers.solve import Solve
 from nodecheck.layers.trial import Trial
+from nodecheck.numerics.bounds import roundoff, time_roundoff
 from nodecheck.numerics.constants import (
     COTANGENT_UNIT,
     FAST_ORDER,
+    FEW_STEPS,
+    FEW_STEPS_IN_NARROW_DTYPES,
     FEWEST_LEVELS_OF_FAST_ORDER,
     LADDER_START,
+    LADDER_START_IN_NARROW_DTYPES,
     LADDER_START_OF_HIGH_ORDER,
     LADDER_STARTS_COARSER_FROM,
     LOOSEST_DECADE,
+    LOOSEST_DECADE_IN_NARROW_DTYPES,
+    ROUNDINGS_PER_STEP,
     SUMS_IN_ANOTHER_ORDER,
+    USUAL_ROUNDING,
 )
+from nodecheck.numerics.formats import eps_of, format_of, rounded
 from nodecheck.options.devices import CPU
+from nodecheck.options.dtypes import FLOAT64
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem, has_log_det
 
@@ -49,6 +60,9 @@ class LayerUnderTest:
         The backend that runs it; None: the one of its framework.
     device
         Where it runs, unless a solve names another device.
+    dtype
+        Dtype in which it runs, unless a solve names another one; None: the only one that it works in, or
+        float64.  In another dtype than float64 all that it returns is float64 afterwards, of the same values.
     name
         The name of its results; "": its own.
     """
@@ -61,10 +75,12 @@ class LayerUnderTest:
         backend: Backend | None = None,
         *,
         device: str = CPU,
+        dtype: str | None = None,
         name: str = "",
     ) -> None:
         self.claims = layer
         self.device = device
+        self.dtype = dtype or layer.dtype or FLOAT64
         self.name = name or layer.name
         self.profile = profile
         self.seed = seed
@@ -82,6 +98,60 @@ class LayerUnderTest:
     def reordering(self) -> float:
         """The factor of a bound on rounding that sums in another order need: one on the CPU."""
         return SUMS_IN_ANOTHER_ORDER if self.on_device else 1.0
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The device and the dtype, as arguments of another layer that is to be compared with."""
+        return {"device": self.device, "dtype": self.dtype}
+
+    @property
+    def narrow(self) -> bool:
+        """True if the layer runs in a dtype of less precision than float64."""
+        return self.dtype != FLOAT64
+
+    @property
+    def eps(self) -> float:
+        """The distance of 1 to the next number of the dtype."""
+        return eps_of(self.dtype)
+
+    def roundoff(self, n_operations: float, magnitude: float = 1.0) -> float:
+        """Return a bound on what so many steps round away in the dtype, of numbers of this size."""
+        return roundoff(n_operations, magnitude, self.eps)
+
+    @property
+    def few_steps(self) -> int:
+        """The number of steps at which the classes of gradients are told apart."""
+        return FEW_STEPS_IN_NARROW_DTYPES if self.narrow else FEW_STEPS
+
+    def time_roundoff(self, n_steps: float, t0: float, t1: float) -> float:
+        """Return a bound on the error of a time that is added up in the dtype, from n steps."""
+        return time_roundoff(n_steps, t0, t1, self.eps)
+
+    def floor(self, n_steps: float) -> float:
+        """Return the error that rounding leaves after n steps, as far as an order is seen above it.
+
+        In float64 there is room for the bound on it.  A narrower dtype has room for its usual size alone:
+        rounding errors are of either sign, and so many of them add up to the root of their number.
+        """
+        return self.eps * math.sqrt(n_steps) * USUAL_ROUNDING if self.narrow else self.roundoff(n_steps)
+
+    def format_of(self, values: npt.ArrayLike) -> str:
+        """Return a format with fewer bits than the dtype of which all values are numbers, or ""."""
+        return format_of(values, self.dtype)
+
+    def reachable(self, tolerances: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the tolerances, looser by one factor where the dtype does not reach the tightest of them."""
+        factor = max(1.0, self.tightest / min(tolerances))
+        return tuple(factor * tol for tol in tolerances)
+
+    @property
+    def tightest(self) -> float:
+        """The tightest tolerance, a power of ten, that a step can meet in the dtype."""
+        return 10.0 ** math.ceil(math.log10(ROUNDINGS_PER_STEP * self.eps)) if self.narrow else 0.0
+
+    def rounded(self, problem: Problem) -> Problem:
+        """Return a problem with numbers that the dtype represents: nothing is lost before it is solved."""
+        return problem.rounded_to(self.dtype) if self.narrow else problem
 
     @property
     def adaptive(self) -> bool:
@@ -131,12 +201,31 @@ class LayerUnderTest:
         """Return the step counts of the refinement ladder, coarse to fine."""
         order = self.claims.order or 1
         start = LADDER_START_OF_HIGH_ORDER if order >= LADDER_STARTS_COARSER_FROM else LADDER_START
+        if self.narrow and order >= FAST_ORDER:
+            start = LADDER_START_IN_NARROW_DTYPES
         fewer = 1 if order >= FAST_ORDER and self.profile.levels > FEWEST_LEVELS_OF_FAST_ORDER else 0
         return tuple(start * 2**k for k in range(levels or self.profile.levels - fewer))
 
+    def levels(self, problem: Problem, extra: int = 0) -> tuple[int, ...]:
+        """Return the step counts over which an order is fitted, with `extra` more at their fine end.
+
+        They are those of the ladder.  In a narrow dtype few of them are both asymptotic and above rounding,
+        so there is one more between each two.  Output times lie at the same places of a step on the usual
+        levels alone: those stay.
+        """
+        count = len(self.ladder()) + extra
+        ladder = self.ladder(count)
+        if ladder[0] != LADDER_START_IN_NARROW_DTYPES or not self.narrow:
+            return ladder
+        if problem.ts:
+            return tuple(LADDER_START * 2**k for k in range(count))
+        return tuple(sorted({*ladder, *(n + n // 2 for n in ladder[:-1])}))
+
     def tolerances(self) -> tuple[float, ...]:
         """Return the tolerances of the sweep, loose to tight."""
-        return tuple(10.0**-k for k in range(LOOSEST_DECADE, LOOSEST_DECADE + 1 + self.profile.decades))
+        loosest = LOOSEST_DECADE_IN_NARROW_DTYPES if self.narrow else LOOSEST_DECADE
+        sweep = (10.0**-k for k in range(loosest, LOOSEST_DECADE + 1 + self.profile.decades))
+        return tuple(tol for tol in sweep if tol >= self.tightest * (1 - self.eps))
 
     def rng(self, salt: int = 0) -> np.random.Generator:
         """Return a fresh generator; the same salt gives the same numbers in every run of this seed."""
@@ -146,13 +235,14 @@ class LayerUnderTest:
         """Return random cotangents of the shape of the output: multiples of 1/63, Gaussian in distribution.
 
         Gaussian, because random signs miss a pair of errors (+e, -e) with probability one half.  Of 63rds,
-        because float32 represents none but whole numbers: a cotangent that passes through it is changed.
+        because no narrower dtype represents any but whole numbers: a cotangent that passes through one is
+        changed.
         """
 
         def draw() -> tuple[Array, ...]:
             rng = self.rng(1)
             draws = [rng.standard_normal(shape) for _ in range(number)]
-            return tuple(np.round(d * COTANGENT_UNIT) / COTANGENT_UNIT for d in draws)
+            return tuple(rounded(np.round(d * COTANGENT_UNIT) / COTANGENT_UNIT, self.dtype) for d in draws)
 
         number, shape = count or self.profile.cotangents, problem.output_shape
         return self.once(("cotangents", shape, number), draw)
@@ -194,10 +284,13 @@ class LayerUnderTest:
             return half_of(found, solve.problem)
         count = lacking(self.claims, solve.problem)
         if not count:
-            return self.backend.solve(self.claims, solve, cotangents, instruments=instruments)
+            return self._widened(self.backend.solve(self.claims, solve, cotangents, instruments=instruments))
         wider, given = solve_padded(solve, cotangents, count)
-        found = self.backend.solve(self.claims, wider, given, instruments=instruments)
+        found = self._widened(self.backend.solve(self.claims, wider, given, instruments=instruments))
         return without_padding(found, count, log_det=solve.log_det)
+
+    def _widened(self, solution: Solution) -> Solution:
+        return widened(solution) if self.narrow else solution
 
     def posed(self, problem: Problem) -> Problem:
         """Return a problem with the components that its state lacks for the layer."""
@@ -210,8 +303,10 @@ class LayerUnderTest:
         return self.backend.trial(self.claims, self.placed(Solve(self.posed(problem), resolution)))
 
     def placed(self, solve: Solve) -> Solve:
-        """Return a solve on the device of the layer, if it names no device of its own."""
-        return replace(solve, device=self.device) if solve.device == CPU else solve
+        """Return a solve on the device and in the dtype of the layer, where it names none of its own."""
+        device = self.device if solve.device == CPU else solve.device
+        dtype = self.dtype if solve.dtype == FLOAT64 else solve.dtype
+        return replace(solve, device=device, dtype=dtype)
 
     def pullback(self, problem: Problem, resolution: float, cotangent: Array, **how: Any) -> Pullback:
         """Return the backward pass for one cotangent."""

@@ -18,16 +18,16 @@ _SOLVER_OF_ORDER = {1: "euler", 2: "heun", 3: "ralston3", 4: "rk4", 5: "dopri5"}
 
 
 def own_layer(layer: LayerUnderTest, tableau: ButcherTableau, adjoint: Adjoint) -> LayerUnderTest:
-    """Return our own layer with this method, in the framework of a layer, examined as thoroughly."""
-    return _own_layer(layer.backend, tableau, adjoint, layer.profile, layer.seed)
+    """Return our own layer with this method, in framework and dtype of a layer, examined as thoroughly."""
+    return _own_layer(layer.backend, tableau, adjoint, layer.profile, layer.seed, layer.dtype)
 
 
 @functools.lru_cache
 def _own_layer(
-    backend: Backend, tableau: ButcherTableau, adjoint: Adjoint, profile: Profile, seed: int
+    backend: Backend, tableau: ButcherTableau, adjoint: Adjoint, profile: Profile, seed: int, dtype: str
 ) -> LayerUnderTest:
     """Return our own layer, examined once for all the layers that it is the control of."""
-    return LayerUnderTest(backend.own_layer(tableau, adjoint), profile, seed, backend)
+    return LayerUnderTest(backend.own_layer(tableau, adjoint), profile, seed, backend, dtype=dtype)
 
 
 def control(layer: LayerUnderTest, order: int, adjoint: Adjoint | None = None) -> LayerUnderTest | None:
@@ -40,7 +40,7 @@ def control(layer: LayerUnderTest, order: int, adjoint: Adjoint | None = None) -
 
 def shows(ladder: Ladder, order: int) -> bool:
     """Return True if a ladder of our own solver of this order shows it, and so can judge a layer."""
-    return ladder.fit.exact or abs(ladder.fit.slope - order) <= control_margin(order)
+    return ladder.fit.exact or abs(ladder.fit.slope - order) <= control_margin(order, narrow=ladder.narrow)
 
 
 def asymptotic(ladders: Mapping[str, Ladder], order: int, problem: Problem) -> tuple[str, ...]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from nodecheck.layers import Array, LayerUnderTest, Solve
+from nodecheck.measure.noise import gradient_floors, state_floor
 from nodecheck.numerics import (
     FLOOR_FACTOR,
     OrderFit,
     fit_order,
     group_errors,
     relative_error,
-    roundoff,
 )
 from nodecheck.numerics.constants import (
     COARSE_LADDER,
@@ -40,6 +40,7 @@ class Ladder:
     errors: tuple[float, ...]
     fit: OrderFit
     floor: float
+    narrow: bool = False  # of a layer in a narrow dtype
 
     def at_floor(self, name: str) -> Measurement:
         """Return the measurement of an error that vanishes into rounding."""
@@ -50,11 +51,11 @@ class Ladder:
         h = tuple(abs(problem.duration) / n for n in self.n_steps)
         return Series(plot, label, h, self.errors, "step h", "relative error", log=True, slope=order)
 
-    def metrics(self, name: str, problem: Problem) -> tuple[Metric, ...]:
+    def metrics(self, layer: LayerUnderTest, name: str, problem: Problem) -> tuple[Metric, ...]:
         """Return the metrics of a later comparison: the order, and the error on a grid of every profile."""
         level = min(SMOKE.levels, len(self.n_steps)) - 1
         n = self.n_steps[level]
-        error = known_error(f"at {n} steps of {name}", self.errors[level], problem, n)
+        error = known_error(f"at {n} steps of {name}", self.errors[level], floor_of(layer, problem, n))
         return (error,) if self.fit.exact else (Metric(f"order of {name}", self.fit.slope, "order"), error)
 
 
@@ -63,23 +64,41 @@ def fit(n_steps: Sequence[int], errors: Sequence[float], floor: float) -> Ladder
     return Ladder(tuple(n_steps), tuple(errors), fit_order(n_steps, errors, floor), floor)
 
 
-def floor_of(problem: Problem, n_steps: int) -> float:
+def fit_of(
+    layer: LayerUnderTest,
+    problem: Problem,
+    n_steps: Sequence[int],
+    errors: Sequence[float],
+    rounding: float = 0.0,
+) -> Ladder:
+    """Return the ladder of these errors of a layer, above what it rounds away: at least the given part.
+
+    In a narrow dtype the errors may be at rounding before their orders agree: then there is none to observe.
+    """
+    found = fit(n_steps, errors, max(floor_of(layer, problem, n_steps[-1]), rounding))
+    if not layer.narrow:
+        return found
+    soon = errors[-1] <= FLOOR_FACTOR * found.floor and not found.fit.asymptotic
+    return replace(found, fit=replace(found.fit, exact=found.fit.exact or soon), narrow=True)
+
+
+def floor_of(layer: LayerUnderTest, problem: Problem, n_steps: int = 1) -> float:
     """Return the error below which nothing is known: the reference's own, or rounding."""
-    return max(sensitivity(problem).rtol, roundoff(n_steps))
+    return max(sensitivity(problem).rtol, layer.floor(n_steps))
 
 
-def known_error(name: str, error: float, problem: Problem, n_steps: int = 1) -> Metric:
+def known_error(name: str, error: float, floor: float) -> Metric:
     """Return an error as a metric: no less than the floor, below which it changes with every machine."""
-    floor = FLOOR_FACTOR * floor_of(problem, n_steps)
+    floor = FLOOR_FACTOR * floor
     return Metric(f"error {name}", error if math.isnan(error) else max(error, floor), "error")
 
 
 def error_at_tolerance(
-    name: str, problem: Problem, tolerances: Sequence[float], errors: Sequence[float]
+    layer: LayerUnderTest, name: str, problem: Problem, tolerances: Sequence[float], errors: Sequence[float]
 ) -> Metric:
     """Return the error at a tolerance that the sweep of every profile has."""
     k = min(COMMON_TOLERANCES, len(tolerances)) - 1
-    return known_error(f"at tol {tolerances[k]:g} of {name}", errors[k], problem)
+    return known_error(f"at tol {tolerances[k]:g} of {name}", errors[k], floor_of(layer, problem))
 
 
 def over_cotangents(group: str, layer: LayerUnderTest, problem: Problem) -> str:
@@ -119,13 +138,13 @@ OF_ALL = Loss("L", lambda cotangent: cotangent, judged_groups)
 def forward_ladder(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> Ladder:
     """Return the errors of y1 over the refinement ladder, with `extra` levels at its fine end."""
     require_refinable(layer, problem)
-    return _forward_ladder(layer, problem, layer.ladder(len(layer.ladder()) + extra))
+    return _forward_ladder(layer, problem, layer.levels(problem, extra))
 
 
 def _forward_ladder(layer: LayerUnderTest, problem: Problem, levels: Sequence[int]) -> Ladder:
     exact = sensitivity(problem).y1
     errors = [relative_error(layer.solve(problem, n).y1, exact) for n in levels]
-    return fit(levels, errors, floor_of(problem, levels[-1]))
+    return fit_of(layer, problem, levels, errors, state_floor(layer, problem, levels[-1]))
 
 
 def gradient_ladders(
@@ -133,11 +152,12 @@ def gradient_ladders(
 ) -> dict[str, Ladder]:
     """Return the errors of the gradient of every group that can be judged, over the ladder."""
     require_refinable(layer, problem)
-    levels = layer.ladder(len(layer.ladder()) + extra)
+    levels = layer.levels(problem, extra)
     by_level = [gradient_errors(layer, problem, n, loss) for n in levels]
-    floor = floor_of(problem, levels[-1])
+    floors = gradient_floors(layer, problem, levels[-1])
     return {
-        group: fit(levels, [errors[group] for errors in by_level], floor) for group in loss.groups(problem)
+        group: fit_of(layer, problem, levels, [errors[group] for errors in by_level], floors[group])
+        for group in loss.groups(problem)
     }
 
 

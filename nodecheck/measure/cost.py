@@ -62,7 +62,9 @@ def seconds_beside_plain_backprop(layer: LayerUnderTest, budget: float = math.in
         return None
     solve = at_level(layer, _LEVEL, SECONDS_WIDTH)
     evaluations = layer.fresh(solve).evaluations
-    loop = LayerUnderTest(_BARE_LOOP, layer.profile, layer.seed, layer.backend, device=layer.device)
+    loop = LayerUnderTest(
+        _BARE_LOOP, layer.profile, layer.seed, layer.backend, device=layer.device, dtype=layer.dtype
+    )
     plain = Solve(solve.problem, evaluations)
     rounds = [(_seconds(layer, solve), _seconds(loop, plain)) for _ in range(SECONDS_REPEATS)]
     of_layer, of_plain = (_medians(found) for found in zip(*rounds, strict=True))

@@ -11,10 +11,11 @@ import numpy as np
 
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.measure.controls import control
-from nodecheck.measure.convergence import floor_of, order_of
+from nodecheck.measure.convergence import order_of
 from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, relative_error, richardson, rms
 from nodecheck.numerics.constants import ESTIMATE_LEVELS, ESTIMATE_MARGIN
 from nodecheck.problems import Problem
+from nodecheck.reference import sensitivity
 from nodecheck.results import Inconclusive
 
 
@@ -84,5 +85,5 @@ def _compared(layer: LayerUnderTest, problem: Problem, exact: Array, levels: Seq
     slowest = min(*orders, order_of(layer)) if agree else INCONSISTENT_BELOW
     order = max(slowest, INCONSISTENT_BELOW)
     estimate = richardson(states[-2], states[-1], order) / rms(exact)
-    floor = floor_of(problem, levels[-1])
+    floor = max(sensitivity(problem).rtol, layer.roundoff(levels[-1]))
     return Unexplained(relative_error(states[-1], exact), estimate, floor, levels[-1])

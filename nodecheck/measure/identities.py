@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nodecheck.layers import LayerUnderTest
-from nodecheck.numerics import LARGEST_WEIGHTS, TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics import LARGEST_WEIGHTS, TOLERANCE_FACTOR
 from nodecheck.numerics.constants import IDENTITY_TOLERANCE, POWER_STEPS
 from nodecheck.problems import Problem, neural, power
 from nodecheck.results import Measurement, at_most
@@ -21,7 +21,7 @@ def identity_bound(layer: LayerUnderTest, problem: Problem, n_steps: int, degree
         return TOLERANCE_FACTOR * IDENTITY_TOLERANCE
     latest = max(abs(problem.t0), abs(problem.t1), abs(problem.duration))
     rate = (degree + 1) * float(np.max(np.abs(problem.params["c"]))) * latest**degree
-    return roundoff(n_steps, LARGEST_WEIGHTS * (float(np.max(np.abs(problem.y0))) + rate * latest))
+    return layer.roundoff(n_steps, LARGEST_WEIGHTS * (float(np.max(np.abs(problem.y0))) + rate * latest))
 
 
 def power_measurements(

@@ -94,4 +94,4 @@ def _limit_error(values: Sequence[Array], exact: Array, order: int, floor: float
 
 
 def _floor(layer: LayerUnderTest, problem: Problem) -> float:
-    return FLOOR_FACTOR * floor_of(problem, layer.ladder()[-1])
+    return FLOOR_FACTOR * floor_of(layer, problem, layer.ladder()[-1])

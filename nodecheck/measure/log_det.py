@@ -9,7 +9,7 @@ import numpy as np
 
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.measure.convergence import Loss
-from nodecheck.numerics import TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics import TOLERANCE_FACTOR
 from nodecheck.numerics.constants import (
     BATCH_STEPS,
     IDENTITY_TOLERANCE,
@@ -72,7 +72,7 @@ def rounding(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
     if layer.adaptive:
         return TOLERANCE_FACTOR * IDENTITY_TOLERANCE * size
     evaluations = max(1, layer.solve(problem, n_steps).evaluations)
-    return roundoff(evaluations * components, size * abs(problem.duration))
+    return layer.roundoff(evaluations * components, size * abs(problem.duration))
 
 
 def is_random(layer: LayerUnderTest) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import asymptotic, control
-from nodecheck.measure.convergence import Ladder, fit, floor_of, order_of, require_refinable, settled
+from nodecheck.measure.convergence import Ladder, fit_of, order_of, require_refinable, settled
 from nodecheck.measure.log_det import log_det
 from nodecheck.measure.tolerance import follows_tolerance
 from nodecheck.numerics import ORDER_MARGIN, relative_error
@@ -33,10 +33,10 @@ def _of_order(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...
 
 
 def _ladder(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> Ladder:
-    levels = layer.ladder(len(layer.ladder()) + extra)
+    levels = layer.levels(problem, extra)
     exact = sensitivity(problem).y1[..., -1]
     errors = [relative_error(log_det(layer, problem, n), exact) for n in levels]
-    return fit(levels, errors, floor_of(problem, levels[-1]))
+    return fit_of(layer, problem, levels, errors)
 
 
 def _within_tolerance(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:

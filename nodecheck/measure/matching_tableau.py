@@ -6,13 +6,10 @@ import itertools
 
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import own_layer
-from nodecheck.numerics import relative_error, roundoff
-from nodecheck.numerics.constants import FEW_STEPS
+from nodecheck.numerics import relative_error
 from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.numerics.tableaus import TABLEAUS
 from nodecheck.problems import Problem
-
-_FEWER, _MORE = (FEW_STEPS - 1, FEW_STEPS // 2), (FEW_STEPS + 1, 2 * FEW_STEPS)
 
 
 def matching_tableau(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTableau, int, float] | None:
@@ -20,10 +17,11 @@ def matching_tableau(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTa
 
     A tableau that is claimed is returned even if its forward pass is another one; else None if there is none.
     """
-    solution = layer.solve(problem, FEW_STEPS)
-    y1, bound = solution.y1, layer.reordering * roundoff(solution.evaluations)
+    solution = layer.solve(problem, layer.few_steps)
+    y1, bound = solution.y1, layer.reordering * layer.roundoff(solution.evaluations)
     tableaus, claimed = _candidates(layer), layer.claims.tableau is not None
-    tried = (FEW_STEPS, *_FEWER, *(() if claimed else _MORE))
+    n = layer.few_steps
+    tried = (n, n - 1, n // 2, *(() if claimed else (n + 1, 2 * n)))
 
     def distance(tableau: ButcherTableau, n_steps: int) -> float:
         return relative_error(own_backprop(layer, tableau).solve(problem, n_steps).y1, y1)
@@ -32,7 +30,7 @@ def matching_tableau(layer: LayerUnderTest, problem: Problem) -> tuple[ButcherTa
         found = distance(tableau, n_steps)
         if found <= bound:
             return tableau, n_steps, found
-    return (tableaus[0], FEW_STEPS, distance(tableaus[0], FEW_STEPS)) if claimed else None
+    return (tableaus[0], layer.few_steps, distance(tableaus[0], layer.few_steps)) if claimed else None
 
 
 def own_backprop(layer: LayerUnderTest, tableau: ButcherTableau) -> LayerUnderTest:

@@ -11,10 +11,13 @@ import numpy as np
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.measure.controls import control
 from nodecheck.measure.convergence import exact_gradients, judged_groups
-from nodecheck.numerics import EPS, REPORTED_ERROR_FACTOR, SEPARATION, rms, roundoff
+from nodecheck.numerics import FLOOR_FACTOR, REPORTED_ERROR_FACTOR, SEPARATION, rms
 from nodecheck.numerics.constants import (
+    DIFFERENCE_POWER_IN_NARROW_DTYPES,
     DIFFERENCE_STEP,
+    DIFFERENCE_STEP_IN_NARROW_DTYPES,
     DIRECTION_SALT,
+    SEPARATION_IN_NARROW_DTYPES,
     TAYLOR_DISTANCES,
     TAYLOR_FITTED,
 )
@@ -91,7 +94,10 @@ def _distance(
     scale = rms(np.array([_along(e, directions) for e in exact_gradients(layer, problem)])) or 1.0
     evaluations = max(1, layer.solve(problem, n_steps).evaluations)
     size = sum(direction.size for direction in directions.values())
-    bound = max(REPORTED_ERROR_FACTOR * rms(unknown) / scale, roundoff(evaluations * size) / DIFFERENCE_STEP)
+    bound = max(
+        REPORTED_ERROR_FACTOR * rms(unknown) / scale,
+        _rounding(layer, evaluations * size) / difference_step(layer),
+    )
     return Distance(rms(claimed - quotients) / scale, bound)
 
 
@@ -130,15 +136,32 @@ def _difference_quotient(
     result = derivative(  # type: ignore[call-overload]  # the stubs know f(float) and f(1-d array) only
         lambda s: along(s).reshape(s.shape),
         start,
-        initial_step=DIFFERENCE_STEP,
+        initial_step=difference_step(layer),
         preserve_shape=True,
-        tolerances={"atol": math.sqrt(EPS) * size},
+        tolerances=_tolerances(layer, size),
     )
     if not np.all(result.status == 0):
         message = f"finite differences of the forward map do not converge at {n_steps} steps"
         raise Inconclusive(message)
     shape = problem.output_shape
     return result.df.reshape(shape), result.error.reshape(shape)
+
+
+def _tolerances(layer: LayerUnderTest, size: float) -> dict[str, float]:
+    """Return the tolerances of a difference quotient: in a narrow dtype both, as near rounding as it gets."""
+    if not layer.narrow:
+        return {"atol": math.sqrt(layer.eps) * size}
+    tolerance = layer.eps**DIFFERENCE_POWER_IN_NARROW_DTYPES
+    return {"atol": tolerance * size, "rtol": tolerance}
+
+
+def _rounding(layer: LayerUnderTest, n_operations: float) -> float:
+    return FLOOR_FACTOR * layer.floor(n_operations) if layer.narrow else layer.roundoff(n_operations)
+
+
+def difference_step(layer: LayerUnderTest) -> float:
+    """Return the initial step of a difference quotient: in a narrow dtype what is rounded asks for more."""
+    return DIFFERENCE_STEP_IN_NARROW_DTYPES if layer.narrow else DIFFERENCE_STEP
 
 
 def taylor_rate(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
@@ -162,6 +185,11 @@ def taylor_rate(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
     return float(np.polyfit(np.log(TAYLOR_DISTANCES[tail]), np.log(remainders[tail]), 1)[0])
 
 
+def separation(layer: LayerUnderTest) -> float:
+    """Return the number of bounds by which two classes of gradient differ where they are told apart."""
+    return SEPARATION_IN_NARROW_DTYPES if layer.narrow else SEPARATION
+
+
 def require_separation(
     layer: LayerUnderTest, problem: Problem, n_steps: int, order: int, bound: float
 ) -> None:
@@ -176,7 +204,7 @@ def require_separation(
             x, y = a.gradients[group], b.gradients[group]
             if x is not None and y is not None:
                 gaps[group] = max(gaps[group], rms(x - y) / rms(y))
-    close = [group for group, gap in gaps.items() if gap < SEPARATION * bound]
+    close = [group for group, gap in gaps.items() if gap < separation(layer) * bound]
     if close:
         message = (
             f"a continuous adjoint of order {order} is too close to the discrete one at {n_steps} steps "

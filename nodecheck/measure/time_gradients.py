@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from nodecheck.layers import Array, Gradients, LayerUnderTest, Pullback, times_of
-from nodecheck.measure.convergence import Ladder, fit, floor_of, require_refinable
-from nodecheck.numerics import EPS, relative_error
+from nodecheck.measure.convergence import Ladder, fit_of, require_refinable
+from nodecheck.numerics import relative_error
 from nodecheck.numerics.constants import DIRECTION_SALT, TIME_DIFFERENCE_STEP
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
@@ -69,9 +69,9 @@ def error_of_times(layer: LayerUnderTest, problem: Problem, resolution: float) -
 def ladder_of_times(layer: LayerUnderTest, problem: Problem, extra: int = 0) -> Ladder:
     """Return the errors of ∂L/∂t over the refinement ladder, with `extra` levels at its fine end."""
     require_refinable(layer, problem)
-    levels = layer.ladder(len(layer.ladder()) + extra)
+    levels = layer.levels(problem, extra)
     errors = [error_of_times(layer, problem, n) for n in levels]
-    return fit(levels, errors, floor_of(problem, levels[-1]))
+    return fit_of(layer, problem, levels, errors)
 
 
 def ends_steps_at(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool:
@@ -82,7 +82,7 @@ def ends_steps_at(layer: LayerUnderTest, problem: Problem, n_steps: int) -> bool
     told = np.sort(times_of(layer.solve(problem, n_steps).calls))
     gaps = np.array([float(np.min(np.abs(told - t), initial=math.inf)) for t in problem.ts[:-1]])
     near = min((abs(b - a) for a, b in itertools.pairwise(problem.ts)), default=abs(problem.duration))
-    return bool((gaps <= math.sqrt(EPS) * near).all())
+    return bool((gaps <= math.sqrt(layer.eps) * near).all())
 
 
 def distance_to_own_slope(layer: LayerUnderTest, problem: Problem, resolution: float) -> float:

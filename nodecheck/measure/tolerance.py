@@ -10,7 +10,6 @@ import numpy as np
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import control
 from nodecheck.numerics import (
-    EPS,
     HIGH_ORDER,
     MAXIMUM_GROWTH,
     MINIMUM_LEVELS,
@@ -18,7 +17,6 @@ from nodecheck.numerics import (
     TOLERANCE_FACTOR,
     fit_growth,
     relative_error,
-    roundoff,
 )
 from nodecheck.numerics.constants import (
     CLEAR_RISE,
@@ -61,11 +59,12 @@ def _affordable(layer: LayerUnderTest, problem: Problem, *, with_gradient: bool)
 def one_more(
     layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...], *, with_gradient: bool = False
 ) -> tuple[float, ...]:
-    """Return the sweep with one more tolerance at its tight end, or as it is if that would be too dear."""
+    """Return the sweep with one more tolerance at its tight end, unless that is too dear or too tight."""
     costs = [_cost(layer, problem, tol, with_gradient=with_gradient) for tol in tolerances[-2:]]
     if _next_cost(*costs) > layer.profile.evaluations:
         return tolerances
-    return (*tolerances, tolerances[-1] * tolerances[-1] / tolerances[-2])
+    tighter = tolerances[-1] * tolerances[-1] / tolerances[-2]
+    return (*tolerances, tighter) if tighter >= layer.tightest * (1 - layer.eps) else tolerances
 
 
 def _cost(layer: LayerUnderTest, problem: Problem, tol: float, *, with_gradient: bool) -> int:
@@ -106,7 +105,10 @@ def order_against_claim(
     tight_end = max(0, len(evaluations) - MINIMUM_LEVELS - 1)
     if not evaluations[-1] >= CLEAR_RISE * max(1, evaluations[tight_end]):
         return ()
-    log_n, log_e = np.log(np.maximum(evaluations, 1)), np.log(np.maximum(errors, roundoff(evaluations[-1])))
+    log_n, log_e = (
+        np.log(np.maximum(evaluations, 1)),
+        np.log(np.maximum(errors, layer.floor(evaluations[-1]))),
+    )
     observed = max(-float(np.polyfit(log_n[s:], log_e[s:], 1)[0]) for s in (0, tight_end))
     return (at_least("observed order against evaluations", observed, order - ORDERS_LOST - ORDER_MARGIN),)
 
@@ -148,7 +150,7 @@ def _control_error(own: LayerUnderTest, problem: Problem, tol: float, evaluation
     steps = max(1, round(evaluations / own.evaluations_per_step(problem)))
     at_cost = relative_error(own.solve(problem, steps).y1, exact)
     at_tolerance = relative_error(solve_adaptive(problem, tol, method)[0], exact)
-    return float(np.nanmax([at_cost, at_tolerance, roundoff(evaluations)]))
+    return float(np.nanmax([at_cost, at_tolerance, own.roundoff(evaluations)]))
 
 
 def follows_tolerance(
@@ -170,7 +172,7 @@ def follows_tolerance(
     tolerances = tolerances or affordable(layer, problem)
     errors = [measure(tol) for tol in tolerances]
     for _ in range(MOST_EXTRA_TOLERANCES):
-        found = _judged(name, tolerances, errors)
+        found = _judged(layer, name, tolerances, errors)
         more = (
             tolerances
             if found.holds or not math.isfinite(found.value)
@@ -179,12 +181,14 @@ def follows_tolerance(
         if more == tolerances:
             return (found,)
         tolerances, errors = more, [*errors, measure(more[-1])]
-    return (_judged(name, tolerances, errors),)
+    return (_judged(layer, name, tolerances, errors),)
 
 
-def _judged(name: str, tolerances: Sequence[float], errors: Sequence[float]) -> Measurement:
+def _judged(
+    layer: LayerUnderTest, name: str, tolerances: Sequence[float], errors: Sequence[float]
+) -> Measurement:
     largest = float(np.max(np.divide(errors, tolerances)))
-    growth = fit_growth(tolerances, errors, EPS)
+    growth = fit_growth(tolerances, errors, layer.eps)
     if largest <= TOLERANCE_FACTOR or math.isnan(growth) or not math.isfinite(largest):
         return at_most(f"{name}, in units of the tolerance", largest, TOLERANCE_FACTOR)
     return at_most(f"growth exponent of {name} over the tolerance", growth, MAXIMUM_GROWTH)

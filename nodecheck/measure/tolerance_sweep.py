@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodecheck.layers import LayerUnderTest
+from nodecheck.measure.convergence import floor_of
 from nodecheck.measure.tolerance import affordable, one_more
-from nodecheck.numerics import FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth, relative_error, roundoff
+from nodecheck.numerics import FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth, relative_error
 from nodecheck.numerics.constants import LARGEST_GRADIENT_EXCESS, MOST_EXTRA_TOLERANCES
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
@@ -39,27 +40,32 @@ def sweep_tolerances(
     (order eight), which may look like a plateau over three decades, and no longer over five.
     """
     tolerances = affordable(layer, problem, with_gradient=with_gradient)
-    sweep = _measured(problem, tolerances, errors_at)
+    sweep = _measured(layer, problem, tolerances, errors_at)
     for _ in range(MOST_EXTRA_TOLERANCES):
         if all(growth <= MAXIMUM_GROWTH for growth in sweep.growths.values()):
             break
         tolerances = one_more(layer, problem, sweep.tolerances, with_gradient=with_gradient)
         if tolerances == sweep.tolerances:
             break
-        sweep = _measured(problem, tolerances, errors_at)
+        sweep = _measured(layer, problem, tolerances, errors_at)
     return sweep
 
 
 def _measured(
-    problem: Problem, tolerances: tuple[float, ...], errors_at: Callable[[float], dict[str, float]]
+    layer: LayerUnderTest,
+    problem: Problem,
+    tolerances: tuple[float, ...],
+    errors_at: Callable[[float], dict[str, float]],
 ) -> Sweep:
     by_level = [errors_at(tol) for tol in tolerances]
     errors = {group: [level[group] for level in by_level] for group in by_level[0]}
-    growths = {group: _growth(problem, tolerances, found) for group, found in errors.items()}
+    growths = {group: _growth(layer, problem, tolerances, found) for group, found in errors.items()}
     return Sweep(tolerances, errors, growths)
 
 
-def _growth(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:
+def _growth(
+    layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...], errors: list[float]
+) -> float:
     """Return the growth exponent.
 
     Raises
@@ -67,27 +73,29 @@ def _growth(problem: Problem, tolerances: tuple[float, ...], errors: list[float]
     Inconclusive
         If too few errors are above the floor for an exponent.
     """
-    growth = exponent(problem, tolerances, errors)
+    growth = exponent(layer, problem, tolerances, errors)
     if math.isnan(growth):
-        above = f"{_floor(problem):.1g}"
+        above = f"{_floor(layer, problem):.1g}"
         message = f"fewer than three of {len(errors)} tolerances leave an error above {above} to judge"
         raise Inconclusive(message)
     return growth
 
 
-def exponent(problem: Problem, tolerances: tuple[float, ...], errors: list[float]) -> float:
+def exponent(
+    layer: LayerUnderTest, problem: Problem, tolerances: tuple[float, ...], errors: list[float]
+) -> float:
     """Return the growth exponent: 0 if every error is at the floor, which no tolerance asks for, NaN if most.
 
     No tolerance excuses a value that is not finite: beside one the others would seem to shrink.
     """
     if not np.isfinite(errors).all():
         return math.inf
-    floor = _floor(problem)
+    floor = _floor(layer, problem)
     return 0.0 if all(error <= floor for error in errors) else fit_growth(tolerances, errors, floor)
 
 
-def _floor(problem: Problem) -> float:
-    return FLOOR_FACTOR * max(sensitivity(problem).rtol, roundoff(1))
+def _floor(layer: LayerUnderTest, problem: Problem) -> float:
+    return FLOOR_FACTOR * floor_of(layer, problem)
 
 
 def beside_the_state(layer: LayerUnderTest, problem: Problem, sweep: Sweep) -> Measurement:

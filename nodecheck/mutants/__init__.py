@@ -36,7 +36,7 @@ from nodecheck.mutants.mechanics_families import (
 from nodecheck.mutants.member_families import MemberAdaptive, MemberAdjoint, MemberOutputs, MemberSteps
 from nodecheck.mutants.members import MEMBERS
 from nodecheck.mutants.memory import MEMORY
-from nodecheck.mutants.modules import MODULES
+from nodecheck.mutants.modules import MODULES, AutocastAdjointRK4
 from nodecheck.mutants.mutant import Mutant, as_layer
 from nodecheck.mutants.output_families import AdjointAtOutputs, AtSteps, Interpolated
 from nodecheck.mutants.outputs import OUTPUTS
@@ -85,6 +85,7 @@ ORIGINALS: tuple[TorchLayer, ...] = tuple(
         BackpropRK4,
         AdjointEuler,
         AdjointRK4,
+        AutocastAdjointRK4,
         AdaptiveBackprop,
         AdaptiveAdjoint,
         RelativeAndAbsolute,

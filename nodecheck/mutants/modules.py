@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
+from nodecheck.layers.layer import AUTOCAST, OF_PARAMETERS
 from nodecheck.mutants.families import AdjointRK4, State
 from nodecheck.mutants.mutant import Mutant, mutant
 
@@ -95,6 +98,30 @@ class ParametersReadInBackward(AdjointRK4):
         pass
 
 
+class AutocastAdjointRK4(AdjointRK4):
+    """The backward pass runs under the autocast state of the forward pass."""
+
+    supports: ClassVar[frozenset[str]] = frozenset((*OF_PARAMETERS, AUTOCAST))
+    autocast: tuple[torch.dtype, bool]
+
+    def __call__(self, y0: Tensor) -> Tensor:
+        kind = y0.device.type
+        self.autocast = (torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
+        return super().__call__(y0)
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        dtype, enabled = self.autocast
+        with torch.autocast(y1.device.type, dtype, enabled=enabled):
+            return super().pullback(y1, cotangent)
+
+
+class AutocastLost(AutocastAdjointRK4):
+    """The backward pass runs without the autocast state of the forward pass, which is promised."""
+
+    def pullback(self, y1: Tensor, cotangent: Tensor) -> Gradients:
+        return AdjointRK4.pullback(self, y1, cotangent)
+
+
 MODULES: tuple[Mutant, ...] = (
     mutant(NestedParametersOverlooked, "closure_params_missing", "other-modules"),
     mutant(TiedParametersTwice, "tied_params_double_or_half", "other-modules"),
@@ -103,6 +130,7 @@ MODULES: tuple[Mutant, ...] = (
     mutant(TrainModeInBackward, "global_state_changed", "other-uses"),
     mutant(ForwardCalledByName, "dynamics_changed_before_backward", "other-modules"),
     mutant(EvalModeInBackward, "dynamics_changed_before_backward", "other-modules"),
+    mutant(AutocastLost, "autocast-precision", "other-modules"),
     mutant(ComputedParametersOverlooked, "closure_params_missing", "computed-parameters"),
     mutant(ParametersReadInBackward, "dynamics_changed_before_backward", "computed-parameters"),
 )

@@ -30,6 +30,9 @@ INCONSISTENT_BELOW = 0.5
 REPORTED_ERROR_FACTOR = 10.0
 # Two classes of gradient are told apart only where they differ by this many bounds.
 SEPARATION = 100.0
+# In a narrow dtype, whose bound is ten to thirty times what was measured of right layers (2e-5 of the
+# derivative at most in float32), by this many.
+SEPARATION_IN_NARROW_DTYPES = 30.0
 # Each elementary operation rounds by eps/2 of its result; a step has some ten of them in sequence.
 ROUNDINGS_PER_STEP = 8.0
 # Terms of the longest sum in one evaluation of a problem of a check, or in its derivatives: over the state,
@@ -74,12 +77,21 @@ FAST_ORDER = 3
 FEWEST_LEVELS_OF_FAST_ORDER = 4
 # Levels that a ladder may be extended by until its slope has settled; each doubles the cost.
 MOST_EXTRA_LEVELS = 2
+# Steps at the coarsest level from order three on in a dtype of less precision than float64: the errors of
+# finer levels are at its rounding.
+LADDER_START_IN_NARROW_DTYPES = 4
+# Rounding error after n steps over the root of n eps, in RMS.  Measured in float32 with our own solvers of
+# order one to five, from eight steps to 128: 0.2 to 0.6 in y1, 0.2 to 1 in gradients; ten times as much
+# (FLOOR_FACTOR is thirty) leaves a slope that is off by 0.14 at most.
+USUAL_ROUNDING = 1 / 3
 # Steps of the ladder for an order so high that the usual ladder is at rounding.
 COARSE_LADDER = (2, 4, 8, 16)
 # Cotangents are multiples of 1/63: float32 represents none of them but whole numbers.
 COTANGENT_UNIT = 63
 # A tolerance sweep starts at 10^-3, torchdiffeq's coarsest documented example.
 LOOSEST_DECADE = 3
+# In a narrow dtype, where it ends early.
+LOOSEST_DECADE_IN_NARROW_DTYPES = 2
 # Tolerances that the sweeps of all profiles have in common: errors are compared from run to run at the last.
 COMMON_TOLERANCES = 3
 
@@ -160,9 +172,16 @@ WITNESS_RISK = 1e-3
 # Steps: few, because there the two classes of gradient are furthest apart and rounding is smallest.  A prime
 # above four: a layer that works in segments has a second one, and an incomplete one.
 FEW_STEPS = 7
+# The same in a dtype of less precision than float64: there the classes differ by 100 bounds only in so few.
+# Two segments of two steps, the second one incomplete.
+FEW_STEPS_IN_NARROW_DTYPES = 3
 # Initial step of scipy.differentiate, relative to the size of the group: its default of 0.5 leaves errors of
 # 1e-8.
 DIFFERENCE_STEP = 0.01
+# The same in a dtype of less precision than float64, where the default is what rounding asks for.
+DIFFERENCE_STEP_IN_NARROW_DTYPES = 0.5
+# Power of eps that is their tolerance there: 2e-5 in float32, a few times what they round away.
+DIFFERENCE_POWER_IN_NARROW_DTYPES = 2 / 3
 # Distances of the Taylor test, relative to the groups.
 TAYLOR_DISTANCES = tuple(0.1 * 2.0**-k for k in range(6))
 # Rate of the Taylor remainder: 2 for the derivative of the forward map, 1 for anything else; half-way.
@@ -594,6 +613,10 @@ DRAWN_START, DRAWN_DURATION = 16, 24
 DRAWN_STEPS = (2, 12)
 # Denominator of drawn numbers: short, and exact in every dtype.
 DRAWN_DENOMINATOR = 8
+# Distance of neighbouring initial states, in units of rounding, and the number by which its seed differs.
+NEIGHBOUR_ROUNDINGS, NEIGHBOUR_SALT = 8.0, 200
+# The second difference a - 2 b + c of numbers with errors of one size in RMS has this many times that size.
+NOISE_OF_SECOND_DIFFERENCE = math.sqrt(6)
 # Number by which the seeds of directions differ from those of cotangents.
 DIRECTION_SALT = 100
 # Levels of a ladder on which two right gradients approach each other, at order one and above.

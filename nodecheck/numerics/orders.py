@@ -11,6 +11,7 @@ import numpy as np
 
 from nodecheck.numerics.constants import (
     CONTROL_MARGIN,
+    FAST_ORDER,
     FLOOR_FACTOR,
     HIGH_ORDER,
     HIGHEST_ORDER,
@@ -119,9 +120,12 @@ def fit_growth(tolerances: Sequence[float], errors: Sequence[float], floor: floa
     return 1.0 - float(slope)
 
 
-def control_margin(order: int) -> float:
-    """Return the margin within which our own solver must show its order on a ladder that judges others."""
-    return CONTROL_MARGIN if order < HIGH_ORDER else ORDER_MARGIN
+def control_margin(order: int, *, narrow: bool = False) -> float:
+    """Return the margin within which our own solver must show its order on a ladder that judges others.
+
+    In a narrow dtype rounding is met before a slope has settled from a lower order on.
+    """
+    return CONTROL_MARGIN if order < (FAST_ORDER if narrow else HIGH_ORDER) else ORDER_MARGIN
 
 
 def richardson(coarse: Array, fine: Array, order: float) -> float:

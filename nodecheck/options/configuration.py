@@ -68,6 +68,7 @@ class Table:
     layer: _Texts | None = None
     seed: Annotated[int, Ge(0)] | None = None
     device: Literal["cpu", "cuda", "both"] | None = None
+    dtype: Literal["float64", "float32"] | None = None
     jobs: Annotated[int, Ge(1)] | None = None
     memory_limit: Annotated[float, Ge(_LEAST["memory-limit"])] | None = None
     time_limit: Annotated[float, Ge(_LEAST["time-limit"])] | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from nodecheck.options.dtypes import DTYPES
 from nodecheck.options.profile import PROFILES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -111,6 +112,11 @@ OPTIONS = (
         "Device on which layers run; both: also on CUDA if there is a device.  "
         "Default: cpu; of a memory measurement: both.",
         choices=("cpu", "cuda", "both"),
+    ),
+    Option(
+        "dtype",
+        "Dtype in which layers run; default: float64, or the only one that a layer works in.",
+        choices=DTYPES,
     ),
     Option(
         "jobs",

@@ -33,6 +33,8 @@ class Settings:
         The checks that run on the layers; `select` are shell patterns.
     device
         The device on which layers run: "cpu", "cuda" or "both".
+    dtype
+        The dtype in which layers run; None: float64, or the only one that a layer works in.
     output
         Folder of all files; None: not given.
     jobs
@@ -55,6 +57,7 @@ class Settings:
     select: tuple[str, ...]
     seed: int
     device: str
+    dtype: str | None
     output: Path | None
     jobs: int
     memory_limit: int
@@ -77,6 +80,7 @@ class Settings:
             "select": list(self.select),
             "seed": self.seed,
             "device": self.device,
+            "dtype": self.dtype,
             "version": __version__,
         }
 
@@ -122,6 +126,7 @@ def resolve_settings(
         select=value("select"),
         seed=value("seed"),
         device=value("device") or CPU,
+        dtype=value("dtype"),
         output=None if output is None else Path(output),
         jobs=jobs,
         memory_limit=in_bytes(value("memory-limit"), jobs),

@@ -10,6 +10,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from nodecheck.numerics.formats import rounded
+
 # Groups of their own, which a parameter of the same name must not replace.
 TIMES = ("t0", "t1", "ts")
 RESERVED = ("y0", *TIMES)
@@ -126,6 +128,17 @@ class Problem:
     def params_of(self, groups: Mapping[str, Any]) -> dict[str, Any]:
         """Return the entries of `groups` that belong to parameters, by the names of the parameters."""
         return {name: groups[group_of(name)] for name in self.params}
+
+    def rounded_to(self, dtype: str) -> Self:
+        """Return the problem with y0, parameters and times rounded to a dtype, under the same name.
+
+        What is exact in the dtype is solved by its reference and by a layer alike.
+        """
+        t0, t1, *ts = (float(t) for t in rounded([self.t0, self.t1, *self.ts], dtype))
+        params = {name: rounded(value, dtype) for name, value in self.params.items()}
+        return dataclasses.replace(
+            self, y0=rounded(self.y0, dtype), t0=t0, t1=t1, ts=tuple(ts), params=params
+        )
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some attributes changed; a new field drops the old exact flow."""

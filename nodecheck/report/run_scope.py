@@ -49,6 +49,7 @@ def missing(before: Run, after: Run) -> Iterator[Difference]:
 def notes(before: Run, after: Run) -> Iterator[str]:
     """Yield the settings and the scope in which two runs differ: their numbers may depend on these."""
     yield from _settings(before, after)
+    yield from _dtypes(before, after)
     if before.seed != after.seed:
         yield f"the seed was {before.seed}, is {after.seed}: orders and errors are not compared"
     for when, run, other in (("earlier", before, "later"), ("later", after, "earlier")):
@@ -69,6 +70,14 @@ def _settings(before: Run, after: Run) -> Iterator[str]:
         was, now = old.get(name, "none"), new.get(name, "none")
         if was != now:
             yield f"{shorten(name)} was {shorten(was) or 'unknown'}, is {shorten(now) or 'unknown'}"
+
+
+def _dtypes(before: Run, after: Run) -> Iterator[str]:
+    """Yield the layers that ran in another dtype: their orders may be the same, their errors are not."""
+    old = {card.name: card.dtype for card in before.layers}
+    for card in after.layers:
+        if card.dtype != old.get(card.name, card.dtype):
+            yield f"{shorten(card.name)} ran in {old[card.name]}, runs in {card.dtype}"
 
 
 def _environment(run: Run) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class LayerCard:
-    """The identity of a layer: its name, its claims, its origin, and the device on which it is examined."""
+    """The identity of a layer: its name, its claims, its origin, and where and in which dtype it runs."""
 
     name: str
     target: str
@@ -24,6 +24,7 @@ class LayerCard:
     both_tolerances: bool = False  # it takes rtol and atol apart
     output: str = "state"  # or "log-det": a pair of the state and the log-determinant
     device: str = "cpu"
+    dtype: str = "float64"
     source: str = ""  # its name in the target, where that is another one
 
     def __post_init__(self) -> None:

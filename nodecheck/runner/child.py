@@ -97,4 +97,4 @@ def _named(name: str, problems: Iterable[Problem | None]) -> Problem | None:
 def _layer(subject: Subject, profile: Profile, seed: int) -> LayerUnderTest:
     """Return the layer; its solutions stay in this process for all checks."""
     layer = next(x for x in load_target(subject.target) if x.name == subject.layer)
-    return LayerUnderTest(layer, profile, seed, device=subject.device, name=subject.name)
+    return LayerUnderTest(layer, profile, seed, device=subject.device, dtype=subject.dtype, name=subject.name)

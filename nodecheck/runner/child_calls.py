@@ -21,11 +21,12 @@ EXITED_WITH_ZERO = 96
 
 @dataclass(frozen=True)
 class Subject:
-    """A layer to examine: its target, its name there, the device, and the name of its results."""
+    """A layer to examine: its target, its name there, its device and dtype, and the name of its results."""
 
     target: str
     layer: str
     device: str
+    dtype: str
     name: str
 
 

@@ -123,7 +123,7 @@ class Isolation(AbstractContextManager["Isolation"]):
         """Return the result of a check; where the child is lost, an error with what is known."""
         child = self._child_of(card)
         name = problem.name if problem is not None else ""
-        subject = Subject(card.target, card.name_in_target, card.device, card.name)
+        subject = Subject(card.target, card.name_in_target, card.device, card.dtype, card.name)
         arguments = (subject, check.id, name, self._profile, self._seed)
         clock = time.perf_counter()
         try:

@@ -35,7 +35,7 @@ class InProcess:
         if self._current is None or self._current.name != card.name:
             layer = self._layers[card.name_in_target]
             self._current = LayerUnderTest(
-                layer, self._profile, self._seed, device=card.device, name=card.name
+                layer, self._profile, self._seed, device=card.device, dtype=card.dtype, name=card.name
             )
         return measure(check, problem, self._current)
 
@@ -46,7 +46,7 @@ def measure(check: Check, problem: Problem | None, layer: LayerUnderTest) -> Res
     nothing = blank(layer.name, check, problem, layer.seed)
     try:
         with layer.backend.isolated(layer.seed), time_limit(layer.profile.seconds):
-            evidence = check.measure(layer, problem)
+            evidence = check.measure(layer, problem and layer.rounded(problem))
     except (Inconclusive, ReferenceFailure) as error:
         result = replace(nothing, outcome=Outcome.INCONCLUSIVE, reason=str(error))
     except Unsupported as error:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from nodecheck.checks import ALIASES, CHECKS, Check
 from nodecheck.layers import TorchLayer, counterparts
+from nodecheck.options.dtypes import FLOAT64
 from nodecheck.options.expectations import translated
 from nodecheck.options.layer_names import nearest
 from nodecheck.options.profile import PROFILES, RANKS, Profile
@@ -80,6 +81,7 @@ def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
         output_times=layer.output_times,
         both_tolerances=layer.both_tolerances,
         output=layer.output,
+        dtype=layer.dtype or FLOAT64,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodecheck.options.devices import CPU
+from nodecheck.options.dtypes import FLOAT64
 from nodecheck.results import LayerCard, Outcome, Result
 from nodecheck.runner.plan import Plan
 from nodecheck.targets.known_failures import confirmation
@@ -28,5 +29,7 @@ def reproducer(result: Result, card: LayerCard, plan: Plan) -> str:
     arguments = f"layer, select={result.check!r}, profile={plan.profile.name!r}, seed={plan.seed}"
     if card.device != CPU:
         arguments += f", device={card.device!r}"
+    if card.dtype != FLOAT64:
+        arguments += f", dtype={card.dtype!r}"
     loop = f"for result in nodecheck.run({arguments}).results:"
     return f"{head}\n{loop}\n    print(result.id, result.status, result.diagnosis)"

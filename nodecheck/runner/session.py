@@ -20,6 +20,7 @@ from nodecheck._version import __version__
 from nodecheck.checks import CHECKS
 from nodecheck.layers import TorchLayer
 from nodecheck.options.devices import CPU, devices_of, not_measured, on_devices
+from nodecheck.options.dtypes import in_dtype
 from nodecheck.options.expectations import with_expectations
 from nodecheck.options.layer_names import chosen_layers
 from nodecheck.options.settings import Settings
@@ -123,6 +124,7 @@ def run(
     select: str | Sequence[str] = "*",
     seed: int = 0,
     device: str = CPU,
+    dtype: str | None = None,
 ) -> Run:
     """Check layers in this process and return all results.
 
@@ -140,15 +142,19 @@ def run(
         Seed of all random numbers.
     device
         Device on which the layers run: "cpu", "cuda", or "both", the CPU alone where there is no other.
+    dtype
+        Dtype in which the layers run: "float64" or "float32"; None: float64, or the only one that a layer
+        works in.
 
     Raises
     ------
     ValueError
         If the profile does not exist, a pattern selects nothing, two layers share a name, or a layer expects
-        a check to fail that does not exist.  If anything but layers is given, or there is no such device.
+        a check to fail that does not exist.  If anything but layers is given, if there is no such device
+        or dtype, or a layer works in another dtype only.
     """
     layers, here = given_layers(layers), environment()
-    cards = on_devices(map(card_of, layers), devices_of(device, here))
+    cards = on_devices(in_dtype(map(card_of, layers), dtype), devices_of(device, here))
     plan = make_plan(cards, profile=profile, select=select, seed=seed)
     session = Session(plan, LoadedTargets(environment=here))
     results = examine(plan, InProcess(layers, plan.profile, seed))
@@ -176,7 +182,7 @@ def plan_for(loaded: LoadedTargets[LayerCard], settings: Settings) -> Plan:
     chosen = chosen_layers(cards, settings.targets, settings.layers, complete=loaded.complete)
     devices = devices_of(settings.device, loaded.environment) if chosen else ()
     return make_plan(
-        on_devices(chosen, devices),
+        on_devices(in_dtype(chosen, settings.dtype), devices),
         profile=settings.profile,
         select=settings.select,
         seed=settings.seed,

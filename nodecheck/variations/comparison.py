@@ -18,7 +18,7 @@ from nodecheck.layers import (
     attempt,
     largest_entry,
 )
-from nodecheck.numerics import EPS, MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth, roundoff
+from nodecheck.numerics import MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth, roundoff
 from nodecheck.numerics.constants import (
     COMPARED_SWEEP,
     COMPARED_TOLERANCE,
@@ -108,7 +108,7 @@ def compare(
     expected: Solution,
     roundings: float = 1.0,
     tolerance: float = COMPARED_TOLERANCE,
-    eps: float = EPS,
+    eps: float | None = None,
 ) -> Change:
     """Return the differences of a solution to the expected one, in the groups that both should have.
 
@@ -122,7 +122,7 @@ def compare(
     tolerance
         The tolerance that an adaptive layer was given.
     eps
-        Unit of rounding of the state.
+        Unit of rounding of the state; None: that of the dtype of the layer.
     """
     pairs: dict[str, tuple[Array | None, Array]] = {"y1": (found.y1, expected.y1)}
     for name, gradient in found.gradients.items():
@@ -130,8 +130,9 @@ def compare(
         if exact is not None:  # else it is missing always, which is another check
             pairs[f"∂L/∂{name}"] = (gradient, exact)
     widest = max(problem.y0.size, *(value.size for value in problem.params.values()))
+    unit = eps or layer.eps
     operations = max(1, expected.all_evaluations) * widest
-    bound = roundings * max(math.sqrt(eps), roundoff(operations, eps=eps))
+    bound = roundings * max(math.sqrt(unit), roundoff(operations, eps=unit))
     if layer.adaptive:
         bound = max(bound, TOLERANCE_FACTOR * tolerance)
     scales = {"y1": largest_entry(expected.y1)}
@@ -182,7 +183,7 @@ def unchanged_or_shrinking(
     measurement = unchanged(when, change)
     if not layer.adaptive or measurement.holds or not math.isfinite(change.worst):
         return measurement
-    growth = fit_growth(COMPARED_SWEEP, [found(tol).worst for tol in COMPARED_SWEEP], EPS)
+    growth = fit_growth(COMPARED_SWEEP, [found(tol).worst for tol in COMPARED_SWEEP], layer.eps)
     name = f"growth exponent of the change {when} over the tolerance"
     return at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from nodecheck.layers import Variation
+from nodecheck.layers.layer import AUTOCAST
 
 MODULES = (
     Variation("no-parameters", "when there are no parameters", refusable=True),
     Variation("forward-hook", "when a forward hook changes the field"),
     Variation("train-mode-field", "when train mode changes the field"),
     Variation("eval-mode-field", "when eval mode changes the field"),
+    Variation(
+        "autocast-field",
+        "when autocast changes the field",
+        refusable=True,
+        capability=AUTOCAST,
+        judged=False,  # unless it is promised: rounding of products is no other field
+        cause=(
+            "The backward pass evaluates the field without the autocast state of the forward pass: put "
+            "torch.amp.custom_fwd and torch.amp.custom_bwd on the methods of the torch.autograd.Function."
+        ),
+    ),
     Variation("nested", "when parameters are two modules deep"),
     Variation("tied", "when every parameter has two names", refusable=True, capability="tied-parameters"),
     Variation("parametrised", "when parameters are parametrised", refusable=True),

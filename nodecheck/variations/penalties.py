@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nodecheck.layers import Array, Gradients, LayerUnderTest, Variation
 from nodecheck.layers.layer import DOUBLE_BACKWARD
 from nodecheck.measure.convergence import Ladder, fit, require_refinable
-from nodecheck.numerics import group_errors, rms, roundoff
+from nodecheck.measure.noise import gradient_floors
+from nodecheck.numerics import group_errors, rms
 from nodecheck.numerics.constants import FAST_ORDER, SECOND_ORDER_LEVELS
 from nodecheck.problems import Problem
 from nodecheck.reference import PenaltyGradient, penalty_gradient
@@ -100,7 +101,7 @@ def is_dropped(layer: LayerUnderTest, problem: Problem, resolution: float, penal
     alone = layer.pullback(problem, resolution, cotangent).gradients
     together = penalised(layer, problem, resolution, penalty)
     widest = max(value.size for value in problem.groups.values())
-    rounding = layer.reordering * roundoff(max(1, solution.evaluations) * widest)
+    rounding = layer.reordering * layer.roundoff(max(1, solution.evaluations) * widest)
     return all(value <= rounding for value in group_errors([together], [_arrived(alone, problem)]).values())
 
 
@@ -117,4 +118,6 @@ def penalty_ladder(layer: LayerUnderTest, problem: Problem, penalty: Penalty, ex
     levels = layer.ladder(SECOND_ORDER_LEVELS - fewer + extra)
     exact = exact_penalty(layer, problem, penalty)
     errors = [penalty_error(penalised(layer, problem, n, penalty), exact) for n in levels]
-    return fit(levels, errors, max(exact.rtol, roundoff(levels[-1])))
+    rounding = max(gradient_floors(layer, problem, levels[-1]).values())
+    found = fit(levels, errors, max(exact.rtol, rounding))
+    return replace(found, narrow=layer.narrow)

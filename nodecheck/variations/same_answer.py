@@ -68,7 +68,8 @@ def _try(
     change = compare(layer, problem, found, right, tolerance=resolution)
     same = unchanged(variation.when, change)
     measurements, sentences = _side_effects(variation, found)
-    if variation.judged or same.holds:
+    judged = variation.judged or variation.capability in layer.claims.supports
+    if judged or same.holds:
         measurements.insert(0, same)
         sentences.insert(
             0, "" if same.holds else f"{sentence(change, variation.when)} {variation.cause}".strip()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodecheck.layers import LayerUnderTest, largest_entry
-from nodecheck.numerics import roundoff
 from nodecheck.numerics.constants import BOTH_TOLERANCES, FEW_EVALUATIONS_OF_BOTH, TOLERANCE_UNIT
 from nodecheck.problems import Array, Problem, spiral
 
@@ -80,5 +79,5 @@ def effect(layer: LayerUnderTest, loose: tuple[float, float], tight: tuple[float
     Other steps give another y1; the same steps give the same one bit for bit.
     """
     usual, other = (layer.solve(layer.counterpart(spiral), rtol, atol=atol) for rtol, atol in (loose, tight))
-    rounding = roundoff(max(1, other.evaluations), largest_entry(other.y1))
+    rounding = layer.roundoff(max(1, other.evaluations), largest_entry(other.y1))
     return float(np.max(np.abs(usual.y1 - other.y1))) / rounding

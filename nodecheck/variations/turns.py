@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solve, attempt, largest_entry
 from nodecheck.measure.runaway import limit_beside
-from nodecheck.numerics import roundoff
 from nodecheck.numerics.constants import COMPARED_TOLERANCE, LARGEST_MISPLACED_SHARE, TURN_STEPS
 from nodecheck.problems import Problem, group_of
 from nodecheck.reference import sensitivity, trajectory
@@ -34,7 +33,7 @@ def judge_turns(
     if isinstance(late, Refusal):
         return (), ""
     widest = max(value.size for value in problem.params.values())
-    rounding = roundoff(whole.all_evaluations * widest)
+    rounding = layer.roundoff(whole.all_evaluations * widest)
     halves = {
         name: _without_gradient(late.gradients[group_of(name)], whole.gradients[group_of(name)], rounding)
         for name in problem.params

@@ -8,8 +8,10 @@ import math
 import pytest
 
 import nodecheck
-from nodecheck.measure.convergence import Ladder, error_at_tolerance, known_error
+from nodecheck.layers import LayerUnderTest
+from nodecheck.measure.convergence import Ladder, error_at_tolerance, floor_of, known_error
 from nodecheck.numerics import FLOOR_FACTOR, OrderFit
+from nodecheck.options.profile import SMOKE
 from nodecheck.problems import neural
 from nodecheck.results import Run
 
@@ -19,6 +21,10 @@ def layer(solver="rk4", adjoint="continuous"):
         return nodecheck.ODELayer(dynamics, t0, t1, n_steps, solver=solver, adjoint=adjoint)
 
     return nodecheck.TorchLayer("mine", build)
+
+
+EXAMINED = LayerUnderTest(layer(), SMOKE)
+FLOOR = floor_of(EXAMINED, neural)
 
 
 def adaptive():
@@ -92,25 +98,26 @@ def test_an_adaptive_layer_has_its_errors_at_a_tolerance():
 
 def test_an_error_below_the_floor_is_the_floor():
     """Rounding differs from machine to machine: doubled, it is no regression."""
-    below = [known_error("of y1", error, neural).value for error in (0.0, 1e-17, 3e-16)]
+    below = [known_error("of y1", error, FLOOR).value for error in (0.0, 1e-17, 3e-16)]
     assert len(set(below)) == 1
     assert below[0] > 3e-16
 
 
 def test_an_error_above_the_floor_is_itself():
-    assert known_error("of y1", 1e-8, neural).value == 1e-8
+    assert known_error("of y1", 1e-8, FLOOR).value == 1e-8
 
 
 def test_an_error_that_is_not_a_number_stays_so():
-    assert math.isnan(known_error("of y1", math.nan, neural).value)
+    assert math.isnan(known_error("of y1", math.nan, FLOOR).value)
 
 
 def test_an_exact_layer_has_an_error_but_no_order():
     exact = Ladder((8, 16, 32, 64), (1e-17,) * 4, OrderFit(math.nan, (), True, 0), 1e-16)
-    (error,) = exact.metrics("y1", neural)
+    (error,) = exact.metrics(EXAMINED, "y1", neural)
     assert (error.quantity, error.name) == ("error", "error at 64 steps of y1")
     assert error.value >= FLOOR_FACTOR * 1e-16
 
 
 def test_a_sweep_that_ended_early_gives_its_last_error():
-    assert error_at_tolerance("y1", neural, (1e-3, 1e-4), (1e-2, 1e-3)).name == "error at tol 0.0001 of y1"
+    found = error_at_tolerance(EXAMINED, "y1", neural, (1e-3, 1e-4), (1e-2, 1e-3))
+    assert found.name == "error at tol 0.0001 of y1"

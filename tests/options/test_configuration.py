@@ -245,7 +245,7 @@ def test_the_schema_refuses_what_is_refused(data):
         jsonschema.validate(data, SCHEMA)
 
 
-@pytest.mark.parametrize("key", ["profile", "select", "seed", "device", "jobs", "output"])
+@pytest.mark.parametrize("key", ["profile", "select", "seed", "device", "dtype", "jobs", "output"])
 def test_a_key_of_the_configuration_is_an_option(key):
     assert key in {option.key for option in OPTIONS}
 

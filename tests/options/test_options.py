@@ -39,6 +39,7 @@ GIVEN = {
     "output": "out",
     "seed": "3",
     "device": "cuda",
+    "dtype": "float32",
     "jobs": "2",
     "memory-limit": "1.5",
     "time-limit": "30",

@@ -62,7 +62,15 @@ def test_at_most_four_layers_run_at_a_time_unless_more_are_asked_for():
 
 
 def test_the_identity_names_what_a_resumed_run_must_share():
-    assert settings().identity.keys() == {"targets", "profile", "select", "seed", "device", "version"}
+    assert settings().identity.keys() == {
+        "targets",
+        "profile",
+        "select",
+        "seed",
+        "device",
+        "dtype",
+        "version",
+    }
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ ALLOWED_INSIDE = (
     "nodecheck.reference",
     "nodecheck.numerics.constants",
     "nodecheck.numerics.errors",
+    "nodecheck.numerics.formats",
 )
 SOURCES = sorted([*PACKAGE.glob("reference/**/*.py"), *PACKAGE.glob("problems/**/*.py")])
 

@@ -100,8 +100,37 @@ def on_a_grid_of_float64(dynamics, t0, t1, n_steps):
     return solve
 
 
+def adjoint_under_autocast(dynamics, t0, t1, n_steps):
+    """Return a layer whose backward pass runs under the autocast state of the forward pass."""
+
+    class Solve(torch.autograd.Function):
+        @staticmethod
+        @torch.amp.custom_fwd(device_type="cpu")
+        def forward(ctx, y0, *_params):
+            ctx.params = tuple(trained(dynamics).values())
+            y1 = march(dynamics, t0, t1, n_steps, y0)
+            ctx.save_for_backward(y1)
+            return y1
+
+        @staticmethod
+        @torch.amp.custom_bwd(device_type="cpu")
+        def backward(ctx, cotangent):
+            require_same(dynamics, ctx.params)
+            return once(backward_march(dynamics, t0, t1, n_steps, *ctx.saved_tensors, cotangent))
+
+    return lambda y0: Solve.apply(y0, *trained(dynamics).values())
+
+
 USES = (
     TorchLayer("adjoint-used-once", adjoint_used_once, order=4, adjoint="continuous", memory="constant"),
+    TorchLayer(
+        "adjoint-under-autocast",
+        adjoint_under_autocast,
+        order=4,
+        adjoint="continuous",
+        memory="constant",
+        supports={"autocast"},
+    ),
     TorchLayer("rk4-contiguous-only", contiguous_only, order=4, adjoint="discrete"),
     TorchLayer("rk4-in-place-without-graph", in_place_without_graph, order=4, adjoint="discrete"),
     TorchLayer("rk4-in-chunks-of-the-batch", in_chunks_of_the_batch, order=4, adjoint="discrete"),

@@ -50,7 +50,7 @@ _VARIATIONS: Mapping[str, _Run] = {
 # Fields of a solve that are carried out, beside the problem and the resolution.
 _PLAIN = frozenset({"wrt", "dtype", "device", "limit", "atol"})
 _WITH_LOG_DET = _PLAIN | {"log_det", "seed"}
-_IN_VARIATIONS = frozenset({"variation", "device"})
+_IN_VARIATIONS = frozenset({"variation", "dtype", "device"})
 _CARRIED: Mapping[str, frozenset[str]] = {
     "plain": _PLAIN,
     MEMBER_TIMES: _PLAIN | _IN_VARIATIONS,
@@ -90,7 +90,7 @@ class TorchBackend:
         elif solve.log_det:
             run, carried = solve_with_log_det, _WITH_LOG_DET
         elif isinstance(layer, OwnLayer) and cotangents and solve.wrt is None and solve.variation == PLAIN:
-            run, carried = solve_side_by_side, frozenset()
+            run, carried = solve_side_by_side, frozenset({"dtype"})
         require_supported(solve, carried)
         return run(layer, solve, cotangents)
 

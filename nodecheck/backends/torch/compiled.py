@@ -41,11 +41,11 @@ def use_compiled(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -
         If nothing was traced: then plain use is all that was tried.
     """
     dynamics = _Unrecorded(solve.problem)
-    place(dynamics, solve.device)
-    one = prepared(layer, dynamics, leaf_of(solve.problem.y0, solve.device), solve)
+    place(dynamics, solve)
+    one = prepared(layer, dynamics, leaf_of(solve.problem.y0, solve), solve)
     with _compiler() as (compiled, graphs):
         y1 = one.read(compiled(lambda y0: one.call(y0))(one.y0), one.y0)[0]
-        gradients = gradients_of(y1, one.leaves, tensor_of(cotangents[0], y1.device))
+        gradients = gradients_of(y1, one.leaves, tensor_of(cotangents[0], solve))
     if not graphs:
         message = "torch.compile traces no operation of the layer"
         raise Skip(message)

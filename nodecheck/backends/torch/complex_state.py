@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.passes import Prepared, as_numpy, gradients_of, prepared
-from nodecheck.backends.torch.tensors import leaf_of, place, tensor_of
+from nodecheck.backends.torch.tensors import dtype_of, tensor_of
 from nodecheck.layers import Array, Gradients, Pullback, Solution, Solve, TorchLayer
 from nodecheck.layers.layer import COMPLEX
 from nodecheck.problems import Problem
@@ -54,8 +54,9 @@ def use_complex(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) ->
     """
     dynamics = ComplexDynamics(solve.problem)
     dynamics.trace.limit = solve.limit
-    place(dynamics, solve.device)
-    z0 = leaf_of(as_complex(solve.problem.y0), solve.device)
+    _place(dynamics, solve)
+    dtype = dtype_of(solve).to_complex()
+    z0 = torch.tensor(as_complex(solve.problem.y0), dtype=dtype, device=solve.device).requires_grad_()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a warning that the imaginary part is dropped excuses nothing
         one = prepared(layer, dynamics, z0, solve)
@@ -65,12 +66,19 @@ def use_complex(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) ->
     return Solution(as_pairs(as_numpy(z1)), calls, pullbacks)
 
 
+def _place(dynamics: Dynamics, solve: Solve) -> None:
+    """Move the parameters to the device of a solve, the complex ones to the complex form of its dtype."""
+    real = dtype_of(solve)
+    for p in dynamics.parameters():
+        p.data = p.data.to(solve.device, real.to_complex() if p.is_complex() else real)
+
+
 def _pull_back(one: Prepared, z1: Tensor, cotangent: Array) -> Pullback:
     """Return the gradients for a cotangent; a layer may have returned real numbers."""
     given = as_complex(cotangent)
     with one.dynamics.trace.backward():
-        given = tensor_of(given if z1.is_complex() else given.real, z1.device)
-        found = gradients_of(z1, one.leaves, given)
+        weight = tensor_of(given if z1.is_complex() else given.real, z1)
+        found = gradients_of(z1, one.leaves, weight)
     return Pullback(_in_parts(found), one.dynamics.trace.of("backward"))
 
 

@@ -77,7 +77,7 @@ def use_computed(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -
     dynamics.trace.limit = solve.limit
     stored = {name: (-p.detach()).requires_grad_() for name, p in dynamics.named_parameters()}
     computed = {name: -leaf for name, leaf in stored.items()}
-    y0 = leaf_of(solve.problem.y0, solve.device)
+    y0 = leaf_of(solve.problem.y0, solve)
     read = reader(layer, solve.problem)
     forward = COMPUTED[solve.variation.name](
         dynamics, computed, lambda y0: read(built(layer, dynamics, solve)(y0), y0)
@@ -87,7 +87,7 @@ def use_computed(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -
     if not cotangents:
         return Solution(as_numpy(y1), calls)
     with dynamics.trace.backward():
-        run_backward(y1, tensor_of(cotangents[0], y1.device))
+        run_backward(y1, tensor_of(cotangents[0], y1))
     gradients = {group_of(name): _negative(leaf.grad) for name, leaf in stored.items()}
     arrived = None if y0.grad is None else as_numpy(y0.grad)
     pullback = Pullback({"y0": arrived, **gradients}, dynamics.trace.of("backward"))

@@ -36,7 +36,7 @@ def _one_pass(one: Prepared, cotangent: Array | None) -> Solution:
     values = as_numpy(torch.cat([y1, log_det[..., None]], dim=-1))
     if cotangent is None:
         return Solution(values, calls, device=str(y1.device))
-    given = tensor_of(cotangent, y1.device, y1.dtype)
+    given = tensor_of(cotangent, y1)
     pairs = [(y1, given[..., :-1]), (log_det, given[..., -1].to(log_det))]
     with one.dynamics.trace.backward():
         gradients = leaf_gradients(one.leaves, lambda: _run_backward(pairs))

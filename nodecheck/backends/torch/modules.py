@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -20,13 +22,15 @@ from nodecheck.problems import Problem, group_of
 class _Arranged:
     """A module, where its calls are recorded, and what its parameters are to those of the problem.
 
-    The gradient of a parameter of the problem is `sign` times the sum over its `leaves`.
+    The gradient of a parameter of the problem is `sign` times the sum over its `leaves`.  The forward pass
+    runs under `mode`.
     """
 
     module: nn.Module
     trace: Trace
     leaves: Mapping[str, Sequence[Tensor]]
     sign: int = 1
+    mode: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 class _Within(nn.Module):
@@ -141,6 +145,21 @@ class _Moded(Dynamics):
         return value if self.training is self.wanted else 2 * value
 
 
+class _Autocast(Dynamics):
+    """The field where autocast is on; where it is off, twice the field.
+
+    Autocast changes a field by the rounding of its products, which no gradient is held to.  This one tells
+    whether it is on, to the last bit; products are not rounded in it.
+    """
+
+    def forward(self, t: Any, y: Tensor) -> Tensor:
+        """Return f(t, y), or twice that."""
+        kind = y.device.type
+        with torch.autocast(kind, enabled=False):
+            value = super().forward(t, y)
+        return value if torch.is_autocast_enabled(kind) else 2 * value
+
+
 def _plainly(dynamics: Dynamics) -> _Arranged:
     leaves = {name: [parameter] for name, parameter in dynamics.named_parameters()}
     return _Arranged(dynamics, dynamics.trace, leaves)
@@ -148,6 +167,15 @@ def _plainly(dynamics: Dynamics) -> _Arranged:
 
 def _without(problem: Problem) -> _Arranged:
     return _plainly(_Without(problem))
+
+
+def _autocast(problem: Problem) -> _Arranged:
+    dynamics = _Autocast(problem)
+
+    def on() -> AbstractContextManager[object]:
+        return torch.autocast(next(dynamics.parameters()).device.type, torch.bfloat16)
+
+    return replace(_plainly(dynamics), mode=on)
 
 
 def _nested(problem: Problem) -> _Arranged:
@@ -186,15 +214,16 @@ def use_module(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> 
     """Return the solution with the dynamics in another form; the gradients are those of the problem."""
     problem = solve.problem
     arranged = MODULES[solve.variation.name](problem)
-    place(arranged.module, solve.device)
+    place(arranged.module, solve)
     arranged.trace.limit = solve.limit
-    y0 = leaf_of(problem.y0, solve.device)
-    y1 = reader(layer, problem)(built(layer, arranged.module, solve)(y0), y0)
+    y0 = leaf_of(problem.y0, solve)
+    with arranged.mode():
+        y1 = reader(layer, problem)(built(layer, arranged.module, solve)(y0), y0)
     calls = tuple(arranged.trace.calls)
     pullbacks: tuple[Pullback, ...] = ()
     if cotangents:
         with arranged.trace.backward():
-            run_backward(y1, tensor_of(cotangents[0], y1.device))
+            run_backward(y1, tensor_of(cotangents[0], y1))
         gradients = {group_of(name): _sum(leaves, arranged.sign) for name, leaves in arranged.leaves.items()}
         pullbacks = (Pullback({"y0": _sum([y0]), **gradients}, arranged.trace.of("backward")),)
     return Solution(as_numpy(y1), calls, pullbacks, past_hooks=_past_hooks(arranged))
@@ -217,6 +246,7 @@ MODULES: Mapping[str, Callable[[Problem], _Arranged]] = {
     "forward-hook": lambda problem: _plainly(_Hooked(problem)),
     "train-mode-field": lambda problem: _plainly(_Moded(problem, training=True)),
     "eval-mode-field": lambda problem: _plainly(_Moded(problem, training=False)),
+    "autocast-field": _autocast,
     "nested": _nested,
     "tied": _tied,
     "parametrised": _parametrised,

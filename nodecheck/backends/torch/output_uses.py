@@ -50,7 +50,7 @@ def _changed(one: Prepared, solve: Solve, cotangent: Array) -> Solution:
     for place, factor in enumerate(np.ravel(factors)):
         (y1[place] if solve.problem.ts else y1).mul_(float(factor))
     seen = as_numpy(y1) / factors
-    pullback = one.pull_back(y1, tensor_of(cotangent / factors, y1.device))
+    pullback = one.pull_back(y1, tensor_of(cotangent / factors, solve))
     return Solution(seen, calls, (pullback,), changed=_inputs_changed(one.y0, solve))
 
 

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.passes import as_numpy, built, parameters_of, reader, run_backward
+from nodecheck.backends.torch.tensors import leaf_of, place, tensor_of
 from nodecheck.layers import Adjoint, Array, Pullback, Solution, Solve, TorchLayer
 from nodecheck.neural_ode import ODELayer
 from nodecheck.numerics.tableau import ButcherTableau
@@ -41,11 +41,12 @@ def solve_side_by_side(layer: TorchLayer, solve: Solve, cotangents: Sequence[Arr
     problem, count = solve.problem, len(cotangents)
     params = {name: np.broadcast_to(p, (count, 1, *p.shape)) for name, p in problem.params.items()}
     dynamics = Dynamics(problem.replace(params=params))
-    y0 = torch.tensor(np.tile(problem.y0, (count, 1, 1)), requires_grad=True)
+    place(dynamics, solve)
+    y0 = leaf_of(np.tile(problem.y0, (count, 1, 1)), solve)
     output = reader(layer, problem)(built(layer, dynamics, solve)(y0), y0)
     axis = output.ndim - y0.ndim  # that of the copies: behind that of times, where there is one
     with dynamics.trace.backward():
-        run_backward(output, torch.tensor(np.stack(cotangents, axis=axis)))
+        run_backward(output, tensor_of(np.stack(cotangents, axis=axis), output))
     grads = {group: p.grad for group, p in parameters_of(dynamics).items()}
     found = {"y0": y0.grad} | {group: None if g is None else g[:, 0] for group, g in grads.items()}
     backward = dynamics.trace.of("backward")

@@ -53,7 +53,7 @@ def _given(parts: Pair, how: PairUse) -> Pair:
 
 def _run_backward(y1: Pair, cotangent: Array, how: PairUse) -> None:
     """Run one backward pass from the parts in the loss that are not detached."""
-    given: tuple[Tensor, ...] = split(tensor_of(cotangent, y1[0].device))
+    given: tuple[Tensor, ...] = split(tensor_of(cotangent, y1[0]))
     used = [k for k in how.in_loss if y1[k].requires_grad]
     if used:
         torch.autograd.backward([y1[k] for k in used], [given[k] for k in used])

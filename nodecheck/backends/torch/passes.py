@@ -15,7 +15,7 @@ from nodecheck.backends.torch.generators import seeded
 from nodecheck.backends.torch.mechanics import Acceleration
 from nodecheck.backends.torch.pairs import JoinedPair, OfPairs
 from nodecheck.backends.torch.settings import Watch
-from nodecheck.backends.torch.tensors import dtype_of, dynamics_of, tensor_of
+from nodecheck.backends.torch.tensors import dynamics_of, tensor_of
 from nodecheck.backends.torch.times import Times, times_of, trained
 from nodecheck.layers import Array, LayerError, Pullback, Solution, Solve, TorchLayer
 from nodecheck.layers.layer import LOG_DET, PAIR, SECOND_ORDER, SEPARABLE
@@ -62,7 +62,7 @@ def prepare(layer: TorchLayer, solve: Solve) -> Prepared:
     wanted = solve.problem.groups if solve.wrt is None else solve.wrt
     for group, parameter in parameters_of(dynamics).items():
         parameter.requires_grad_(group in wanted)
-    y0 = tensor_of(solve.problem.y0, solve.device, dtype_of(solve)).requires_grad_("y0" in wanted)
+    y0 = tensor_of(solve.problem.y0, solve).requires_grad_("y0" in wanted)
     return prepared(layer, dynamics, y0, solve)
 
 
@@ -87,7 +87,7 @@ def _one_pass(one: Prepared, cotangent: Array | None) -> Solution:
     calls = tuple(one.dynamics.trace.calls)
     if cotangent is None:
         return Solution(as_numpy(y1), calls, dropped=tuple(dropped), device=str(y1.device))
-    given = tensor_of(cotangent, y1.device, y1.dtype)
+    given = tensor_of(cotangent, y1)
     pullbacks = (one.pull_back(y1, given),)
     return Solution(as_numpy(y1), calls, pullbacks, dropped=tuple(dropped), device=str(y1.device))
 
@@ -100,7 +100,7 @@ def watched_pass(one: Prepared, solve: Solve, cotangent: Array | None) -> Soluti
     changed = set(watching.changed(one.leaves, solve))
     pullbacks: tuple[Pullback, ...] = ()
     if cotangent is not None:
-        given = tensor_of(cotangent, y1.device, y1.dtype)
+        given = tensor_of(cotangent, y1)
         before = given.clone()
         pullbacks = (one.pull_back(y1, given),)
         changed |= set(watching.changed(one.leaves, solve))

@@ -54,7 +54,7 @@ def _penalised(one: Prepared, weights: Array, how: _Penalty) -> tuple[Array, tup
     leaves = {name: leaf for name, leaf in one.leaves.items() if leaf.requires_grad}
     penalised = list(leaves.values()) if how.of_parameters else [one.y0]
     with one.dynamics.trace.backward():
-        loss = how.loss(y1, tensor_of(weights, y1.device, y1.dtype))
+        loss = how.loss(y1, tensor_of(weights, y1))
         gradients = torch.autograd.grad(loss, penalised, create_graph=True, allow_unused=True)
         penalty = torch.stack([g.square().sum() / 2 for g in gradients if g is not None]).sum()
         (loss + penalty).backward()  # type: ignore[no-untyped-call]

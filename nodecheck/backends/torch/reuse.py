@@ -42,17 +42,17 @@ def use_again(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> S
     first = replace(solve, problem=problems[0])
     dynamics = dynamics_of(first)
     call, read = built(layer, dynamics, first), reader_of_all(layer, first.problem)
-    y0 = leaf_of(problems[0].y0, solve.device)
+    y0 = leaf_of(problems[0].y0, solve)
     found = []
     for k, problem in enumerate(problems):
         _set_parameters(dynamics, problem)
         if not np.array_equal(as_numpy(y0), problem.y0):
-            y0 = leaf_of(problem.y0, solve.device)
+            y0 = leaf_of(problem.y0, solve)
         dynamics.trace.calls.clear()
         one = Prepared(dynamics, y0, call, read)
         y1 = one.forward()
         calls = dynamics.trace.of("forward")
-        pullback = one.pull_back(y1, tensor_of(cotangents[0], y1.device))
+        pullback = one.pull_back(y1, tensor_of(cotangents[0], y1))
         again = _without_graph(one) if k else None
         found.append(Solution(as_numpy(y1), calls, (pullback,), without_graph=again))
     return replace(found[-1], others=tuple(found[:-1]))
@@ -62,7 +62,7 @@ def _set_parameters(dynamics: Dynamics, problem: Problem) -> None:
     with torch.no_grad():
         for name, parameter in dynamics.named_parameters():
             if not np.array_equal(as_numpy(parameter), problem.params[name]):
-                parameter.copy_(tensor_of(problem.params[name], parameter.device))
+                parameter.copy_(tensor_of(problem.params[name], parameter))
 
 
 def _without_graph(one: Prepared) -> Array:
@@ -78,14 +78,14 @@ def overlap_passes(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array])
     """
     one = prepare(layer, solve)
     parameters = parameters_of(one.dynamics)
-    states = [one.y0, *(leaf_of(other.y0, solve.device) for other in solve.variation.others)]
+    states = [one.y0, *(leaf_of(other.y0, solve) for other in solve.variation.others)]
     outputs = [one.read(one.call(y0), y0)[0] for y0 in states]
     calls = tuple(one.dynamics.trace.calls)
     found = [
         Solution(
             as_numpy(y1),
             calls,
-            (Pullback(gradients_of(y1, {"y0": y0, **parameters}, tensor_of(cotangents[0], y1.device))),),
+            (Pullback(gradients_of(y1, {"y0": y0, **parameters}, tensor_of(cotangents[0], y1))),),
         )
         for y0, y1 in zip(states, outputs, strict=True)
     ]
@@ -99,9 +99,9 @@ def overlap_layers(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array])
     calls = tuple(one.dynamics.trace.calls)
     kept = []  # what is alive in a model that holds both layers
     for other in solve.variation.others:
-        second = prepare(layer, Solve(other, solve.resolution, device=solve.device))
+        second = prepare(layer, Solve(other, solve.resolution, dtype=solve.dtype, device=solve.device))
         kept.append((second, second.forward()))
-    pullback = one.pull_back(y1, tensor_of(cotangents[0], y1.device))
+    pullback = one.pull_back(y1, tensor_of(cotangents[0], y1))
     return Solution(as_numpy(y1), calls, (pullback,))
 
 
@@ -111,18 +111,18 @@ def use_with_unused(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]
     own = dict(dynamics.named_parameters())
     for name in own:
         delattr(dynamics, name)
-    before, after = (_parameters(values, solve.device) for values in (_UNUSED_BEFORE, _UNUSED_AFTER))
+    before, after = (_parameters(values, solve) for values in (_UNUSED_BEFORE, _UNUSED_AFTER))
     for name, parameter in (before | own | after).items():
         dynamics.register_parameter(name, parameter)
-    y0 = leaf_of(solve.problem.y0, solve.device)
+    y0 = leaf_of(solve.problem.y0, solve)
     one = prepared(layer, dynamics, y0, solve)
     y1 = one.forward()
     calls = tuple(dynamics.trace.calls)
-    return Solution(as_numpy(y1), calls, (one.pull_back(y1, tensor_of(cotangents[0], y1.device)),))
+    return Solution(as_numpy(y1), calls, (one.pull_back(y1, tensor_of(cotangents[0], y1)),))
 
 
-def _parameters(values: Mapping[str, Array], device: str) -> dict[str, nn.Parameter]:
-    return {name: nn.Parameter(tensor_of(value, device)) for name, value in values.items()}
+def _parameters(values: Mapping[str, Array], solve: Solve) -> dict[str, nn.Parameter]:
+    return {name: nn.Parameter(tensor_of(value, solve)) for name, value in values.items()}
 
 
 REUSES: Mapping[str, Callable[[TorchLayer, Solve, Sequence[Array]], Solution]] = {

@@ -1,4 +1,4 @@
-"""Tensors, all of which are made here: the values of a solve, on its device."""
+"""Tensors, all of which are made here: the values of a solve, on its device and in its dtype."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.layers import Array, Solve
 
 
-def tensor_of(values: Array, device: torch.device | str, dtype: torch.dtype | None = None) -> Tensor:
-    """Return values as a tensor on a device, of their own dtype unless another is named."""
-    return torch.tensor(values, dtype=dtype, device=device)
+def tensor_of(values: Array, like: Solve | Tensor) -> Tensor:
+    """Return values as a tensor on the device and in the dtype of a solve, or of another tensor."""
+    dtype = like.dtype if isinstance(like, Tensor) else dtype_of(like)
+    return torch.tensor(values, dtype=dtype, device=like.device)
 
 
-def leaf_of(values: Array, device: torch.device | str, dtype: torch.dtype | None = None) -> Tensor:
+def leaf_of(values: Array, like: Solve | Tensor) -> Tensor:
     """Return the same as a leaf at which a gradient arrives."""
-    return tensor_of(values, device, dtype).requires_grad_()
+    return tensor_of(values, like).requires_grad_()
 
 
 def dtype_of(solve: Solve) -> torch.dtype:
@@ -27,11 +28,11 @@ def dtype_of(solve: Solve) -> torch.dtype:
 
 def dynamics_of(solve: Solve) -> Dynamics:
     """Return the vector field of a solve, with its parameters on the device."""
-    dynamics = Dynamics(solve.problem, dtype_of(solve))
-    place(dynamics, solve.device)
+    dynamics = Dynamics(solve.problem)
+    place(dynamics, solve)
     return dynamics
 
 
-def place(module: nn.Module, device: str) -> None:
-    """Move a module to a device; its parameters stay the same objects."""
-    module.to(device)
+def place(module: nn.Module, solve: Solve) -> None:
+    """Move a module to the device and the dtype of a solve; its parameters stay the same objects."""
+    module.to(solve.device, dtype_of(solve))

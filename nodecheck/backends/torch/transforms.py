@@ -19,7 +19,7 @@ _Transform = Callable[[Prepared, Tensor], _Transformed]
 def use_transform(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
     """Return the solution of a layer under one of these transforms."""
     one = prepare(layer, solve)
-    given = tensor_of(cotangents[0], solve.device)
+    given = tensor_of(cotangents[0], solve)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a warning excuses nothing
         y1, gradients = TRANSFORMS[solve.variation.name](one, given)

@@ -21,7 +21,7 @@ _DEPTH = 2  # of containers within containers that are looked into
 def try_layer(layer: TorchLayer, solve: Solve) -> Trial:
     """Return the output or the error of the layer, whatever it is."""
     dynamics = dynamics_of(solve)
-    y0 = leaf_of(solve.problem.y0, solve.device)
+    y0 = leaf_of(solve.problem.y0, solve)
     call = attempt(lambda: built(layer, dynamics, solve))
     if isinstance(call, Refusal) or not callable(call):
         return _trial(y0, call, dynamics, built=False, accepts_state=False)

@@ -31,7 +31,7 @@ class Use:
     Attributes
     ----------
     state
-        ``state(values, device) -> (leaf, y0)``: where the gradient arrives, and what the layer gets.
+        ``state(values, solve) -> (leaf, y0)``: where the gradient arrives, and what the layer gets.
     backward
         ``backward(y1, leaves, cotangent) -> gradients``, where all rows of the cotangent are alike; None: y1
         alone is wanted.
@@ -43,7 +43,7 @@ class Use:
         True if the backward pass may not write to the .grad of any leaf.
     """
 
-    state: Callable[[Array, str], tuple[Tensor, Tensor]]
+    state: Callable[[Array, Solve], tuple[Tensor, Tensor]]
     backward: Callable[[Tensor, Leaves, Array], Gradients] | None
     mode: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     adjust: Callable[[nn.Module, object], None] | None = None
@@ -56,7 +56,7 @@ def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solutio
     one = prepare(layer, solve)
     if how.adjust is not None:
         how.adjust(one.dynamics, one.call)
-    leaf, one.y0 = how.state(solve.problem.y0, solve.device)
+    leaf, one.y0 = how.state(solve.problem.y0, solve)
     leaves = {"y0": leaf} if leaf.requires_grad else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a warning excuses nothing
@@ -82,68 +82,68 @@ def use(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solutio
     return Solution(as_numpy(y1), calls, pullbacks, changed=tuple(sorted(changed)), stray=stray)
 
 
-def _variable(y0: Array, device: str) -> tuple[Tensor, Tensor]:
-    leaf = leaf_of(y0, device)
+def _variable(y0: Array, solve: Solve) -> tuple[Tensor, Tensor]:
+    leaf = leaf_of(y0, solve)
     return leaf, leaf
 
 
-def _data(y0: Array, device: str) -> tuple[Tensor, Tensor]:
-    leaf = tensor_of(y0, device)
+def _data(y0: Array, solve: Solve) -> tuple[Tensor, Tensor]:
+    leaf = tensor_of(y0, solve)
     return leaf, leaf
 
 
-def _computed(y0: Array, device: str) -> tuple[Tensor, Tensor]:
-    leaf = leaf_of(y0, device)
+def _computed(y0: Array, solve: Solve) -> tuple[Tensor, Tensor]:
+    leaf = leaf_of(y0, solve)
     return leaf, leaf * 1
 
 
-def _transposed(y0: Array, device: str) -> tuple[Tensor, Tensor]:
-    leaf = tensor_of(y0.T.copy(), device).T.requires_grad_()
+def _transposed(y0: Array, solve: Solve) -> tuple[Tensor, Tensor]:
+    leaf = tensor_of(y0.T.copy(), solve).T.requires_grad_()
     return leaf, leaf
 
 
 def _plainly(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
-    return gradients_of(y1, leaves, tensor_of(cotangent, y1.device))
+    return gradients_of(y1, leaves, tensor_of(cotangent, y1))
 
 
 def _by_sum(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
     """Sum over the batch first: all rows of the cotangent then are one row in memory."""
-    loss = (y1.sum(0) * tensor_of(cotangent[0], y1.device)).sum()
+    loss = (y1.sum(0) * tensor_of(cotangent[0], y1)).sum()
     return gradients_of(loss, leaves, torch.ones_like(loss))
 
 
 def _by_transposed_cotangent(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
-    loss = (y1.T * tensor_of(cotangent.T.copy(), y1.device)).sum()
+    loss = (y1.T * tensor_of(cotangent.T.copy(), y1)).sum()
     return gradients_of(loss, leaves, torch.ones_like(loss))
 
 
 def _by_grad(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
     """Ask for every second gradient, that of y0 not among them."""
     names = list(leaves)[1::2]
-    found = torch.autograd.grad(y1, [leaves[name] for name in names], tensor_of(cotangent, y1.device))
+    found = torch.autograd.grad(y1, [leaves[name] for name in names], tensor_of(cotangent, y1))
     return {name: as_numpy(g) for name, g in zip(names, found, strict=True)}
 
 
 def _by_grad_of_y0(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
-    (found,) = torch.autograd.grad(y1, [leaves["y0"]], tensor_of(cotangent, y1.device))
+    (found,) = torch.autograd.grad(y1, [leaves["y0"]], tensor_of(cotangent, y1))
     return {"y0": as_numpy(found)}
 
 
 def _by_adding(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
     """Return the increase of gradients that were ones before the backward pass."""
     leaves["y0"].grad = torch.ones_like(leaves["y0"])
-    run_backward(y1, tensor_of(cotangent, y1.device))
+    run_backward(y1, tensor_of(cotangent, y1))
     return {name: None if leaf.grad is None else as_numpy(leaf.grad) - 1 for name, leaf in leaves.items()}
 
 
 def _by_second_backward(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
-    run_backward(y1, tensor_of(cotangent, y1.device), retain_graph=True)
+    run_backward(y1, tensor_of(cotangent, y1), retain_graph=True)
     return _plainly(y1, leaves, cotangent)
 
 
 def _by_keeping(y1: Tensor, leaves: Leaves, cotangent: Array) -> Gradients:
     """Return the gradients of one pass after another one, which may not write where they are."""
-    given = tensor_of(cotangent, y1.device)
+    given = tensor_of(cotangent, y1)
     found = torch.autograd.grad(y1, list(leaves.values()), given, retain_graph=True)
     torch.autograd.grad(y1, list(leaves.values()), -given)
     return {name: as_numpy(g) for name, g in zip(leaves, found, strict=True)}

@@ -19,7 +19,6 @@ from nodecheck.layers import (
     attempt,
     largest_entry,
 )
-from nodecheck.numerics import roundoff
 from nodecheck.numerics.constants import TRAINED_FACTORS
 from nodecheck.problems import Problem, neural
 from nodecheck.results import Evidence, at_most
@@ -49,7 +48,7 @@ def interleaved_calls(layer: LayerUnderTest, problem: Problem) -> Evidence:
     other = problem.replace(y0=problem.y0[::-1] + 0.5)
     alone = [layer.pullback(p, resolution, cotangent).gradients for p in (problem, other)]
     scale = max(largest_entry(value) for gradients in alone for value in gradients.values())
-    bound = layer.reordering * roundoff(max(1, layer.solve(problem, resolution).evaluations), scale)
+    bound = layer.reordering * layer.roundoff(max(1, layer.solve(problem, resolution).evaluations), scale)
 
     def overlapping(variation: Variation, second: Problem) -> Solution:
         solve = Solve(problem, resolution, variation=replace(variation, others=(second,)))
@@ -137,8 +136,10 @@ def _against_a_new_layer(
     """Return the differences to the solution of a layer built anew, in units of rounding."""
     anew = plain_solution(layer, problem, cotangent, usual_resolution(layer))
     evaluations = max(1, anew.evaluations)
-    of_state = layer.reordering * roundoff(evaluations, float(np.max(np.abs(anew.y1))))
-    of_gradient = layer.reordering * roundoff(evaluations, max(map(largest_entry, anew.gradients.values())))
+    of_state = layer.reordering * layer.roundoff(evaluations, float(np.max(np.abs(anew.y1))))
+    of_gradient = layer.reordering * layer.roundoff(
+        evaluations, max(map(largest_entry, anew.gradients.values()))
+    )
     without_graph = difference({"y1": found.without_graph}, {"y1": anew.y1})
     return {
         "y1": _in_units(float(np.max(np.abs(found.y1 - anew.y1))), of_state),

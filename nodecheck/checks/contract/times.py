@@ -11,7 +11,6 @@ from nodecheck.diagnosis.forward.told_times import explain_told_times
 from nodecheck.layers import Call, LayerUnderTest, Refusal, attempt
 from nodecheck.measure.convergence import order_of, require_refinable
 from nodecheck.measure.told_times import Mean, mean_as_steps_vanish, mean_in_gradient, mean_in_solution
-from nodecheck.numerics import time_roundoff
 from nodecheck.numerics.constants import COMPARED_TOLERANCE, ORDINARY_STEPS, TOLD_POWERS
 from nodecheck.problems import Problem, power, time_linear
 from nodecheck.results import Evidence, Inconclusive, Measurement, Metric, at_most
@@ -61,7 +60,7 @@ def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
 def _inside(layer: LayerUnderTest, problem: Problem, times: np.ndarray) -> tuple[Measurement, ...]:
     """Return the distances, in steps, by which times lie outside the interval."""
     h = problem.duration / ORDINARY_STEPS
-    rounding = time_roundoff(ORDINARY_STEPS, problem.t0, problem.t1) / abs(h)
+    rounding = layer.time_roundoff(ORDINARY_STEPS, problem.t0, problem.t1) / abs(h)
     bound = math.inf if layer.adaptive else rounding + _steps_besides(layer)
     return (
         at_most("latest time beyond t1", float((times.max() - problem.t1) / h), bound, "steps"),

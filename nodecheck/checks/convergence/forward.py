@@ -74,7 +74,7 @@ def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         ),
     )
     series = (ladder.series("Forward error", problem.name, problem, claimed),)
-    metrics = ladder.metrics("y1", problem)
+    metrics = ladder.metrics(layer, "y1", problem)
     if ladder.fit.exact:
         finest = ladder.at_floor("error of y1 on the finest grid")
         return Evidence((finest,), series=series, metrics=metrics)

@@ -27,7 +27,6 @@ from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, ORDER_MARGIN, group_errors
 from nodecheck.numerics.constants import (
     BATCH_STEPS,
-    FEW_STEPS,
     ODD_MARGIN,
     SAME_ORDER,
     USUAL_TOLERANCE,
@@ -135,7 +134,7 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     metrics = tuple(
         m
         for group, ladder in ladders.items()
-        for m in ladder.metrics(over_cotangents(group, layer, problem), problem)
+        for m in ladder.metrics(layer, over_cotangents(group, layer, problem), problem)
     )
     return Evidence(measurements, diagnosis, series, facts, metrics)
 
@@ -195,7 +194,7 @@ def _require_own_error(
     """Raise `Inconclusive` if the gradient is right and the forward pass is what does not converge."""
     if not forward_ladder(layer, problem).fit.slope < order - ORDER_MARGIN:
         return
-    if own_derivative_distance(layer, problem, FEW_STEPS).at_rounding:
+    if own_derivative_distance(layer, problem, layer.few_steps).at_rounding:
         slowest = min(ladder.fit.slope for ladder in ladders.values() if not ladder.fit.exact)
         message = (
             f"the gradient is the derivative of the layer's own forward pass, to rounding; that derivative "
@@ -208,7 +207,7 @@ def _require_own_limit(layer: LayerUnderTest, problem: Problem, limits: tuple[Me
     """Raise `Inconclusive` if the gradient is right and the forward pass is what has another limit."""
     if all(m.holds for m in limits):
         return
-    if own_derivative_distance(layer, problem, FEW_STEPS).at_rounding:
+    if own_derivative_distance(layer, problem, layer.few_steps).at_rounding:
         message = (
             "the gradient is the derivative of the layer's own forward pass, to rounding, and that has an "
             "error that does not depend on the step: the forward pass decides, not the gradient"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,11 +19,11 @@ from nodecheck.diagnosis.forward.grid import remedy
 from nodecheck.diagnosis.forward.powers import explain_powers
 from nodecheck.diagnosis.gradient.explain import explain_gradient
 from nodecheck.diagnosis.gradient.observation import Observation
-from nodecheck.layers import Array, Gradients, LayerUnderTest, Refusal, attempt
+from nodecheck.layers import Array, Call, Gradients, LayerUnderTest, Refusal, attempt
 from nodecheck.measure.constant_fields import worst_constant_field
 from nodecheck.measure.convergence import forward_ladder, order_of
 from nodecheck.measure.identities import identity_bound, power_measurements
-from nodecheck.numerics import EPS_FLOAT32, FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth, roundoff
+from nodecheck.numerics import EPS_FLOAT32, FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth
 from nodecheck.numerics.constants import (
     CONSTANT_STEPS,
     DECIMAL_INTERVAL,
@@ -34,12 +35,16 @@ from nodecheck.numerics.constants import (
     SAME_MULTIPLE,
     TIGHTER_TOLERANCES,
 )
-from nodecheck.numerics.formats import is_narrower
+from nodecheck.numerics.formats import UNIT_ROUNDOFF, is_narrower, rounded
 from nodecheck.problems import Problem, constant, neural
 from nodecheck.results import Evidence, Measurement, Skip, at_most
 from nodecheck.results.phrases import plural, verb
 
 _DECIMAL = constant.replace(name="constant_decimal").with_interval(*DECIMAL_INTERVAL)
+
+
+def _tolerances(layer: LayerUnderTest) -> tuple[float, ...]:
+    return layer.reachable(TIGHTER_TOLERANCES)
 
 
 @check(
@@ -72,7 +77,7 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if not error <= bound:
         worst = float(elapsed.flat[np.argmax(np.abs(elapsed - problem.duration))])
         diagnosis = (
-            explain_elapsed(Elapsed(worst, problem.duration, None, problem.t0))
+            explain_elapsed(Elapsed(worst, problem.duration, None, problem.t0, eps=layer.eps))
             if layer.adaptive
             else explain_time(layer, problem, CONSTANT_STEPS)
         )
@@ -105,8 +110,8 @@ def _explain_one_step(layer: LayerUnderTest, problem: Problem) -> str:
 
 
 @check(
-    title="Time is kept in double precision",
-    failure_title="Time is not kept in double precision",
+    title="Time is kept in the precision of the state",
+    failure_title="Time is not kept in the precision of the state",
     theme="Forward",
     kind="identity",
     problems=(_DECIMAL,),
@@ -118,14 +123,14 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
     `torch.linspace` makes float32 unless told otherwise.  In a float64 layer such a grid leaves an error of
     1e-8 that no refinement removes, and that no test at ordinary tolerance shows.  Times that float32
     represents exactly, or that arrive in another dtype than the state, give it away; so does an elapsed time
-    that stays wrong however tight the tolerance.
+    that stays wrong however tight the tolerance.  In a float32 layer, times may be float32, and are held to
+    that: those of half precision give themselves away.
     """
     calls = layer.solve(problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=DECIMAL_STEPS)).calls
-    rounded = [float(np.float32(c.t)) == c.t for c in calls]
+    precision, count = _coarse_times(layer, calls)
     lower = sum(c.t_dtype is not None and is_narrower(c.t_dtype, c.y_dtype) for c in calls)
-    share = float(np.mean(rounded)) if calls else 0.0
     measurements = [
-        at_most("share of times that float32 represents", share, FLOAT32_SHARE),
+        at_most(f"share of times that {precision} represents", count / max(1, len(calls)), FLOAT32_SHARE),
         at_most("times of lower precision than the state", lower, 0, "calls"),
     ]
     elapsed = _elapsed_at_any_tolerance if layer.adaptive else _elapsed_in_float64
@@ -134,8 +139,8 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if not all(m.holds for m in measurements[:-1]):
         seen = explain_times(calls, problem)
         diagnosis = seen or (
-            f"{sum(rounded)} of {plural(len(calls), 'time')} "
-            f"{verb(sum(rounded), 'is a float32 number', 'are float32 numbers')}, "
+            f"{count} of {plural(len(calls), 'time')} "
+            f"{verb(count, f'is a {precision} number', f'are {precision} numbers')}, "
             f"{lower} {verb(lower, 'arrives', 'arrive')} in lower precision than the state: the time grid is "
             f"probably made without dtype=y0.dtype."
         )
@@ -148,9 +153,17 @@ def time_precision(layer: LayerUnderTest, problem: Problem) -> Evidence:
     return Evidence(tuple(measurements), diagnosis)
 
 
+def _coarse_times(layer: LayerUnderTest, calls: Sequence[Call]) -> tuple[str, int]:
+    """Return the format with fewer bits than the dtype that represents most times, and how many."""
+    times = np.array([call.t for call in calls], dtype=np.float64)
+    formats = [name for name in reversed(UNIT_ROUNDOFF) if is_narrower(name, layer.dtype)]
+    counts = {name: int(np.sum(rounded(times, name) == times)) for name in formats}
+    return max(counts.items(), key=lambda found: found[1])
+
+
 def _explain_tightest(layer: LayerUnderTest, problem: Problem) -> str:
     """Return the diagnosis of an elapsed time whose error does not shrink with the tolerance."""
-    error = _error_of_elapsed(layer, problem, TIGHTER_TOLERANCES[-1])
+    error = _error_of_elapsed(layer, problem, _tolerances(layer)[-1])
     seen = (
         f"The elapsed time is off by {error:.1g} however tight the tolerance, although the times are float64"
     )
@@ -176,10 +189,10 @@ def _elapsed_at_any_tolerance(layer: LayerUnderTest, problem: Problem) -> Measur
 
     The estimate of the error of a constant field is zero, so the tightest tolerance costs a few steps.
     """
-    errors = [_error_of_elapsed(layer, problem, tol) for tol in TIGHTER_TOLERANCES]
-    evaluations = layer.solve(problem, TIGHTER_TOLERANCES[-1]).evaluations
+    errors = [_error_of_elapsed(layer, problem, tol) for tol in _tolerances(layer)]
+    evaluations = layer.solve(problem, _tolerances(layer)[-1]).evaluations
     largest = float(np.max(np.abs(problem.y0))) + float(np.max(np.abs(problem.params["c"])))
-    growth = fit_growth(TIGHTER_TOLERANCES, errors, FLOOR_FACTOR * roundoff(evaluations, largest))
+    growth = fit_growth(_tolerances(layer), errors, FLOOR_FACTOR * layer.roundoff(evaluations, largest))
     name = "growth exponent of the elapsed time's error over the tolerance"
     return at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
 
@@ -238,7 +251,7 @@ def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence
     (run,) = layer.gradients(problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=n_steps), 1)
     (cotangent,) = layer.cotangents(problem, 1)
     exact = {"y0": cotangent, "c": problem.duration * cotangent.sum(axis=0)}
-    bound = identity_bound(layer, problem, n_steps) + roundoff(problem.y0.size)
+    bound = identity_bound(layer, problem, n_steps) + layer.roundoff(problem.y0.size)
     measurements = tuple(
         at_most(f"error of ∂L/∂{name}", _distance(run.gradients[name], value), bound)
         for name, value in exact.items()
@@ -278,7 +291,7 @@ def _explain_constant(layer: LayerUnderTest, problem: Problem, bound: float) -> 
     def again(cotangent: Array) -> Gradients:
         return layer.pullback(problem, resolution, cotangent).gradients
 
-    observation = Observation(problem, cotangents, gradients, n_steps, again)
+    observation = Observation(problem, cotangents, gradients, n_steps, again, dtype=layer.dtype)
     times = "" if layer.adaptive else explain_backward_times(layer, problem, CONSTANT_STEPS)
     return f"{seen} {explain_gradient(observation, exact_to=exact_to)} {times}".strip()
 

@@ -10,7 +10,7 @@ import numpy as np
 from nodecheck.checks.check import check
 from nodecheck.layers import Array, LayerUnderTest, largest_entry
 from nodecheck.measure.search import dyadics, falsify
-from nodecheck.numerics import EPS, MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth, rms, roundoff
+from nodecheck.numerics import MAXIMUM_GROWTH, TOLERANCE_FACTOR, fit_growth, rms
 from nodecheck.numerics.constants import (
     COMPARED_SWEEP,
     COMPARED_TOLERANCE,
@@ -85,7 +85,7 @@ def _of_outputs(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...], str]:
     measurement, group = _sum_of(alone, layer, problem, compared_resolution(layer), "outputs")
     if layer.adaptive and not measurement.holds:  # one of low order may exceed its tolerance by much
         sums = [_sum_of(alone, layer, problem, tol, "outputs")[0].value for tol in COMPARED_SWEEP]
-        growth = fit_growth(COMPARED_SWEEP, sums, EPS)
+        growth = fit_growth(COMPARED_SWEEP, sums, layer.eps)
         name = f"growth exponent of the {measurement.name} over the tolerance"
         measurement = at_most(name, 0.0 if math.isnan(growth) else growth, MAXIMUM_GROWTH)
     if measurement.holds:
@@ -203,7 +203,7 @@ def _linearity_bound(layer: LayerUnderTest, problem: Problem, resolution: float)
     if layer.adaptive:
         return TOLERANCE_FACTOR * COMPARED_TOLERANCE
     widest = max(value.size for value in problem.params.values())
-    return roundoff(max(1, layer.solve(problem, resolution).evaluations) * widest)
+    return layer.roundoff(max(1, layer.solve(problem, resolution).evaluations) * widest)
 
 
 def _nonlinearity(

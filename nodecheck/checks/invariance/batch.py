@@ -7,7 +7,7 @@ import numpy as np
 from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.tolerance import affordable, follows_tolerance
-from nodecheck.numerics import TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics import TOLERANCE_FACTOR
 from nodecheck.numerics.constants import BATCH_STEPS
 from nodecheck.problems import Problem, neural
 from nodecheck.reference import sensitivity
@@ -38,7 +38,7 @@ def batch_independence(layer: LayerUnderTest, problem: Problem) -> Evidence:
         tightest = affordable(layer, problem)[-1]
         changes, bound = _changes(layer, problem, tightest), TOLERANCE_FACTOR * tightest
     else:
-        changes, bound = _changes(layer, problem, n_steps), _rounding(problem, n_steps)
+        changes, bound = _changes(layer, problem, n_steps), _rounding(layer, problem, n_steps)
         measurements = (at_most("member alone against member in the batch", max(changes), bound),)
     diagnosis = ""
     if any(not m.holds for m in measurements):
@@ -75,7 +75,7 @@ def _members(problem: Problem) -> tuple[Problem, ...]:
     return tuple(problem.replace(y0=problem.y0[i : i + 1]) for i in range(len(problem.y0)))
 
 
-def _rounding(problem: Problem, n_steps: int) -> float:
+def _rounding(layer: LayerUnderTest, problem: Problem, n_steps: int) -> float:
     """Return a bound on the effect of another order of summation, over the widest parameter in each step."""
     widest = max((value.size for value in problem.params.values()), default=1)
-    return roundoff(n_steps * widest, max(1.0, float(np.max(np.abs(problem.y0)))))
+    return layer.roundoff(n_steps * widest, max(1.0, float(np.max(np.abs(problem.y0)))))

@@ -32,6 +32,11 @@ def other_modules(layer: LayerUnderTest, problem: Problem) -> Evidence:
     some times only, so that one step says nothing about the others, and a graph that is recorded in one step
     gives the gradient to the wrong ones.
 
+    Autocast is on in the forward pass alone, as it should be.  An adjoint that evaluates the field in the
+    backward pass then evaluates another one, unless it sets the state of the forward pass there.  On a real
+    field the two differ by the rounding of products, so that is a line on the identity card.  A layer with
+    "autocast" in `supports` is held to it, by a field that is twice as large where autocast is off.
+
     A layer that always calls the forward method of the module, and so its hooks never, solves another
     equation consistently: that is a line on the identity card.  One that does so in one pass only is wrong.
 

@@ -17,7 +17,7 @@ from nodecheck.layers import (
     attempt,
     largest_entry,
 )
-from nodecheck.numerics import TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics import TOLERANCE_FACTOR
 from nodecheck.problems import Problem, group_of, neural
 from nodecheck.results import Evidence, Measurement, Unsupported, at_most
 from nodecheck.variations.comparison import compared_resolution, difference
@@ -123,7 +123,7 @@ def _bound(layer: LayerUnderTest, problem: Problem, resolution: float, usual: Gr
     if layer.adaptive:
         return TOLERANCE_FACTOR * resolution * max(1.0, scale)
     widest = max(value.size for value in problem.params.values())
-    return roundoff(max(1, layer.solve(problem, resolution).evaluations) * widest, scale)
+    return layer.roundoff(max(1, layer.solve(problem, resolution).evaluations) * widest, scale)
 
 
 def _try(

@@ -77,7 +77,7 @@ def _explain_halves(layer: LayerUnderTest, measurements: Sequence[Measurement]) 
     if layer.needs_even or not changed or not is_dataclass(claims):
         return ""
     claims = replace(claims, supports=frozenset(claims.supports) | {EVEN})
-    even = LayerUnderTest(claims, layer.profile, layer.seed, layer.backend)
+    even = LayerUnderTest(claims, layer.profile, layer.seed, layer.backend, **layer.place)
     judged = attempt(lambda: _judged(even))
     if isinstance(judged, Refusal) or not all(m.holds for m, _ in judged):
         return ""

@@ -18,7 +18,7 @@ from nodecheck.measure.log_det import (
 )
 from nodecheck.measure.log_det_orders import log_det_orders
 from nodecheck.measure.scope import WITH_LOG_DET
-from nodecheck.numerics import TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics import TOLERANCE_FACTOR
 from nodecheck.numerics.constants import BATCH_STEPS, USUAL_TOLERANCE
 from nodecheck.problems import Problem, neural_log_det
 from nodecheck.reference import Feature
@@ -88,7 +88,7 @@ def _of_both(layer: LayerUnderTest, problem: Problem) -> Measurement:
     excess = max(_difference(group, both, state, log_det) for group in both)
     evaluations = max(1, layer.solve(problem, resolution).evaluations)
     widest = max(value.size for value in problem.groups.values())
-    bound = TOLERANCE_FACTOR * resolution if layer.adaptive else roundoff(evaluations * widest)
+    bound = TOLERANCE_FACTOR * resolution if layer.adaptive else layer.roundoff(evaluations * widest)
     return at_most("gradient of both against the sum of its parts", excess, bound)
 
 

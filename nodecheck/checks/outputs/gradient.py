@@ -13,8 +13,8 @@ from nodecheck.measure.convergence import forward_ladder, gradient_ladders, orde
 from nodecheck.measure.gradient_orders import gradient_orders
 from nodecheck.measure.own_derivative import own_derivative_distance
 from nodecheck.measure.reverse_time import require_reverse_time
-from nodecheck.numerics import ORDER_MARGIN, roundoff
-from nodecheck.numerics.constants import BATCH_STEPS, FEW_STEPS, USUAL_TOLERANCE
+from nodecheck.numerics import ORDER_MARGIN
+from nodecheck.numerics.constants import BATCH_STEPS, USUAL_TOLERANCE
 from nodecheck.problems import Problem, neural_at_outputs, quarter_reversed_at_outputs
 from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Inconclusive, Measurement, at_most
@@ -63,10 +63,11 @@ def output_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 def _require_accurate_states(layer: LayerUnderTest, problem: Problem) -> None:
     """Raise `Inconclusive` if the states do not converge as they should, and explain the whole error."""
-    slope, order = forward_ladder(layer, problem).fit.slope, order_of(layer)
-    if slope >= order - ORDER_MARGIN:
+    states, order = forward_ladder(layer, problem).fit, order_of(layer)
+    slope = states.slope
+    if states.exact or slope >= order - ORDER_MARGIN:
         return
-    if own_derivative_distance(layer, problem, FEW_STEPS).at_rounding:
+    if own_derivative_distance(layer, problem, layer.few_steps).at_rounding:
         found = "the gradient is the derivative of the layer's own states, to rounding; those"
     elif _slowest(layer, problem) >= slope - ORDER_MARGIN:
         found = "the gradient converges as fast as the states from which the adjoint starts; those"
@@ -91,7 +92,7 @@ def _at_the_start(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement,
     resolution = USUAL_TOLERANCE if layer.adaptive else BATCH_STEPS
     found = layer.pullback(problem, resolution, cotangent).gradients
     scale = float(np.max(np.abs(cotangent)))
-    bound = roundoff(max(1, layer.solve(problem, resolution).evaluations))
+    bound = layer.roundoff(max(1, layer.solve(problem, resolution).evaluations))
     at_start = _largest(found["y0"], cotangent[0]) / scale
     elsewhere = max(_largest(value) for name, value in found.items() if name != "y0") / scale
     return (

@@ -18,7 +18,7 @@ from nodecheck.measure.time_gradients import (
     pullbacks,
 )
 from nodecheck.measure.tolerance import affordable, follows_tolerance
-from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, TOLERANCE_FACTOR, relative_error, roundoff
+from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, TOLERANCE_FACTOR, relative_error
 from nodecheck.numerics.constants import EXPLAINED_SHARE
 from nodecheck.problems import (
     Problem,
@@ -100,8 +100,8 @@ def time_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 def _at_outputs(layer: LayerUnderTest, problem: Problem) -> Problem:
     """Return the problem with output times that is asked for in place of one without."""
-    (found,) = (at for plain, at in _AT_OUTPUTS if layer.counterpart(plain) == problem)
-    return layer.counterpart(found)
+    (found,) = (at for plain, at in _AT_OUTPUTS if layer.counterpart(plain).name == problem.name)
+    return layer.rounded(layer.counterpart(found))
 
 
 def _missing(layer: LayerUnderTest, first: Gradients | Refusal) -> Evidence | None:
@@ -142,7 +142,7 @@ def _others_unchanged(
     else:
         widest = max(value.size for value in problem.params.values())
         evaluations = max(1, layer.solve(problem, resolution).evaluations)
-        bound = layer.reordering * roundoff(evaluations * widest, scale)
+        bound = layer.reordering * layer.roundoff(evaluations * widest, scale)
     return at_most("change of the other gradients where times require one", difference(others, usual), bound)
 
 

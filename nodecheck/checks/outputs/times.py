@@ -8,7 +8,7 @@ from nodecheck.checks.check import check
 from nodecheck.diagnosis.outputs.times import explain_other_times
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.measure.identities import identity_bound
-from nodecheck.numerics import FLOOR_FACTOR, TOLERANCE_FACTOR, relative_error, roundoff
+from nodecheck.numerics import FLOOR_FACTOR, TOLERANCE_FACTOR, relative_error
 from nodecheck.numerics.constants import (
     BATCH_STEPS,
     IDENTITY_TOLERANCE,
@@ -46,7 +46,7 @@ def output_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
     ys = layer.solve(problem, resolution).y1
     exact = _states(problem, problem.ts)
     bound = identity_bound(layer, problem, BATCH_STEPS * len(problem.ts))
-    start = roundoff(1, float(np.max(np.abs(problem.y0))))
+    start = layer.roundoff(1, float(np.max(np.abs(problem.y0))))
     measurements = (
         at_most("difference of ys[0] to y0", float(np.max(np.abs(ys[0] - problem.y0))), start),
         at_most("error of ys on a constant field", float(np.max(np.abs(ys - exact))), bound),
@@ -86,7 +86,7 @@ def _beside_many(layer: LayerUnderTest) -> Measurement:
     exact = _states(few, few.ts[1:-1])
     among_few = relative_error(layer.solve(few, resolution).y1[1:-1], exact)
     among_many = relative_error(layer.solve(many, resolution).y1[places], exact)
-    floor = FLOOR_FACTOR * roundoff(STEPS_FOR_MANY_OUTPUTS)
+    floor = FLOOR_FACTOR * layer.roundoff(STEPS_FOR_MANY_OUTPUTS)
     least = resolution if layer.adaptive else floor
     bound = TOLERANCE_FACTOR if layer.adaptive else ODD_MARGIN
     return at_most(

@@ -9,7 +9,7 @@ import numpy as np
 from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.tolerance import affordable, growth_above
-from nodecheck.numerics import GROWTH_OF_LOWEST_ORDER, MAXIMUM_GROWTH, TOLERANCE_FACTOR, roundoff
+from nodecheck.numerics import GROWTH_OF_LOWEST_ORDER, MAXIMUM_GROWTH, TOLERANCE_FACTOR
 from nodecheck.numerics.constants import (
     COST_TOLERANCES,
     GROWTH_OF_ORDER_FOUR,
@@ -84,7 +84,7 @@ def _follows(
         return at_most(f"error of y1 for t^{k}, in units of the tolerance", largest, TOLERANCE_FACTOR)
     problem = power(k)
     evaluations = layer.solve(problem, tolerances[-1]).evaluations
-    growth = growth_above(tolerances, errors, roundoff(evaluations, 2.0 * problem.t1**k))
+    growth = growth_above(tolerances, errors, layer.roundoff(evaluations, 2.0 * problem.t1**k))
     return at_most(f"growth exponent of error/tol for t^{k}", growth, MAXIMUM_GROWTH)
 
 

@@ -10,7 +10,6 @@ from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.tolerance import growth_above
 from nodecheck.numerics import (
-    EPS,
     FLOOR_FACTOR,
     LARGEST_WEIGHTS,
     MAXIMUM_GROWTH,
@@ -27,6 +26,10 @@ from nodecheck.numerics.constants import (
 from nodecheck.problems import Problem, constant, switch
 from nodecheck.results import Evidence, Inconclusive, Series, at_most
 from nodecheck.results.phrases import apart, verb
+
+
+def _tolerances(layer: LayerUnderTest) -> tuple[float, ...]:
+    return layer.reachable(SWITCH_TOLERANCES)
 
 
 @check(
@@ -51,13 +54,13 @@ def sudden_change(layer: LayerUnderTest, problem: Problem) -> Evidence:
     ends before t1, is told from it on a constant field.
     """
     exact = problem.flow(problem.t1, problem.y0, **problem.params)  # type: ignore[misc]
-    errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in SWITCH_TOLERANCES]
-    largest = float(np.max(np.divide(errors, SWITCH_TOLERANCES)))
+    errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in _tolerances(layer)]
+    largest = float(np.max(np.divide(errors, _tolerances(layer))))
     series = (
         Series(
             "Error after a sudden change",
             problem.name,
-            SWITCH_TOLERANCES,
+            _tolerances(layer),
             tuple(errors),
             "tolerance",
             "relative error",
@@ -68,7 +71,7 @@ def sudden_change(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if largest <= TOLERANCE_FACTOR:
         measurement = at_most("error of y1, in units of the tolerance", largest, TOLERANCE_FACTOR)
         return Evidence((measurement,), series=series)
-    growth = growth_above(SWITCH_TOLERANCES, errors, FLOOR_FACTOR * EPS)
+    growth = growth_above(_tolerances(layer), errors, FLOOR_FACTOR * layer.eps)
     measurements = (
         at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH),
         at_most("distance of y1 from y0 over that of the field", _distance(layer, problem), LARGEST_WEIGHTS),
@@ -82,7 +85,7 @@ def _distance(layer: LayerUnderTest, problem: Problem) -> float:
 
     An error that shrinks from one enormous value to another has a slope like any other.
     """
-    y1 = layer.solve(problem, SWITCH_TOLERANCES[-1]).y1
+    y1 = layer.solve(problem, _tolerances(layer)[-1]).y1
     return float(np.max(np.abs((y1 - problem.y0) / problem.params["c"]))) / abs(problem.duration)
 
 
@@ -99,13 +102,13 @@ def _explain_change(layer: LayerUnderTest, problem: Problem, errors: list[float]
         _require_looks_at_ends(layer, problem)
         seen = _of_steps(layer, problem)
     return (
-        f"Between tol = {SWITCH_TOLERANCES[0]:g} and {SWITCH_TOLERANCES[-1]:g} the error goes from "
+        f"Between tol = {_tolerances(layer)[0]:g} and {_tolerances(layer)[-1]:g} the error goes from "
         f"{errors[0]:.2g} to {errors[-1]:.2g}; {seen}."
     )
 
 
 def _not_finite(layer: LayerUnderTest, problem: Problem) -> str:
-    lost = [f"{tol:g}" for tol in SWITCH_TOLERANCES if not np.isfinite(layer.solve(problem, tol).y1).all()]
+    lost = [f"{tol:g}" for tol in _tolerances(layer) if not np.isfinite(layer.solve(problem, tol).y1).all()]
     if not lost:
         return ""
     return (
@@ -125,7 +128,7 @@ def _of_another_time(layer: LayerUnderTest, problem: Problem) -> str:
     if not looks or not max(looks) > SWITCH_TIME:
         return ""
     last, t1 = looks[-1], problem.t1
-    elapsed = (layer.solve(problem, SWITCH_TOLERANCES[-1]).y1 - problem.y0) / problem.params["c"]
+    elapsed = (layer.solve(problem, _tolerances(layer)[-1]).y1 - problem.y0) / problem.params["c"]
     time = SWITCH_TIME + float(np.max(elapsed))
     if last > t1 + SWITCH_DURATION and abs(time - last) <= SWITCH_DURATION:
         found, end = apart([last], [t1])
@@ -161,7 +164,7 @@ def _require_looks_at_ends(layer: LayerUnderTest, problem: Problem) -> None:
 
 def _looks(layer: LayerUnderTest, problem: Problem) -> list[float]:
     """Return the times at which the field is evaluated at the tightest tolerance, as far as they are seen."""
-    return [call.t for call in layer.solve(problem, SWITCH_TOLERANCES[-1]).calls if not math.isnan(call.t)]
+    return [call.t for call in layer.solve(problem, _tolerances(layer)[-1]).calls if not math.isnan(call.t)]
 
 
 def _of_steps(layer: LayerUnderTest, problem: Problem) -> str:
@@ -169,13 +172,13 @@ def _of_steps(layer: LayerUnderTest, problem: Problem) -> str:
 
     More evaluations near the change than a step has stages are those of steps that were taken back.
     """
-    calls = layer.solve(problem, SWITCH_TOLERANCES[-1]).calls
+    calls = layer.solve(problem, _tolerances(layer)[-1]).calls
     near = sum(abs(call.t - SWITCH_TIME) <= NEAR_SWITCH * SWITCH_DURATION for call in calls)
     seen = f"{near} of {len(calls)} evaluations at the tightest {verb(near, 'is', 'are')} near the change"
     text = f"{seen} at t = {SWITCH_TIME:g}"
     if near > MOST_STAGES:
         return f"{text}: it is seen, so the tolerance is not the one given, or the error is made elsewhere"
     text = f"{text}: steps are accepted whatever their error, or the estimate does not see time"
-    states = [layer.solve(problem, tol).y1 for tol in SWITCH_TOLERANCES]
+    states = [layer.solve(problem, tol).y1 for tol in _tolerances(layer)]
     same = all(np.array_equal(y1, states[0]) for y1 in states)
     return f"{text}, or the tolerance is not used: it has no effect on y1" if same else text

@@ -104,7 +104,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     facts = {"growth of error/tol": f"{growth:z.2f}"} if problem.on_card else {}
     measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
-    metrics = (error_at_tolerance("y1", problem, tolerances, errors),)
+    metrics = (error_at_tolerance(layer, "y1", problem, tolerances, errors),)
     return Evidence((measurement, *claimed, *beside), diagnosis, series, facts, metrics)
 
 
@@ -184,7 +184,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     facts = {"gradient class": _class(max(growths.values()))} if problem.on_card else {}
     metrics = tuple(
-        error_at_tolerance(over_cotangents(g, layer, problem), problem, tolerances, sweep.errors[g])
+        error_at_tolerance(layer, over_cotangents(g, layer, problem), problem, tolerances, sweep.errors[g])
         for g in growths
     )
     return Evidence(measurements, diagnosis, series, facts, metrics)
@@ -200,7 +200,7 @@ def _explain_gradient(layer: LayerUnderTest, problem: Problem, sweep: Sweep) -> 
         return text
     tolerances, exact = sweep.tolerances, sensitivity(problem).y1
     errors = [relative_error(layer.solve(problem, tol).y1, exact) for tol in tolerances]
-    if exponent(problem, tolerances, errors) > MAXIMUM_GROWTH:
+    if exponent(layer, problem, tolerances, errors) > MAXIMUM_GROWTH:
         explained = errors[-1]
         text = (
             f"The forward pass itself does not follow the tolerance: between tol = {tolerances[0]:g} and "

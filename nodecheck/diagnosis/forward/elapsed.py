@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 
 from nodecheck.diagnosis.forward.grid import remedy
-from nodecheck.numerics import HIGHEST_ORDER, time_roundoff
+from nodecheck.numerics import EPS, HIGHEST_ORDER, time_roundoff
 from nodecheck.numerics.constants import (
     ALIKE,
     FLOAT32_ERROR,
@@ -46,6 +46,8 @@ class Elapsed:
         The shortest and the longest time, where components or batch members differ.
     grid
         A mistake in the number or the times of the steps, see `grid`: "one step too many, 16 steps of ...".
+    eps
+        Unit of rounding of the layer.
     """
 
     time: float
@@ -57,6 +59,7 @@ class Elapsed:
     coarse: str = ""
     others: tuple[float, float] | None = None
     grid: str = ""
+    eps: float = EPS
 
     @property
     def error(self) -> float:
@@ -67,7 +70,7 @@ class Elapsed:
     def rounding(self) -> float:
         """Bound on the error of a right layer."""
         start = self.t0 or 0.0
-        return time_roundoff(self.n_steps or 1, start, start + self.duration)
+        return time_roundoff(self.n_steps or 1, start, start + self.duration, self.eps)
 
     def equals(self, value: float) -> bool:
         """Return True if the time is a value, to rounding, and the right time is not."""

@@ -21,10 +21,9 @@ from nodecheck.numerics import (
     ORDER_MARGIN,
     OrderFit,
     relative_error,
-    time_roundoff,
 )
 from nodecheck.numerics.constants import ALIKE, FLOAT32_ERROR
-from nodecheck.numerics.formats import UNIT_ROUNDOFF, format_of
+from nodecheck.numerics.formats import UNIT_ROUNDOFF
 from nodecheck.problems import Problem, lotka_volterra, neural, pendulum
 from nodecheck.reference import Feature, features
 from nodecheck.results.phrases import apart
@@ -44,13 +43,14 @@ def explain_time(layer: LayerUnderTest, problem: Problem, n_steps: int) -> str:
     worst = np.unravel_index(int(np.argmax(errors)), errors.shape)
     finer = elapsed_times(layer, problem, 2 * n_steps)
     spread = float(np.ptp(elapsed))
-    even = spread <= max(ALIKE * errors[worst], time_roundoff(n_steps, problem.t0, problem.t1))
+    even = spread <= max(ALIKE * errors[worst], layer.time_roundoff(n_steps, problem.t0, problem.t1))
     text = explain_elapsed(
         Elapsed(
             float(elapsed[worst]),
             problem.duration,
             n_steps,
             problem.t0,
+            eps=layer.eps,
             rate=float(problem.params["c"][worst[-1]]),
             finer=float(finer[worst]),
             coarse=rounded_parts(layer, problem, n_steps, float(errors[worst] / abs(problem.duration))),
@@ -85,7 +85,7 @@ def explain_backward_times(
     calls = layer.gradients(problem, n_steps, 1)[0].calls
     if not calls:
         return ""
-    precisions = {format_of(row[1:]) for row in stage_times(calls, n_steps)} - {""}
+    precisions = {layer.format_of(row[1:]) for row in stage_times(calls, n_steps)} - {""}
     seen = explain_times(calls, problem, "In the backward pass the field")
     if seen or not rounding:
         return seen
@@ -115,7 +115,7 @@ def explain_outside(layer: LayerUnderTest, problem: Problem, n_steps: int) -> st
     if not times.size or not np.isfinite(times).all():
         return ""
     first, last = sorted((problem.t0, problem.t1))
-    rounding = time_roundoff(n_steps, problem.t0, problem.t1)
+    rounding = layer.time_roundoff(n_steps, problem.t0, problem.t1)
     step = abs(problem.duration) / n_steps
     within = times.min() >= first - rounding and times.max() <= last + rounding
     if within and times.min() <= first + step + rounding and times.max() >= last - step - rounding:
@@ -210,7 +210,7 @@ def _explain_plateau(layer: LayerUnderTest, problem: Problem, n_steps: int) -> s
         return f"{seen} {_of_state(layer, problem, n_steps)}".strip()
     return (
         f"The error stops shrinking at {error:.1g}: something is that inaccurate, a step or a coefficient "
-        f"perhaps; times and y1 have all bits of a float64."
+        f"perhaps; times and y1 have all bits of a {layer.dtype}."
     )
 
 

@@ -25,8 +25,10 @@ def rounded_parts(layer: LayerUnderTest, problem: Problem, n_steps: int, error: 
     they are: the times of the steps between decide.
     """
     run = layer.solve(problem, n_steps)
-    found = [("the times are {} numbers", format_of(row[1:])) for row in stage_times(run.calls, n_steps)]
-    found.append(("y1 consists of {} numbers", format_of(run.y1)))
+    found = [
+        ("the times are {} numbers", layer.format_of(row[1:])) for row in stage_times(run.calls, n_steps)
+    ]
+    found.append(("y1 consists of {} numbers", layer.format_of(run.y1)))
     sentences = [
         words.format(precision)
         for words, precision in found

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from nodecheck.diagnosis.gradient.match import Candidate
 from nodecheck.diagnosis.gradient.matcher import Matcher
 from nodecheck.diagnosis.gradient.observation import Gradients
-from nodecheck.numerics import EPS
 from nodecheck.numerics.constants import BELIEVED_IF_NEARER_BY, FEWEST_ENTRIES, MOST_ENTRIES_LISTED
+from nodecheck.numerics.formats import eps_of
 from nodecheck.problems import Float64
 
 
@@ -51,7 +51,7 @@ def _standing_out(matcher: Matcher, name: str, errors: Float64) -> npt.NDArray[n
     by_size = np.argsort(errors)
     ordered = errors[by_size]
     half = errors.size // 2
-    floor = EPS * float(np.abs(matcher.exact[0][name]).max())
+    floor = eps_of(matcher.fine.dtype) * float(np.abs(matcher.exact[0][name]).max())
     gaps = ordered[half:] / np.maximum(ordered[half - 1 : -1], floor)
     widest = int(np.argmax(gaps))
     return none if gaps[widest] < BELIEVED_IF_NEARER_BY else np.sort(by_size[half + widest :])

@@ -41,6 +41,8 @@ class Observation:
     rounding
         Relative error that rounding leaves in this layer, measured where every method is exact; 0 if that is
         not known.
+    dtype
+        The dtype in which the layer runs.
     """
 
     problem: Problem
@@ -51,6 +53,7 @@ class Observation:
     evaluates: bool = True
     tolerance: float | None = None
     rounding: float = 0.0
+    dtype: str = "float64"
 
     def __post_init__(self) -> None:
         if not self.cotangents or len(self.cotangents) != len(self.gradients):

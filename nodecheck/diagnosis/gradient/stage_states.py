@@ -13,8 +13,8 @@ from nodecheck.diagnosis.gradient.observation import Gradients, Jacobians, pull_
 from nodecheck.diagnosis.layer_observation import observe
 from nodecheck.layers import LayerUnderTest, Refusal, attempt
 from nodecheck.measure.matching_tableau import matching_tableau
-from nodecheck.numerics import FLOOR_FACTOR, roundoff
-from nodecheck.numerics.constants import FEW_STEPS, MOST_PERMUTED_STAGES
+from nodecheck.numerics import FLOOR_FACTOR
+from nodecheck.numerics.constants import MOST_PERMUTED_STAGES
 from nodecheck.numerics.tableau import ButcherTableau
 from nodecheck.problems import Float64, Problem
 
@@ -29,21 +29,21 @@ def explain_stage_states(layer: LayerUnderTest, problem: Problem) -> str:
     rounding, at few steps: there the stages are far apart.
     """
     found = None if layer.adaptive else attempt(lambda: matching_tableau(layer, problem))
-    if found is None or isinstance(found, Refusal) or found[1] != FEW_STEPS:
+    if found is None or isinstance(found, Refusal) or found[1] != layer.few_steps:
         return ""
     tableau, _, distance = found
     widest = max(value.size for value in problem.params.values())
-    bound = FLOOR_FACTOR * roundoff(layer.solve(problem, FEW_STEPS).evaluations * widest)
-    observation = observe(layer, problem, FEW_STEPS, FEW_STEPS)
+    bound = FLOOR_FACTOR * layer.roundoff(layer.solve(problem, layer.few_steps).evaluations * widest)
+    observation = observe(layer, problem, layer.few_steps, layer.few_steps)
     if not distance <= bound or observation.missing():
         return ""
-    steps = _Steps(tableau, problem, FEW_STEPS)
+    steps = _Steps(tableau, problem, layer.few_steps)
     observed, rows = observation.stacked(), observation.rows()
     for choice in _choices(tableau.stages):
         error = _distance(observed, pull_back(steps.gradient(choice), rows))
         if error <= bound:
             return (
-                f"At {FEW_STEPS} steps the gradient is that of the adjoint of {tableau.name} with the "
+                f"At {layer.few_steps} steps the gradient is that of the adjoint of {tableau.name} with the "
                 f"products {_words(choice)}, to {error:.1g}: keep the state of each stage, and take its "
                 f"product there."
             )

@@ -26,12 +26,12 @@ from nodecheck.results.phrases import plural, verb
 
 def explain_rounded_gradients(matcher: Matcher) -> str:
     """Return the sentence that gradients are numbers of a lower precision, if that explains the error."""
-    formats = {name: format_of(matcher.observed[0][name]) for name in matcher.wrong}
+    formats = {name: format_of(matcher.observed[0][name], matcher.fine.dtype) for name in matcher.wrong}
     coarsest = max(formats.values(), key=_roundoff)
     rounded = tuple(
         name
         for name, found in formats.items()
-        if found and found == coarsest and not format_of(matcher.exact[0][name])
+        if found and found == coarsest and not format_of(matcher.exact[0][name], matcher.fine.dtype)
     )
     if not rounded or not _errs_by_rounding(matcher, coarsest):
         return ""
@@ -105,7 +105,7 @@ def _small_error(matcher: Matcher, null: Comparison) -> str:
     if null.coarse_size is not None and matcher.ratio > 1.0:
         fewer = "half" if matcher.ratio == 2.0 else f"{1 / matcher.ratio:.2g} times"
         text += f", {number(null.coarse_size)} with {fewer} as many steps"
-    return f"{text}; the numbers themselves are float64"
+    return f"{text}; the numbers themselves are {matcher.fine.dtype}"
 
 
 def _magnitude_and_angle(matcher: Matcher, name: str) -> str:

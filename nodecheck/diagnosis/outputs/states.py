@@ -6,8 +6,8 @@ import numpy as np
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, attempt
 from nodecheck.measure.convergence import forward_ladder, order_of
-from nodecheck.numerics import ORDER_MARGIN, relative_error, roundoff
-from nodecheck.numerics.constants import FEW_STEPS, SEPARATE_SHARES
+from nodecheck.numerics import ORDER_MARGIN, relative_error
+from nodecheck.numerics.constants import SEPARATE_SHARES
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
 
@@ -40,7 +40,7 @@ def _between_even(layer: LayerUnderTest, problem: Problem) -> str:
     order = order_of(layer)
     if isinstance(found, Refusal) or not found >= order - ORDER_MARGIN:
         return ""
-    alone, among = (layer.solve(p, FEW_STEPS).evaluations for p in (problem.replace(ts=()), problem))
+    alone, among = (layer.solve(p, layer.few_steps).evaluations for p in (problem.replace(ts=()), problem))
     seen = f"For output times that divide the interval evenly, the order is {found:.2f}:"
     if alone == among:
         return f"{seen} the interpolation between steps is of lower order than the method."
@@ -51,7 +51,7 @@ def _between_even(layer: LayerUnderTest, problem: Problem) -> str:
 
 def _interpolation(layer: LayerUnderTest, problem: Problem) -> str:
     """Return that states between steps lie on straight lines between the states at their ends, if they do."""
-    n = FEW_STEPS
+    n = layer.few_steps
     ends = problem.at_shares(*(k / n for k in range(1, n)), name=f"{problem.name}_at_steps")
     found = attempt(lambda: layer.solve(ends, n).y1)
     ys = layer.solve(problem, n).y1
@@ -59,7 +59,7 @@ def _interpolation(layer: LayerUnderTest, problem: Problem) -> str:
         return ""
     places = (np.array(problem.ts) - problem.t0) / problem.duration * n
     straight = np.stack([_between(found, place) for place in places])
-    if not relative_error(ys, straight) <= roundoff(n * problem.y0.size):
+    if not relative_error(ys, straight) <= layer.roundoff(n * problem.y0.size):
         return ""
     return (
         "States between two steps lie on the straight line between the states at their ends, which costs all "

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Everything heavy is imported inside the functions: the help text has to come at once.
 
-_OPTIONS = ("profile", "select", "layer", "device", "output", "seed", "jobs")
+_OPTIONS = ("profile", "select", "layer", "device", "dtype", "output", "seed", "jobs")
 _LIMITS = ("time-limit", "memory-limit", "strict")
 _INTERRUPTED = "The run was interrupted: what it did not reach is inconclusive; --resume goes on."
 _LONGEST_LAYER_NAME = 40  # characters, beside the progress bar

@@ -76,6 +76,7 @@ def _load(children: Children, target: str, run: Run, then: Result) -> LayerCard:
     """Return the claims of the layer of a result as they are now; end the command if it cannot be loaded."""
     from nodecheck.frontends.cli.arguments import usage_errors
     from nodecheck.options.devices import devices_of
+    from nodecheck.options.dtypes import in_dtype
     from nodecheck.report.numbers import shorten
 
     before = next(card for card in run.layers if card.name == then.layer)
@@ -90,7 +91,8 @@ def _load(children: Children, target: str, run: Run, then: Result) -> LayerCard:
         _give_up(f"expected a layer {name!r} in {target!r}, got {names}; was it given another name?")
     with usage_errors():
         devices_of(before.device, loaded.environment)
-    return replace(card, name=before.name, source=before.source, device=before.device)
+        (card,) = in_dtype([card], before.dtype)
+    return replace(card, name=before.name, source=before.source, device=before.device, dtype=before.dtype)
 
 
 def _give_up(sentence: str) -> NoReturn:

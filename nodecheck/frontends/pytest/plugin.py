@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "registered name, package.module:object or path/file.py:object; TARGET::GLOB means only its layers "
         "whose name matches.",
     )
-    names = ("profile", "select", "layer", "device", "output", "seed", "memory-limit", "time-limit")
+    names = ("profile", "select", "layer", "device", "dtype", "output", "seed", "memory-limit", "time-limit")
     in_pytest(group.addoption, *names)
 
 

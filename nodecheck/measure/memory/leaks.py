@@ -27,7 +27,9 @@ _CONTROL = TorchLayer("control", _field_once)
 
 def control_gains(layer: LayerUnderTest) -> tuple[Gain, ...]:
     """Return the gains of a loop around the bare field: the noise of the instrument."""
-    control = LayerUnderTest(_CONTROL, layer.profile, layer.seed, layer.backend, device=layer.device)
+    control = LayerUnderTest(
+        _CONTROL, layer.profile, layer.seed, layer.backend, device=layer.device, dtype=layer.dtype
+    )
     return _gains(control, few_steps(control, MEMORY_WIDTHS[-1]))[:-1]
 
 

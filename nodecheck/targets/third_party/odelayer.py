@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nodecheck.layers import Adjoint, TorchLayer
 from nodecheck.layers.layer import (
+    AUTOCAST,
     COMPLEX,
     COMPUTED_PARAMETERS,
     DOUBLE_BACKWARD,
@@ -76,7 +77,7 @@ def _claimed(
         order=_ORDERS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=(*OF_PARAMETERS, COMPUTED_PARAMETERS, COMPLEX, *_FURTHER[mode], *further),
+        supports=(*OF_PARAMETERS, COMPUTED_PARAMETERS, COMPLEX, AUTOCAST, *_FURTHER[mode], *further),
         tableau=None if mode == "reversible" else solver,  # a step of that scheme is not one of the tableau
     )
 
@@ -97,7 +98,7 @@ def _adaptive(solver: str, mode: _Mode) -> TorchLayer:
         order=_PAIRS[solver],
         adjoint=adjoint,
         memory=memory,
-        supports=(*OF_PARAMETERS, COMPLEX, *_FURTHER[mode]),
+        supports=(*OF_PARAMETERS, COMPLEX, AUTOCAST, *_FURTHER[mode]),
     )
 
 

@@ -19,7 +19,7 @@ from nodecheck.layers import Solve, TorchLayer, Variation
 from nodecheck.problems import neural
 
 # A device use asks for streams, graphs or autocast, which "meta" has not.
-NAMES = sorted(_VARIATIONS.keys() - DEVICE_USES.keys())
+NAMES = sorted(_VARIATIONS.keys() - DEVICE_USES.keys() - {"autocast-field"})
 COTANGENT = np.tile([[0.5, -0.25, 1.0]], (4, 1))
 TRAINED = neural.replace(y0=neural.y0 / 2, params={name: p / 2 for name, p in neural.params.items()})
 MODULES = [name for name in sys.modules if name.startswith("nodecheck.backends.torch")]

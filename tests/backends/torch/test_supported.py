@@ -25,16 +25,13 @@ def solved(layer=LAYER, instruments=(), **how):
 @pytest.mark.parametrize(
     ("field", "how"),
     [
-        ("dtype", {"dtype": "float32", "variation": USE}),
         ("device", {"device": "cuda", "layer": OWN}),
         ("wrt", {"wrt": ("y0",), "variation": USE}),
-        ("dtype", {"dtype": "float32", "variation": MODULE}),
         ("wrt", {"wrt": ("y0",), "variation": REUSE}),
         ("limit", {"limit": 100, "variation": REUSE}),
         ("wrt", {"wrt": ("y0",), "instruments": ("saved",)}),
         ("variation", {"variation": USE, "instruments": ("saved",)}),
         ("variation", {"variation": USE, "instruments": ("changes",)}),
-        ("dtype", {"dtype": "float32", "layer": OWN}),
         ("limit", {"limit": 100, "layer": OWN}),
     ],
 )
@@ -49,12 +46,12 @@ def test_a_field_that_would_be_ignored_is_refused(field, how):
     "how",
     [
         {"dtype": "float32", "wrt": ("y0",), "limit": 100},
-        {"limit": 100, "variation": USE},
-        {"limit": 100, "variation": MODULE},
-        {"variation": REUSE},
+        {"dtype": "float32", "limit": 100, "variation": USE},
+        {"dtype": "float32", "limit": 100, "variation": MODULE},
+        {"dtype": "float32", "variation": REUSE},
         {"dtype": "float32", "instruments": ("saved", "live")},
         {"wrt": ("y0",), "instruments": ("changes",)},
-        {"layer": OWN},
+        {"dtype": "float32", "layer": OWN},
     ],
 )
 def test_what_is_carried_out_is_not_refused(how):

@@ -15,7 +15,7 @@ from torch.nn import functional
 from nodecheck.backends.torch.device.accelerator import accelerator_of
 from nodecheck.backends.torch.dynamics import Dynamics
 from nodecheck.backends.torch.passes import Prepared, as_numpy, prepare, prepared, solve_plainly
-from nodecheck.backends.torch.tensors import dtype_of, leaf_of, place, tensor_of
+from nodecheck.backends.torch.tensors import leaf_of, place, tensor_of
 from nodecheck.layers import Array, Gradients, Pullback, Solution, Solve, TorchLayer
 from nodecheck.results import Skip
 
@@ -83,7 +83,7 @@ def _on_side_stream(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]
         one.y0.data.copy_(values)
         y1 = one.forward()
         calls = tuple(one.dynamics.trace.calls)
-        pullback = one.pull_back(y1, tensor_of(cotangents[0], y1.device, y1.dtype))
+        pullback = one.pull_back(y1, tensor_of(cotangents[0], y1))
         return Solution(as_numpy(y1), calls, (pullback,))
 
 
@@ -92,7 +92,7 @@ def _captured(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> S
     one = prepare(layer, solve)
     one.dynamics.trace.reads = False
     values, leaves = _emptied(one), one.leaves
-    given = tensor_of(cotangents[0], one.y0.device, one.y0.dtype)
+    given = tensor_of(cotangents[0], one.y0)
 
     def run() -> tuple[Tensor, tuple[Tensor | None, ...]]:
         y1 = one.forward()
@@ -126,14 +126,14 @@ class _Network(Dynamics):
 
 def _autocast(dtype: torch.dtype, layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> Solution:
     """Return the solution whose forward pass runs under autocast; the backward pass follows outside of it."""
-    dynamics = _Network(solve.problem, dtype_of(solve))
-    place(dynamics, solve.device)
-    y0 = leaf_of(solve.problem.y0, solve.device, dtype_of(solve))
+    dynamics = _Network(solve.problem)
+    place(dynamics, solve)
+    y0 = leaf_of(solve.problem.y0, solve)
     one = prepared(layer, dynamics, y0, solve)
     with torch.autocast(torch.device(solve.device).type, dtype):
         y1 = one.forward()
     calls = tuple(one.dynamics.trace.calls)
-    pullback = one.pull_back(y1, tensor_of(cotangents[0], y1.device, y1.dtype))
+    pullback = one.pull_back(y1, tensor_of(cotangents[0], y1))
     return Solution(as_numpy(y1.float()), calls, (pullback,))
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nodecheck.backends.torch.memory.products import Products
 from nodecheck.backends.torch.passes import as_numpy, built, reader
-from nodecheck.backends.torch.tensors import dtype_of, dynamics_of, leaf_of, tensor_of
+from nodecheck.backends.torch.tensors import dynamics_of, leaf_of, tensor_of
 from nodecheck.layers import Array, Pullback, Readings, Solution, Solve, TorchLayer
 
 
@@ -22,11 +22,10 @@ class Watched:
     """
 
     def __init__(self, layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) -> None:
-        dtype = dtype_of(solve)
         self.dynamics = dynamics_of(solve)
         self._products = Products(self.dynamics)  # before anybody can copy the field
-        self.y0 = leaf_of(solve.problem.y0, solve.device, dtype)
-        self._cotangents = [tensor_of(c, solve.device, dtype) for c in cotangents]
+        self.y0 = leaf_of(solve.problem.y0, solve)
+        self._cotangents = [tensor_of(c, solve) for c in cotangents]
         self._call = built(layer, self.dynamics, solve)
         self._read = reader(layer, solve.problem)
 
