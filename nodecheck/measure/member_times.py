@@ -10,7 +10,7 @@ from nodecheck.layers import Array, Gradients, LayerUnderTest, Pullback, Solutio
 from nodecheck.layers.layer import MEMBER_TIMES
 from nodecheck.measure.convergence import Ladder, enough_cotangents, fit, require_refinable
 from nodecheck.measure.time_gradients import names_of_times
-from nodecheck.numerics import group_errors, relative_error, roundoff
+from nodecheck.numerics import group_errors, relative_error
 from nodecheck.problems import Problem, members_of
 from nodecheck.problems.problem import TIMES
 from nodecheck.reference import Sensitivity, sensitivity
@@ -116,7 +116,7 @@ def ladders(
     levels = layer.ladder(len(layer.ladder()) + extra)
     found = [errors(solve, layer, problem, n, of_times=of_times) for n in levels]
     parts = parts_of(layer, problem, of_times=of_times)
-    floor = max(roundoff(levels[-1]), *(reference.rtol for reference in references(problem)))
+    floor = max(layer.floor(levels[-1]), *(reference.rtol for reference in references(problem)))
     return {
         part: fit(levels, [float(np.max([one[name] for name in names])) for one in found], floor)
         for part, names in parts.items()
