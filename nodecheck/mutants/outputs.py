@@ -110,6 +110,30 @@ class OutputsReversed(AtSteps):
         return super().solve(y0).flip(0)
 
 
+class EachOutputFromTheStart(AtSteps):
+    """The state at each output time is solved for from t0 anew."""
+
+    def states(self, y0: Tensor, ts: Sequence[float]) -> list[Tensor]:
+        return [y0, *(self.segment(self.field, ts[0], t, (y0,))[0] for t in ts[1:])]
+
+
+class StepsBeforeOutputsKept(AdjointAtOutputs):
+    """The states of all steps before an output time other than t1 are kept for the backward pass."""
+
+    def segment(self, field: object, start: float, end: float, state: State) -> State:
+        if field != self.field or end == self.t1:
+            return super().segment(field, start, end, state)
+        n = self.steps_of(start, end)
+        for i in range(n):
+            state = self.step(field, start + (end - start) * i / n, (end - start) / n, state)
+            self.kept.append(state)
+        return state
+
+    def solve(self, y0: Tensor) -> Tensor:
+        self.kept: list[State] = []
+        return super().solve(y0)
+
+
 class EulerToOutputs(AtSteps):
     """The last step to an output time before t1 is one of Euler."""
 
@@ -136,5 +160,7 @@ OUTPUTS: tuple[Mutant, ...] = (
     mutant(NearestStep, "output_nearest_step", "output-times"),
     mutant(EquallySpaced, "output_times_ignored", "output-times"),
     mutant(OutputsReversed, "outputs_reversed", "adapter"),
+    mutant(EachOutputFromTheStart, "output_memory_per_step", "memory-law"),
+    mutant(StepsBeforeOutputsKept, "output_memory_per_step", "memory-law"),
     mutant(EulerToOutputs, "output_step_of_lower_order", "output-times", "output-states"),
 )

@@ -142,6 +142,11 @@ LEAK_WARM_UP_USES = 5
 SHARE_OF_TIME_LIMIT = 1 / 3
 # Burnham & Anderson (2002), sec. 2.6: a model more than 10 units of AICc behind has essentially no support.
 DECISIVE_AICC = 10.0
+# Steps, and output times, by which the states that an output costs are told from those that a step costs.
+# The outputs divide the interval evenly, and so do the steps between them: no step is added.  Of 44 right
+# layers an output costs 0 to 12 states, and at more steps no more; solved for from t0 anew, it costs 190 and
+# 770 (Runge-Kutta of order four).
+OUTPUT_MEMORY_STEPS, OUTPUT_MEMORY_TIMES = (16, 64), (2, 9)
 # Counts are whole states, and a scheme with segments rounds their number: a residual or a rise of one state
 # says nothing about growth.
 FLOOR_IN_STATES = 1.0

@@ -491,6 +491,12 @@ CASES = [
     ),
     ("log-det-gradient", "detached", SPECIMENS["log-det-detached"], "No gradient arrives from l"),
     ("memory-law", "trajectory saved", SPECIMENS["trajectory-saved"], "states grow like O(n)"),
+    (
+        "memory-law",
+        "each output anew",
+        SPECIMENS["each-output-from-the-start"],
+        "The states that each output costs grow with the steps",
+    ),
     ("hidden-memory", "trajectory in a list", SPECIMENS["hidden-in-list"], "Hidden from autograd's hooks"),
     ("memory-leak", "outputs remembered", SPECIMENS["outputs-remembered"], "for good"),
     ("gradient-cost", "evaluates n^2 times", layer(extravagant), "the cost rises from"),

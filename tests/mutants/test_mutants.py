@@ -46,6 +46,8 @@ HIDDEN |= {mutant.name for mutant in SECOND_ORDER}
 HIDDEN |= {mutant.name for mutant in RETURNED}
 # This shows where the last outputs are in no loss.
 HIDDEN |= {"begins-at-the-last-cotangent"}
+# These show in what is kept for each output.
+HIDDEN |= {"each-output-from-the-start", "steps-before-outputs-kept"}
 # These show where each member of the batch has an interval of its own.
 HIDDEN |= {mutant.name for mutant in MEMBERS}
 # These show where rtol and atol are not the same number.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nodecheck.checks.check import check
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.memory.footprints import footprints
 from nodecheck.measure.memory.law import against_claim, judge_law
-from nodecheck.numerics.constants import FLOOR_IN_STATES
+from nodecheck.measure.memory.outputs import judge_outputs, states_per_output
+from nodecheck.numerics.constants import FLOOR_IN_STATES, OUTPUT_MEMORY_STEPS
 from nodecheck.results import Evidence, Skip, at_most
 from nodecheck.results.phrases import plural
 
@@ -32,11 +35,37 @@ def memory_law(layer: LayerUnderTest) -> Evidence:
     exact, and taken with two state sizes, so that a time grid is no state.  A claimed law is refuted if
     another fits better by ten units of AICc and none that the claim allows comes near it.  Without a claim
     the law is measured and reported.
+
+    The law is that of steps, with the state at t1 alone.  A layer of fixed steps with output times is then
+    asked for more outputs at the same steps.  Each has to be returned, and is a state; a few more may be
+    kept for it.  But what an output costs must not grow with the number of steps, as where each is solved for
+    from t0, or where the steps before each are kept.
     """
     # Between O(1) and O(n) what autograd saves is a handful of states: only the peak tells these laws apart.
     intermediate = layer.claims.memory in ("log", "sqrt")
-    prints = footprints(layer, live=intermediate or layer.profile.name != "smoke")
-    return judge_law(prints, layer.claims.memory)
+    live = intermediate or layer.profile.name != "smoke"
+    found = judge_law(footprints(layer, live=live), layer.claims.memory)
+    return _with_outputs(layer, found, live=live) if layer.claims.output_times else found
+
+
+def _with_outputs(layer: LayerUnderTest, found: Evidence, *, live: bool) -> Evidence:
+    """Return the evidence with the states that an output costs; of adaptive layers steps are not chosen."""
+    if layer.adaptive:
+        return found
+    few, many = states_per_output(layer, live=live)
+    where = "kept between the passes" if live else "saved by autograd"
+    seen = f"{few:.2g} at {OUTPUT_MEMORY_STEPS[0]} steps, {many:.2g} at {OUTPUT_MEMORY_STEPS[1]}, {where}"
+    facts = {**found.facts, "states per output": seen}
+    if layer.claims.memory is None:
+        return replace(found, facts=facts)
+    measurement = judge_outputs(layer.claims.memory, few, many)
+    words = "" if measurement.holds else f"The states that each output costs grow with the steps: {seen}."
+    return replace(
+        found,
+        measurements=(*found.measurements, measurement),
+        diagnosis=f"{found.diagnosis}  {words}".strip(),
+        facts=facts,
+    )
 
 
 @check(

@@ -46,7 +46,7 @@ def measure_pass(layer: LayerUnderTest, solve: Solve, *, live: bool) -> PassMemo
 
     A layer that refuses saved-tensor hooks is measured by live bytes in any case.
     """
-    cotangents = (np.ones_like(solve.problem.y0),)
+    cotangents = (np.ones(solve.problem.output_shape),)
     if not live:
         found = layer.fresh(solve, instruments=("saved",))
         if found.readings is not None and found.readings.saved is not None:
