@@ -19,6 +19,7 @@ a subclass of Base         ``subclass(dynamics, Base)``
 f on [0, 1] only           ``over_unit_interval(dynamics, t0, t1)``
 f(t, (y, l))               ``with_divergence(dynamics)``, for the log-determinant
 a(t, q, v), a(t, q)        ``dynamics`` itself, with "second-order" (and "separable") in `supports`
+a(q, v, t), a(q, t)        ``time_last(dynamics)``
 f(t, (q, v))               ``first_order(dynamics)``, with "second-order" in `supports`
 a(q), a(q, v)              ``with_clock(dynamics)``, with `append_clock` and `drop_clock`
 =========================  ===========================================================================
@@ -35,7 +36,7 @@ from nodecheck.adapt.errors import ViewCallError
 
 if TYPE_CHECKING:
     from nodecheck.adapt.divergence import with_divergence
-    from nodecheck.adapt.mechanics import append_clock, drop_clock, first_order, with_clock
+    from nodecheck.adapt.mechanics import append_clock, drop_clock, first_order, time_last, with_clock
     from nodecheck.adapt.parts import part
     from nodecheck.adapt.readings import (
         append_time,
@@ -61,7 +62,7 @@ _READINGS = (
     "step_size",
 )
 _VIEWS = ("autonomous", "over_unit_interval", "swapped", "with_flat_params", "with_params")
-_OF_SECOND_ORDER = ("append_clock", "drop_clock", "first_order", "with_clock")
+_OF_SECOND_ORDER = ("append_clock", "drop_clock", "first_order", "time_last", "with_clock")
 _HOMES = {
     **dict.fromkeys(_READINGS, "nodecheck.adapt.readings"),
     **dict.fromkeys(_VIEWS, "nodecheck.adapt.views"),
@@ -89,6 +90,7 @@ __all__ = [
     "step_size",
     "subclass",
     "swapped",
+    "time_last",
     "with_clock",
     "with_divergence",
     "with_flat_params",

@@ -27,6 +27,16 @@ def first_order(dynamics: nn.Module) -> nn.Module:
     return _FirstOrder(dynamics)
 
 
+def time_last(dynamics: nn.Module) -> nn.Module:
+    """Return f with ``f(q, v, t) = dynamics(t, q, v)``, or without v ``f(q, t) = dynamics(t, q)``.
+
+    Examples
+    --------
+    >>> build = lambda dynamics, t0, t1, n_steps: MyLeapfrog(adapt.time_last(dynamics), t0, t1, n_steps)
+    """
+    return _TimeLast(dynamics)
+
+
 def with_clock(dynamics: nn.Module) -> nn.Module:
     """Return f with ``f(z) = (dynamics(t, q), 0)`` for z = (q, t), or with velocities ``f(z, w)``.
 
@@ -64,6 +74,14 @@ class _FirstOrder(View):
             return v, self.dynamics(t, q, v)
         q, v = y.chunk(2, dim=-1)
         return torch.cat([v, self.dynamics(t, q, v)], dim=-1)
+
+
+class _TimeLast(View):
+    made_by, takes = "time_last", "f(q, v, t)"
+
+    def forward(self, q: Any, *rest: Any) -> Any:
+        *velocity, t = rest
+        return self.dynamics(t, q, *velocity)
 
 
 class _WithClock(View):

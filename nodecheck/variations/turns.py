@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from nodecheck.layers import Array, LayerUnderTest, Refusal, Solve, attempt, largest_entry
 from nodecheck.measure.runaway import limit_beside
-from nodecheck.numerics.constants import COMPARED_TOLERANCE, LARGEST_MISPLACED_SHARE, TURN_STEPS
+from nodecheck.numerics.constants import (
+    COMPARED_TOLERANCE,
+    LARGEST_MISPLACED_SHARE,
+    TIGHTER_TOLERANCES,
+    TURN_STEPS,
+)
 from nodecheck.problems import Problem, group_of
 from nodecheck.reference import sensitivity, trajectory
 from nodecheck.results import Measurement, at_most
@@ -45,19 +50,24 @@ def judge_turns(
     measurement = at_most("parameters of half of the interval without a gradient", count, 0)
     if count:
         return (measurement,), _explain(without)
-    placed, text = _judge_shares(layer, problem, cotangent)
+    placed, text = _judge_shares(layer, problem, cotangent, _resolutions(layer))
     return (measurement, *placed), text
 
 
+def _resolutions(layer: LayerUnderTest) -> tuple[float, ...]:
+    """Return a resolution, and for an adaptive layer a tighter one where its steps are too long to tell."""
+    return (COMPARED_TOLERANCE, TIGHTER_TOLERANCES[1]) if layer.adaptive else (TURN_STEPS,)
+
+
 def _judge_shares(
-    layer: LayerUnderTest, problem: Problem, cotangent: Array
+    layer: LayerUnderTest, problem: Problem, cotangent: Array, resolutions: Sequence[float]
 ) -> tuple[tuple[Measurement, ...], str]:
     """Return the largest part of a gradient that arrives at the parameter of the wrong half, and a sentence.
 
     A step across the middle misplaces what belongs to it, so the part shrinks with the steps.  Nothing is
     measured where the sum of both halves is as far from the exact gradient: that is another mistake.
     """
-    resolution = layer.resolution(tol=COMPARED_TOLERANCE, n_steps=TURN_STEPS)
+    resolution, *tighter = resolutions
     plain = Solve(problem, resolution)
     whole = layer.solution(plain, (cotangent,))
     solve = Solve(problem, resolution, variation=LATE_TURN, limit=limit_beside(whole))
@@ -76,6 +86,8 @@ def _judge_shares(
     worst = max(shares, key=lambda group: shares[group])
     name = "largest part of a gradient at the parameter of the wrong half"
     measurement = at_most(name, shares[worst], LARGEST_MISPLACED_SHARE)
+    if tighter and not measurement.holds:
+        return _judge_shares(layer, problem, cotangent, tighter)
     return (measurement,), "" if measurement.holds else _explain_share(worst, shares[worst])
 
 

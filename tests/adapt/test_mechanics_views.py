@@ -61,7 +61,13 @@ def test_with_a_clock_the_force_is_that_of_its_time(with_velocity):
     assert not found[:, -1].any()
 
 
-@pytest.mark.parametrize("view", [adapt.first_order, adapt.with_clock])
+def test_time_comes_last_with_and_without_velocities():
+    force = adapt.time_last(FORCE)
+    assert torch.equal(force(Q, V, 0.5), FORCE(0.5, Q, V))
+    assert torch.equal(force(Q, 0.5), FORCE(0.5, Q))
+
+
+@pytest.mark.parametrize("view", [adapt.first_order, adapt.time_last, adapt.with_clock])
 def test_a_view_has_the_parameters_of_the_dynamics(view):
     assert [p for _, p in view(FORCE).named_parameters()] == [FORCE.k]
 

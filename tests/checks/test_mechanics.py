@@ -97,6 +97,12 @@ def test_it_is_right_with_either_claim(claims):
     assert run.is_verified("mine")
 
 
+@pytest.mark.parametrize(("name", "holds"), [("velocity-verlet", False), ("reversible-leapfrog", True)])
+def test_constant_memory_is_measured_for_motions_too(name, holds):
+    layer = dataclasses.replace(BY_NAME[name], memory="constant")
+    assert (first_failure(layer, "memory-law") is None) is holds
+
+
 def test_a_limit_of_the_step_shows_on_a_longer_interval():
     def limited(dynamics, t0, t1, n_steps):
         fewest = round(abs(t1 - t0) / 0.5)

@@ -171,6 +171,35 @@ def implicit_leapfrog(dynamics, t0, t1, n_steps):
     return solve
 
 
+def stoermer_two_steps(dynamics, t0, t1, n_steps):
+    """Return Störmer's method of two steps, which carries no velocity, and finds it at the end."""
+    force = adapt.time_last(dynamics)
+
+    def solve(y0):
+        (q, v), h = halves(y0), (t1 - t0) / n_steps
+        before, q = q, q + h * v + h**2 / 2 * force(q, t0)
+        for i in range(1, n_steps):
+            before, q = q, 2 * q - before + h**2 * force(q, t0 + i * h)
+        return torch.cat([q, (q - before) / h + h / 2 * force(q, t1)], dim=-1)
+
+    return solve
+
+
+def verlet_with_predicted_velocity(dynamics, t0, t1, n_steps):
+    """Return velocity Verlet for friction: the force at the end is that of a predicted velocity."""
+
+    def solve(y0):
+        (q, v), h = halves(y0), (t1 - t0) / n_steps
+        for i in range(n_steps):
+            t = torch.full_like(y0[:, :1], t0 + i * h)
+            a = dynamics(t, q, v)
+            q = q + h * v + h**2 / 2 * a
+            v = v + h / 2 * (a + dynamics(t + h, q, v + h * a))
+        return torch.cat([q, v], dim=-1)
+
+    return solve
+
+
 def leapfrog_of_positions_alone(dynamics, t0, t1, n_steps):
     """Return a leapfrog that calls a(q) and knows no time, with time as a position."""
     force, h = adapt.with_clock(dynamics), (t1 - t0) / n_steps
@@ -218,6 +247,14 @@ MECHANICS = (
     TorchLayer("nystroem", nystroem, order=4, adjoint="discrete", tableau="rk4", supports=GENERAL),
     TorchLayer(
         "nystroem-of-positions", nystroem_of_positions, order=4, adjoint="discrete", supports=SEPARABLE
+    ),
+    TorchLayer("stoermer-two-steps", stoermer_two_steps, order=2, adjoint="discrete", supports=SEPARABLE),
+    TorchLayer(
+        "verlet-with-predicted-velocity",
+        verlet_with_predicted_velocity,
+        order=2,
+        adjoint="discrete",
+        supports=GENERAL,
     ),
     TorchLayer("implicit-leapfrog", implicit_leapfrog, order=2, adjoint="discrete", supports=GENERAL),
     TorchLayer(
