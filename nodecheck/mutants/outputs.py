@@ -98,6 +98,14 @@ class OutputsReversed(AtSteps):
         return super().solve(y0).flip(0)
 
 
+class OutputsInRisingOrder(AtSteps):
+    """The states come back in the rising order of their times, also where output times decrease."""
+
+    def solve(self, y0: Tensor) -> Tensor:
+        ys = super().solve(y0)
+        return ys if self.t1 > self.t0 else ys.flip(0)
+
+
 class EulerToOutputs(AtSteps):
     """The last step to an output time before t1 is one of Euler."""
 
@@ -123,5 +131,6 @@ OUTPUTS: tuple[Mutant, ...] = (
     mutant(NearestStep, "output_nearest_step", "output-times"),
     mutant(EquallySpaced, "output_times_ignored", "output-times"),
     mutant(OutputsReversed, "outputs_reversed", "adapter"),
+    mutant(OutputsInRisingOrder, "outputs_reversed", "output-times", "output-states"),
     mutant(EulerToOutputs, "output_step_of_lower_order", "output-times", "output-states"),
 )

@@ -16,6 +16,7 @@ from nodecheck.problems.oscillators import pendulum, rotation, time_linear
 from nodecheck.problems.posed import (
     at_rest,
     constant_at_outputs,
+    constant_reversed_at_outputs,
     half_reversed_at_outputs,
     neural_at_outputs,
     neural_half,
@@ -64,6 +65,7 @@ __all__ = [
     "constant",
     "constant_at_outputs",
     "constant_log_det",
+    "constant_reversed_at_outputs",
     "cubic",
     "estimated_by",
     "group_of",
