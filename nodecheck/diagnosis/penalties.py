@@ -17,7 +17,8 @@ _DROPPED = (
     "the penalty is dropped without an error. What torch.autograd.grad(..., create_graph=True) returns has "
     "no graph: the backward pass of an autograd.Function runs under no_grad, differentiates detached copies, "
     "or is marked by once_differentiable, which raises only if the cotangent requires a gradient. Let the "
-    "backward pass be differentiable, or let it raise an error wherever torch.is_grad_enabled() holds in it"
+    "backward pass be differentiable, or let it raise an error wherever torch.is_grad_enabled() holds in it. "
+    'If neither can be changed, give the layer expected_failures={"second-derivatives": "why"}'
 )
 _BROKEN = (
     "so is the second derivative of a square root, a power or a norm at zero, like the error norm of a batch "

@@ -134,6 +134,14 @@ class StepsBeforeOutputsKept(AdjointAtOutputs):
         return super().solve(y0)
 
 
+class OutputsInRisingOrder(AtSteps):
+    """The states come back in the rising order of their times, also where output times decrease."""
+
+    def solve(self, y0: Tensor) -> Tensor:
+        ys = super().solve(y0)
+        return ys if self.t1 > self.t0 else ys.flip(0)
+
+
 class EulerToOutputs(AtSteps):
     """The last step to an output time before t1 is one of Euler."""
 
@@ -162,5 +170,6 @@ OUTPUTS: tuple[Mutant, ...] = (
     mutant(OutputsReversed, "outputs_reversed", "adapter"),
     mutant(EachOutputFromTheStart, "output_memory_per_step", "memory-law"),
     mutant(StepsBeforeOutputsKept, "output_memory_per_step", "memory-law"),
+    mutant(OutputsInRisingOrder, "outputs_reversed", "output-times", "output-states"),
     mutant(EulerToOutputs, "output_step_of_lower_order", "output-times", "output-states"),
 )

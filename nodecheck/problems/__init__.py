@@ -29,6 +29,7 @@ from nodecheck.problems.oscillators import rotation, time_linear
 from nodecheck.problems.posed import (
     at_rest,
     constant_at_outputs,
+    constant_reversed_at_outputs,
     half_reversed_at_outputs,
     neural_at_outputs,
     neural_half,
@@ -85,6 +86,7 @@ __all__ = [
     "constant",
     "constant_at_outputs",
     "constant_log_det",
+    "constant_reversed_at_outputs",
     "cubic",
     "damped_pendulum",
     "drift",

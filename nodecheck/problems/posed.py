@@ -56,3 +56,4 @@ neural_reversed_at_outputs = neural.reversed().at_shares(*_SHARES, name="neural_
 quarter_reversed_at_outputs = neural_reversed_quarter.at_shares(*_SHARES, name="quarter_reversed_at_outputs")
 half_reversed_at_outputs = neural_reversed_half.at_shares(*_SHARES, name="half_reversed_at_outputs")
 constant_at_outputs = constant.at_shares(*_SHARES, name="constant_at_outputs")
+constant_reversed_at_outputs = constant.reversed().at_shares(*_SHARES, name="constant_reversed_at_outputs")

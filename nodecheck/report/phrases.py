@@ -83,10 +83,15 @@ def what_passed(results: tuple[Result, ...]) -> str:
 
 
 def failures(wrong: list[Result]) -> str:
-    """Return the number of checks that failed, and of those that ended in an error."""
+    """Return the number of checks that failed, and of those that ended in an error.
+
+    A check may fail on several problems: those are the results that the scorecard counts.
+    """
     failed = {r.check for r in wrong if r.status is Status.FAILED}
     raised = {r.check for r in wrong} - failed
-    parts = [f"{plural(len(failed), 'check')} failed"] if failed else []
+    count = sum(r.status is Status.FAILED for r in wrong)
+    results = f" ({plural(count, 'result')})" if count > len(failed) else ""
+    parts = [f"{plural(len(failed), 'check')} failed{results}"] if failed else []
     return " and ".join([*parts, *([f"{plural(len(raised), 'check')} ended in an error"] if raised else [])])
 
 

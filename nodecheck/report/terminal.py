@@ -34,6 +34,7 @@ _VERDICT_STYLES = {
 }
 _MOST_LINES = 12  # of a traceback
 _LONGEST_ID = 400  # characters
+_CARD = "the identity card of a layer, in the report, has its claims beside what was measured of it"
 
 
 def render(run: Run, console: Console, *, report: str = "") -> None:
@@ -51,6 +52,7 @@ def render(run: Run, console: Console, *, report: str = "") -> None:
     _undecided(run, console)
     _verdicts(run, layers, console)
     if report:
+        say(console, Text.assemble(("card    ", "dim"), _CARD), hang=8)
         say(console, Text.assemble(("report  ", "dim"), clean(report)))
 
 

@@ -19,6 +19,7 @@ _LONG, _SHORT = NAME, 28  # lengths of names of layers, in characters: with enou
 _GAP = 3  # blanks between two columns
 _MARK = 5  # beside the count: the symbol, or the word in its place, and a blank
 _NARROWEST = 8  # a column of marks
+_COUNTED = "counted are results: one check on one problem"
 
 
 def print_scorecard(run: Run, layers: Sequence[str], console: Console) -> None:
@@ -44,6 +45,7 @@ def print_scorecard(run: Run, layers: Sequence[str], console: Console) -> None:
     used = [s for s in SYMBOLS if run.count(s)]
     words = [Text(f"{SYMBOLS[s]} {status_word(s)}", style=STYLES[s]) for s in used]
     say(console, Text(" " * _GAP).join(words), indent=1)
+    say(console, Text(_COUNTED, style="dim"), indent=1)
 
 
 def _width(names: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]]) -> int:

@@ -431,6 +431,12 @@ CASES = [
     ("output-times", "equally spaced", SPECIMENS["equally-spaced"], "ts is taken for equally spaced"),
     ("output-states", "straight lines", SPECIMENS["straight-between-steps"], "lie on the straight line"),
     (
+        "output-times:constant_reversed_at_outputs",
+        "the order of the states",
+        SPECIMENS["outputs-in-rising-order"],
+        "the states come in reverse order. Return them in the order of ts.",
+    ),
+    (
         "output-states:neural_reversed_at_outputs",
         "Euler's steps",
         layer(at_outputs_by_euler_in_reverse),

@@ -27,6 +27,7 @@ HIDDEN |= {"frozen-between-passes", "frozen-thawed", "random-numbers-drawn", "ra
 HIDDEN |= {"trajectory-saved", "hidden-in-list", "hidden-in-num-py", "reference-cycle", "outputs-remembered"}
 HIDDEN |= {"state-on-class", "state-on-module", "first-call-remembered", "buffer-not-reset"}
 HIDDEN |= {"odd-number-of-steps-short", "reverse-time-sign", "reverse-time-detached", "reverse-time-by-euler"}
+HIDDEN |= {"outputs-in-rising-order"}
 HIDDEN |= {"parameters-copied-once", "hidden-in-bytes", "first-solution-kept"}
 # These show on a parameter that is frozen or not used, or on a cotangent that is large or small.
 HIDDEN |= {"frozen-differentiated", "frozen-detaches-output", "unused-refused", "unused-shifts-others"}

@@ -166,10 +166,16 @@ def test_failed_results_are_not_folded_away(page):
 
 
 def test_what_to_fix_stands_above_the_identity_cards(page):
-    ids = ("scorecard", "fix", "identity", "checks")
+    ids = ("scorecard", "fix", "identity", "expected", "inconclusive", "checks")
     assert [s["id"] for s in page.select("main > section") if s.get("id") in ids] == list(ids)
     links = [a["href"].removeprefix("#") for a in page.select("nav a")]
     assert [link for link in links if link in ids] == list(ids)
+
+
+def test_a_list_that_is_not_there_has_no_link():
+    page = parsed(run_of(right_results("mine"), [card("mine")]))
+    links = {a["href"] for a in page.select("nav a")}
+    assert not links & {"#expected", "#inconclusive"}
 
 
 def test_the_identity_card_sets_claims_beside_measurements(page):

@@ -78,6 +78,16 @@ def test_the_place_of_the_report_is_told():
     )
 
 
+def test_what_an_identity_card_is_stands_beside_its_place():
+    text = " ".join(printed(realistic_run(), report="reports/mine/index.html").split())
+    assert "the identity card of a layer, in the report, has its claims beside what was measured" in text
+    assert "identity card" not in printed(realistic_run())
+
+
+def test_what_the_scorecard_counts_is_said_below_it():
+    assert "counted are results: one check on one problem" in printed(realistic_run())
+
+
 def test_markup_in_a_name_is_printed_as_it_is():
     assert "[bold]x[/bold] <script>" in printed(run_of(right_results(HOSTILE), [card(HOSTILE)]))
 

@@ -81,7 +81,7 @@ def test_a_right_layer_is_told_with_its_order_and_class():
 def test_a_wrong_layer_is_told_with_what_failed_first():
     text = words.verdict(realistic_run(), "blog layer").text
     assert text.startswith(
-        "wrong: 2 checks failed and 1 check ended in an error, first: Constant field is not"
+        "wrong: 2 checks failed (5 results) and 1 check ended in an error, first: Constant field is not"
     )
 
 

@@ -8,6 +8,7 @@ from nodecheck.checks.check import check
 from nodecheck.diagnosis.outputs.times import explain_other_times
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.measure.identities import identity_bound
+from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.numerics import FLOOR_FACTOR, TOLERANCE_FACTOR, relative_error
 from nodecheck.numerics.constants import (
     BATCH_STEPS,
@@ -18,7 +19,12 @@ from nodecheck.numerics.constants import (
     OUTPUT_POWER,
     STEPS_FOR_MANY_OUTPUTS,
 )
-from nodecheck.problems import Problem, constant_at_outputs, neural_at_outputs
+from nodecheck.problems import (
+    Problem,
+    constant_at_outputs,
+    constant_reversed_at_outputs,
+    neural_at_outputs,
+)
 from nodecheck.reference import trajectory
 from nodecheck.results import Evidence, Measurement, at_most
 
@@ -30,6 +36,7 @@ from nodecheck.results import Evidence, Measurement, at_most
     kind="identity",
     requires=frozenset({"output-times"}),
     problems=(constant_at_outputs,),
+    more=(("smoke", constant_reversed_at_outputs),),
     cite="the contract of TorchLayer: ys of shape (len(ts), *y0.shape), ys[0] = y0",
 )
 def output_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
@@ -41,7 +48,12 @@ def output_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
     On a field that depends on the state, the error at an output time must not grow with their number: a
     hundred of them are compared with a few.
+
+    On a second problem the output times decrease.  A layer that refuses them with an error is `unsupported`
+    there.
     """
+    if problem.duration < 0:
+        require_reverse_time(layer, problem)
     resolution = IDENTITY_TOLERANCE if layer.adaptive else BATCH_STEPS
     ys = layer.solve(problem, resolution).y1
     exact = _states(problem, problem.ts)
@@ -53,6 +65,8 @@ def output_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     if not all(m.holds for m in measurements):
         return Evidence(measurements, explain_other_times(problem, ys, bound, steps=_steps(layer)))
+    if problem.duration < 0:
+        return Evidence(measurements)
     many = _beside_many(layer)
     diagnosis = ""
     if not many.holds:

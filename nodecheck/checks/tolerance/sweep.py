@@ -102,7 +102,7 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         _curve("Error against tolerance", f"y1, {problem.name}", tolerances, errors),
         _curve("Error against tolerance", f"SciPy RK45, {problem.name}", tolerances, own),
     )
-    facts = {"growth of error/tol": f"{growth:z.2f}"} if problem.on_card else {}
+    facts = {"error of y1": _shrinks(growth)} if problem.on_card else {}
     measurement = at_most("growth exponent of error/tol", growth, MAXIMUM_GROWTH)
     metrics = (error_at_tolerance(layer, "y1", problem, tolerances, errors),)
     return Evidence((measurement, *claimed, *beside), diagnosis, series, facts, metrics)
@@ -182,7 +182,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         )
         for g in growths
     )
-    facts = {"gradient class": _class(max(growths.values()))} if problem.on_card else {}
+    facts = {"gradient class": _class(layer, max(growths.values()))} if problem.on_card else {}
     metrics = tuple(
         error_at_tolerance(layer, over_cotangents(g, layer, problem), problem, tolerances, sweep.errors[g])
         for g in growths
@@ -233,11 +233,19 @@ def _own_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[fl
     )
 
 
-def _class(growth: float) -> str:
+def _class(layer: LayerUnderTest, growth: float) -> str:
+    """Return how the gradient follows the tolerance; only an adjoint equation is continuously consistent."""
     if not growth <= MAXIMUM_GROWTH:
         return "inconsistent"
-    least = 1.0 - MAXIMUM_GROWTH
-    return f"continuously consistent, error ~ tol^{1.0 - max(growth, 0.0):.2f} ({least:g} or more is right)"
+    kind = "continuously consistent" if layer.claims.adjoint == "continuous" else "consistent"
+    return f"{kind}: its error {_shrinks(growth)}"
+
+
+def _shrinks(growth: float) -> str:
+    """Return in words how an error follows the tolerance, from the growth of error/tol."""
+    if not growth <= MAXIMUM_GROWTH:
+        return "does not follow the tolerance"
+    return f"shrinks with the tolerance, like tol^{1.0 - growth:.2f}"
 
 
 @functools.lru_cache

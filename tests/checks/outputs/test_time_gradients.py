@@ -18,7 +18,7 @@ from nodecheck.measure.time_gradients import distance_to_own_slope, error_of_tim
 from nodecheck.mutants import ORIGINALS
 from nodecheck.mutants.times import TIMES
 from nodecheck.numerics.constants import BOOLE_NODES, BOOLE_WEIGHTS, EXPLAINED_SHARE
-from nodecheck.options.profile import SMOKE
+from nodecheck.options.profile import CI, SMOKE
 from nodecheck.problems import neural_at_outputs
 from nodecheck.results import ALSO_LOOKED_AT, Inconclusive, Unsupported
 
@@ -229,3 +229,32 @@ def test_the_scope_names_times_where_they_were_looked_at():
 def test_means_of_polynomials_up_to_degree_five_are_exact(power):
     mean = sum(w * x**power for x, w in zip(BOOLE_NODES, BOOLE_WEIGHTS, strict=True))
     assert mean == pytest.approx(1 / (power + 1), rel=1e-14)
+
+
+def stage_times_detached(dynamics, t0, t1, tol):
+    """Heun with a step size control: the field is told times without a graph, and the last step is t1 - t."""
+
+    def solve(y):
+        start, end = (torch.as_tensor(t, dtype=torch.float64) for t in (t0, t1))
+        t, h = start, (end - start).detach() / 16
+        while (end - t) / h > 1e-9:
+            last = bool((end - t) / h < 1 + 1e-9)
+            size = end - t if last else h
+            k = dynamics(t.detach(), y)
+            late = dynamics((t + size).detach(), y + size * k)
+            error = float((size / 2 * (late - k)).detach().abs().max()) / tol
+            if error <= 1:
+                y, t = y + size / 2 * (k + late), end if last else t + size
+            h = h * min(3.0, max(0.3, 0.9 * max(error, 1e-9) ** -0.5))
+        return y
+
+    return solve
+
+
+@pytest.mark.parametrize("problem", [FORWARDS, BACKWARDS], ids=lambda problem: problem.name)
+def test_a_mistake_in_one_time_alone_is_not_taken_for_a_slope_of_the_states(problem):
+    """In one direction of both times it was less than a tenth of the error."""
+    wrong = TorchLayer("detached", stage_times_detached, order=2, adjoint="discrete", supports=PROMISED)
+    found = time_gradients.measure(LayerUnderTest(wrong, CI), problem)
+    assert not holds(found)
+    assert "∂L/∂t0 is minus the sum of the others" in found.diagnosis

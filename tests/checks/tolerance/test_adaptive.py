@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from nodecheck.checks import gradient_tolerance
 from nodecheck.layers import LayerUnderTest, TorchLayer
-from nodecheck.mutants import MUTANTS, AdaptiveAdjoint, as_layer
+from nodecheck.mutants import MUTANTS, ORIGINALS, AdaptiveAdjoint, as_layer
 from nodecheck.mutants.adaptive import BackwardToleranceFixed
 from nodecheck.options.profile import SMOKE
 from nodecheck.problems import neural, spiral
@@ -79,3 +81,16 @@ def test_a_mistake_beside_an_ignored_tolerance_is_named_as_well():
     text = diagnosis(at(1e-3, SPECIMENS["adaptive-wrong-sign"]))
     assert text.startswith(FORWARD)
     assert "sign flipped" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("adaptive-adjoint", r"continuously consistent: its error shrinks with the tolerance, like tol\^\d"),
+        ("adaptive-backprop", r"consistent: its error shrinks with the tolerance, like tol\^\d"),
+    ],
+)
+def test_only_an_adjoint_equation_is_called_continuously_consistent(name, expected):
+    (layer,) = [original for original in ORIGINALS if original.name == name]
+    facts = gradient_tolerance.measure(LayerUnderTest(layer, SMOKE), neural).facts
+    assert re.match(expected, facts["gradient class"])
