@@ -1,6 +1,6 @@
 """The detection power of the checks: all checks on all mutants and on all right layers, as Markdown tables.
 
-    python reports/detection_power.py [--profile ci] [--output FILE]
+    python reports/detection_power.py [--profile ci] [--dtype float32] [--output FILE]
 
 Mutants are layers that are wrong on purpose (`nodecheck.mutants`).  A right layer that fails is a false
 alarm.
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nodecheck.mutants import MUTANTS, ORIGINALS
+from nodecheck.options.dtypes import DTYPES
 from nodecheck.results import Run, Status
 from nodecheck.runner.session import run
 from nodecheck.targets.discovery import load_target
@@ -29,12 +30,12 @@ def failed_checks(result: Run) -> tuple[str, ...]:
     return tuple(dict.fromkeys(r.check for r in result.results if r.status in bad))
 
 
-def mutant_lines(profile: str) -> Iterable[str]:
+def mutant_lines(profile: str, dtype: str | None) -> Iterable[str]:
     """Yield the lines of the table of mutants."""
     yield "| mutant | failure mode | failed checks | first cause named |"
     yield "|---|---|---|---|"
     for mutant in MUTANTS:
-        result = run(mutant.layer, profile=profile)
+        result = run(mutant.layer, profile=profile, dtype=dtype)
         failed = failed_checks(result)
         causes = [r.diagnosis for r in result.results if r.status is Status.FAILED and r.diagnosis]
         checks = ", ".join(f"`{check}`" for check in failed) or "**none**"
@@ -43,27 +44,28 @@ def mutant_lines(profile: str) -> Iterable[str]:
         print(mutant.name, failed, file=sys.stderr)  # noqa: T201
 
 
-def right_lines(profile: str) -> Iterable[str]:
+def right_lines(profile: str, dtype: str | None) -> Iterable[str]:
     """Yield the lines of the table of right layers."""
     yield "| right layer | passed | failed | inconclusive |"
     yield "|---|---|---|---|"
     for layer in (*ODELAYERS, *ORIGINALS, *load_target(RIGHT_LAYERS)):
-        result = run(layer, profile=profile)
+        result = run(layer, profile=profile, dtype=dtype)
         counts = Counter(r.status for r in result.results)
         bad = counts[Status.FAILED] + counts[Status.ERROR]
         yield f"| {layer.name} | {counts[Status.PASSED]} | {bad} | {counts[Status.INCONCLUSIVE]} |"
         print(layer.name, dict(counts), file=sys.stderr)  # noqa: T201
 
 
-def page(profile: str) -> str:
+def page(profile: str, dtype: str | None = None) -> str:
     """Return the page: a summary and both tables."""
-    mutants, right = list(mutant_lines(profile)), list(right_lines(profile))
+    mutants, right = list(mutant_lines(profile, dtype)), list(right_lines(profile, dtype))
     caught = sum("**none**" not in line for line in mutants[2:])
     alarms = sum(line.split("|")[3].strip() != "0" for line in right[2:])
+    option = f" --dtype {dtype}" if dtype else ""
     head = (
         f"# Detection power\n\nProfile `{profile}`: {caught} of {len(mutants) - 2} wrong layers failed; "
         f"{alarms} of {len(right) - 2} right layers failed.\n\n"
-        f"Made by `python reports/detection_power.py --profile {profile}`.\n"
+        f"Made by `python reports/detection_power.py --profile {profile}{option}`.\n"
     )
     return "\n".join([head, "## Wrong layers\n", *mutants, "\n## Right layers\n", *right, ""])
 
@@ -72,10 +74,11 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="ci", choices=("smoke", "ci", "full"))
+    parser.add_argument("--dtype", choices=DTYPES)
     parser.add_argument("--output", type=Path, default=Path("reports/published/detection-power.md"))
     options = parser.parse_args()
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(page(options.profile), encoding="utf-8")
+    options.output.write_text(page(options.profile, options.dtype), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -270,6 +270,9 @@ POWER_STEPS = 7
 # Powers of t whose means over the steps are taken: a shift of the times changes the first, a distortion that
 # is symmetric about the middle of the interval the second alone.
 TOLD_POWERS = (1, 2)
+# Part of a gradient that is allowed to be missing for another cotangent, at most: of one that is clipped or
+# cut off nothing is left, beside a scale of COTANGENT_SCALE.
+LEFT_OF_LIMITED = 0.5
 # Steps on a constant field: few enough that one step more or less is plain to see.
 CONSTANT_STEPS = 16
 # Steps that a multiple may be off by: by more it is a factor, and no step too many.

@@ -16,6 +16,7 @@ from nodecheck.numerics.constants import (
     COMPARED_TOLERANCE,
     COTANGENT_SCALE,
     FEW_EXAMPLES,
+    LEFT_OF_LIMITED,
     SHARE_OF_EXAMPLES,
     USUAL_STEPS,
 )
@@ -160,10 +161,11 @@ def _scaled(layer: LayerUnderTest, problem: Problem) -> tuple[tuple[Measurement,
     The scale is a power of two, so a linear pullback returns the same digits, and its error is that of
     rounding.  An exception is an iteration that stops at a residual of fixed size, which is rounding for the
     unscaled cotangent.  Relative to the reduced one it is `COTANGENT_SCALE` times as large: hence the bound.
+    What is clipped or cut off is gone nearly all, so no narrow dtype needs a bound of more than a half.
     """
     (cotangent,) = layer.cotangents(problem, 1)
     plain = layer.pullback(problem, USUAL_STEPS, cotangent).gradients
-    bound = COTANGENT_SCALE * _linearity_bound(layer, problem, USUAL_STEPS)
+    bound = min(COTANGENT_SCALE * _linearity_bound(layer, problem, USUAL_STEPS), LEFT_OF_LIMITED)
     measurements, seen = [], []
     for factor, words in ((COTANGENT_SCALE, _ENLARGED), (1 / COTANGENT_SCALE, _REDUCED)):
         scaled = layer.pullback(problem, USUAL_STEPS, factor * cotangent).gradients
