@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 import click
 import pytest
@@ -73,6 +74,30 @@ def test_a_refusal_says_what_was_expected():
         argparse.ArgumentError, match="profile must be one of smoke, ci, full, got 'fast'; leave"
     ):
         under_pytest("--nodecheck-profile", "fast")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("time-limit", "10s", "a number of seconds, got '10s'; write 10, without a unit"),
+        ("memory-limit", "1.5GB", "a number of GiB, got '1.5GB'; write 1.5, without a unit"),
+        ("time-limit", "0", "at least 0.1 seconds, got '0'"),
+        ("jobs", "2.5", "a whole number, got '2.5'"),
+    ],
+)
+def test_a_number_that_is_none_is_told_what_it_should_be(name, value, words):
+    with pytest.raises(ValueError, match=re.escape(f"{name} must be {words}")):
+        option(name).read(value)
+
+
+def test_a_command_tells_the_same_of_a_number():
+    @click.command()
+    @on_command_line("time-limit")
+    def command(**_options):
+        pass
+
+    output = CliRunner().invoke(command, ["--time-limit", "10s"]).output
+    assert "time-limit must be a number of seconds, got '10s'; write 10, without a unit" in output
 
 
 def test_a_flag_is_a_flag_on_both_sides():

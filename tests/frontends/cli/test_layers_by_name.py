@@ -103,3 +103,4 @@ def test_one_selection_of_several_that_means_nothing_is_refused(run):
     outcome, layers = run("check", "mine.py:LAYERS", *QUICK, "--select", "determinsm")
     assert (outcome.exit_code, layers) == (2, None)
     assert "--select must match the id of a check, got 'determinsm'" in outcome.output
+    assert "did you mean determinism?" in outcome.output
