@@ -24,8 +24,13 @@ NOTES = {
     "Energy": "Change of the energy of a pendulum over some fifty turns: a symplectic method keeps it to an "
     "error that does not grow.",
     "State": "The backward pass as it runs from t1 to t0: state, adjoint and parameter gradient.",
+    "States at outputs": "The states at output times, and the adjoint from t1 back to t0: it jumps by the "
+    "cotangent of each output.",
 }
 BACKWARD = ("State", "Adjoint", "Parameter gradient")
+AT_OUTPUTS = ("States at outputs", "Adjoint at outputs")
+# Plots that are drawn side by side, and the name of their figure, by the first of them.
+_SIDE_BY_SIDE = {"State": ("Backward pass", BACKWARD), "States at outputs": ("Output times", AT_OUTPUTS)}
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,10 @@ def figures(results: Iterable[Result]) -> list[Figure]:
         for plot in dict.fromkeys(s.plot for s in result.series):
             by_plot.setdefault(plot, []).append(_panel(result, plot))
     found = []
-    for plot in [*NOTES, *(p for p in by_plot if p not in NOTES and p not in BACKWARD)]:
-        if plot == "State":
-            found.extend(_backward(by_plot))
+    grouped = (*BACKWARD, *AT_OUTPUTS)
+    for plot in [*NOTES, *(p for p in by_plot if p not in NOTES and p not in grouped)]:
+        if plot in _SIDE_BY_SIDE:
+            found.extend(_side_by_side(by_plot, plot))
         elif plot in by_plot:
             found.append(Figure(shorten(plot), NOTES.get(plot, ""), tuple(by_plot[plot])))
     return found
@@ -96,18 +102,19 @@ def _panel(result: Result, plot: str) -> Panel:
     return Panel(plot, title, result.layer, tuple(curves), result.problem)
 
 
-def _backward(by_plot: dict[str, list[Panel]]) -> list[Figure]:
-    """Return state, adjoint and parameter gradient side by side, problem by problem."""
-    panels = [p for plot in BACKWARD for p in by_plot.get(plot, ())]
+def _side_by_side(by_plot: dict[str, list[Panel]], first: str) -> list[Figure]:
+    """Return the plots of a figure side by side, problem by problem."""
+    name, plots = _SIDE_BY_SIDE[first]
+    panels = [p for plot in plots for p in by_plot.get(plot, ())]
     problems = list(dict.fromkeys(p.problem for p in panels))
     panels.sort(
         key=lambda p: problems.index(p.problem)
-    )  # stable: the order of BACKWARD stays within a problem
+    )  # stable: the order of the plots stays within a problem
     named = tuple(
         Panel(p.plot, p.plot if len(problems) == 1 else f"{p.plot}, {p.title}", p.layer, p.series, p.problem)
         for p in panels
     )
-    return [Figure("Backward pass", NOTES["State"], named)] if named else []
+    return [Figure(name, NOTES[first], named)] if named else []
 
 
 def describe(panel: Panel) -> str:

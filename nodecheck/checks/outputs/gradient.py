@@ -11,6 +11,7 @@ from nodecheck.diagnosis.outputs.gradient import explain_gradient
 from nodecheck.layers import Array, LayerUnderTest
 from nodecheck.measure.convergence import forward_ladder, gradient_ladders, order_of
 from nodecheck.measure.gradient_orders import gradient_orders
+from nodecheck.measure.output_pictures import pictures_at_outputs
 from nodecheck.measure.own_derivative import own_derivative_distance
 from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.numerics import ORDER_MARGIN
@@ -58,7 +59,9 @@ def output_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
     wrong = any(not m.holds for m in measurements)
     if wrong and not layer.adaptive:
         _require_accurate_states(layer, problem)
-    return Evidence(measurements, explain_gradient(layer, problem) if wrong else "")
+    drawn = problem.duration > 0
+    series = pictures_at_outputs(layer, problem, layer.cotangents(problem)[0]) if drawn else ()
+    return Evidence(measurements, explain_gradient(layer, problem) if wrong else "", series)
 
 
 def _require_accurate_states(layer: LayerUnderTest, problem: Problem) -> None:
