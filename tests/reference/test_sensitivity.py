@@ -33,7 +33,13 @@ def test_routes_are_two_different_ones(problem):
 
 
 def test_the_affine_problems_are_known_from_their_jacobians():
-    assert {p.name for p in PROBLEMS if is_affine(p)} == {"constant", "power_0", "linear", "rotation"}
+    assert {p.name for p in PROBLEMS if is_affine(p)} == {
+        "constant",
+        "power_0",
+        "linear",
+        "rotation",
+        "harmonic_oscillator",
+    }
 
 
 def test_wrong_closed_form_shows_in_rtol():
