@@ -132,7 +132,9 @@ def _try(layer: LayerUnderTest, problem: Problem, penalty: Penalty) -> _Outcome:
     if all(m.holds for m in measurements):
         return _Outcome(measurements)
     _require_right_gradient(layer, problem)
-    finest = _tolerances(layer, problem)[-1] if layer.adaptive else layer.ladder(SECOND_ORDER_LEVELS)[-1]
+    finest = (
+        _tolerances(layer, problem)[-1] if layer.adaptive else layer.usual_ladder(SECOND_ORDER_LEVELS)[-1]
+    )
     return _Outcome(measurements, explain_penalty(layer, problem, finest, penalty))
 
 

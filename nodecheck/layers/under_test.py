@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from nodecheck.layers.backend import Backend, backend_of
 from nodecheck.layers.claims import Claims
+from nodecheck.layers.in_dtype import InDtype
 from nodecheck.layers.layer import EVEN, LOG_DET, PAIR, SECOND_ORDER, SEPARABLE
 from nodecheck.layers.log_determinant import joined, solve_with_log_det
 from nodecheck.layers.mechanics import counterpart, half_of, posed, solve_as_motion
@@ -19,12 +18,9 @@ from nodecheck.layers.padded_state import lacking, padded, solve_padded, without
 from nodecheck.layers.solution import Array, Pullback, Solution, widened
 from nodecheck.layers.solve import Solve
 from nodecheck.layers.trial import Trial
-from nodecheck.numerics.bounds import roundoff, time_roundoff
 from nodecheck.numerics.constants import (
     COTANGENT_UNIT,
     FAST_ORDER,
-    FEW_STEPS,
-    FEW_STEPS_IN_NARROW_DTYPES,
     FEWEST_LEVELS_OF_FAST_ORDER,
     LADDER_START,
     LADDER_START_IN_NARROW_DTYPES,
@@ -32,11 +28,9 @@ from nodecheck.numerics.constants import (
     LADDER_STARTS_COARSER_FROM,
     LOOSEST_DECADE,
     LOOSEST_DECADE_IN_NARROW_DTYPES,
-    ROUNDINGS_PER_STEP,
     SUMS_IN_ANOTHER_ORDER,
-    USUAL_ROUNDING,
 )
-from nodecheck.numerics.formats import eps_of, format_of, rounded
+from nodecheck.numerics.formats import rounded
 from nodecheck.options.devices import CPU
 from nodecheck.options.dtypes import FLOAT64
 from nodecheck.options.profile import Profile
@@ -45,7 +39,7 @@ from nodecheck.problems import Problem, has_log_det
 _T = TypeVar("_T")
 
 
-class LayerUnderTest:
+class LayerUnderTest(InDtype):
     """A layer, its claims, and the cache of its solutions.
 
     Parameters
@@ -104,51 +98,6 @@ class LayerUnderTest:
         """The device and the dtype, as arguments of another layer that is to be compared with."""
         return {"device": self.device, "dtype": self.dtype}
 
-    @property
-    def narrow(self) -> bool:
-        """True if the layer runs in a dtype of less precision than float64."""
-        return self.dtype != FLOAT64
-
-    @property
-    def eps(self) -> float:
-        """The distance of 1 to the next number of the dtype."""
-        return eps_of(self.dtype)
-
-    def roundoff(self, n_operations: float, magnitude: float = 1.0) -> float:
-        """Return a bound on what so many steps round away in the dtype, of numbers of this size."""
-        return roundoff(n_operations, magnitude, self.eps)
-
-    @property
-    def few_steps(self) -> int:
-        """The number of steps at which the classes of gradients are told apart."""
-        return FEW_STEPS_IN_NARROW_DTYPES if self.narrow else FEW_STEPS
-
-    def time_roundoff(self, n_steps: float, t0: float, t1: float) -> float:
-        """Return a bound on the error of a time that is added up in the dtype, from n steps."""
-        return time_roundoff(n_steps, t0, t1, self.eps)
-
-    def floor(self, n_steps: float) -> float:
-        """Return the error that rounding leaves after n steps, as far as an order is seen above it.
-
-        In float64 there is room for the bound on it.  A narrower dtype has room for its usual size alone:
-        rounding errors are of either sign, and so many of them add up to the root of their number.
-        """
-        return self.eps * math.sqrt(n_steps) * USUAL_ROUNDING if self.narrow else self.roundoff(n_steps)
-
-    def format_of(self, values: npt.ArrayLike) -> str:
-        """Return a format with fewer bits than the dtype of which all values are numbers, or ""."""
-        return format_of(values, self.dtype)
-
-    def reachable(self, tolerances: tuple[float, ...]) -> tuple[float, ...]:
-        """Return the tolerances, looser by one factor where the dtype does not reach the tightest of them."""
-        factor = max(1.0, self.tightest / min(tolerances))
-        return tuple(factor * tol for tol in tolerances)
-
-    @property
-    def tightest(self) -> float:
-        """The tightest tolerance, a power of ten, that a step can meet in the dtype."""
-        return 10.0 ** math.ceil(math.log10(ROUNDINGS_PER_STEP * self.eps)) if self.narrow else 0.0
-
     def rounded(self, problem: Problem) -> Problem:
         """Return a problem with numbers that the dtype represents: nothing is lost before it is solved."""
         return problem.rounded_to(self.dtype) if self.narrow else problem
@@ -206,6 +155,10 @@ class LayerUnderTest:
         fewer = 1 if order >= FAST_ORDER and self.profile.levels > FEWEST_LEVELS_OF_FAST_ORDER else 0
         return tuple(start * 2**k for k in range(levels or self.profile.levels - fewer))
 
+    def usual_ladder(self, levels: int) -> tuple[int, ...]:
+        """Return the step counts of a ladder in float64, in whatever dtype the layer runs."""
+        return tuple(LADDER_START * 2**k for k in range(levels)) if self.narrow else self.ladder(levels)
+
     def levels(self, problem: Problem, extra: int = 0) -> tuple[int, ...]:
         """Return the step counts over which an order is fitted, with `extra` more at their fine end.
 
@@ -218,7 +171,7 @@ class LayerUnderTest:
         if ladder[0] != LADDER_START_IN_NARROW_DTYPES or not self.narrow:
             return ladder
         if problem.ts:
-            return tuple(LADDER_START * 2**k for k in range(count))
+            return self.usual_ladder(count)
         return tuple(sorted({*ladder, *(n + n // 2 for n in ladder[:-1])}))
 
     def tolerances(self) -> tuple[float, ...]:

@@ -86,11 +86,14 @@ def exponent(
 ) -> float:
     """Return the growth exponent: 0 if every error is at the floor, which no tolerance asks for, NaN if most.
 
-    No tolerance excuses a value that is not finite: beside one the others would seem to shrink.
+    No tolerance excuses a value that is not finite: beside one the others would seem to shrink.  In a narrow
+    dtype an error that never exceeds its tolerance may soon be at rounding, and then shrinks no further.
     """
     if not np.isfinite(errors).all():
         return math.inf
     floor = _floor(layer, problem)
+    if layer.narrow and all(e <= max(tol, floor) for tol, e in zip(tolerances, errors, strict=True)):
+        return 0.0
     return 0.0 if all(error <= floor for error in errors) else fit_growth(tolerances, errors, floor)
 
 

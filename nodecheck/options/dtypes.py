@@ -41,4 +41,4 @@ def _in(card: LayerCard, dtype: str) -> LayerCard:
             f"--dtype {card.dtype}, got {dtype}; leave the option out, or leave the layer out by --layer"
         )
         raise ValueError(message)
-    return replace(card, dtype=dtype)
+    return replace(card, dtype=dtype, other_dtype=card.other_dtype or card.dtype != dtype)

@@ -25,6 +25,7 @@ class LayerCard:
     output: str = "state"  # or "log-det": a pair of the state and the log-determinant
     device: str = "cpu"
     dtype: str = "float64"
+    other_dtype: bool = False  # it runs in another dtype than its own
     source: str = ""  # its name in the target, where that is another one
 
     def __post_init__(self) -> None:

@@ -115,7 +115,7 @@ def penalty_ladder(layer: LayerUnderTest, problem: Problem, penalty: Penalty, ex
     """Return the errors over the coarse end of the refinement ladder, with `extra` levels more."""
     require_refinable(layer, problem)
     fewer = 1 if (layer.claims.order or 1) >= FAST_ORDER else 0
-    levels = layer.ladder(SECOND_ORDER_LEVELS - fewer + extra)
+    levels = layer.usual_ladder(SECOND_ORDER_LEVELS - fewer + extra)
     exact = exact_penalty(layer, problem, penalty)
     errors = [penalty_error(penalised(layer, problem, n, penalty), exact) for n in levels]
     rounding = max(gradient_floors(layer, problem, levels[-1]).values())

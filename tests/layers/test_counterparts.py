@@ -137,7 +137,7 @@ def test_a_problem_from_mechanics_is_asked_for_as_it_is(problem):
 @pytest.mark.parametrize(
     ("supports", "output", "message"),
     [
-        ({"separable"}, "state", "must have 'second-order', too"),
+        ({"separable"}, "state", "must have 'second-order', got"),
         ({"second-order"}, "log-det", "must be 'state', got 'log-det'"),
         ({"second-order"}, "pair", "must be 'state', got 'pair'"),
     ],

@@ -15,7 +15,7 @@ from nodecheck.neural_ode import ODELayer
 from nodecheck.options.dtypes import in_dtype
 from nodecheck.options.profile import SMOKE
 from nodecheck.problems import neural, neural_at_outputs
-from nodecheck.results import LayerCard
+from nodecheck.results import LayerCard, Status
 
 SOURCE = """
 import torch
@@ -84,7 +84,9 @@ def test_a_dtype_that_there_is_not_is_refused_with_those_there_are():
 
 
 def test_a_claim_of_a_dtype_that_there_is_not_is_refused():
-    with pytest.raises(ValueError, match=r"dtype must be the name of one of .*, got 'single'; leave it out"):
+    with pytest.raises(
+        ValueError, match=r"dtype of layer 'euler' must be one of .*, got 'single'; leave it out"
+    ):
         euler(dtype="single")
 
 
@@ -159,3 +161,21 @@ def test_a_failure_is_shown_again_in_the_same_dtype():
     run = nodecheck.run(layer, profile="smoke", select="constant-field", dtype="float32")
     assert all("dtype='float32'" in r.reproducer for r in run.results if r.reproducer)
     assert any(r.reproducer for r in run.results)
+
+
+def test_a_failure_that_is_expected_in_float64_may_pass_in_float32():
+    layer = euler(expected_failures={"forward-pass": "known in float64"})
+    with_option, without = (
+        nodecheck.run(layer, profile="smoke", select="forward-pass", dtype=dtype)
+        for dtype in ("float32", None)
+    )
+    statuses = [
+        next(r.status for r in run.results if r.check == "forward-pass") for run in (with_option, without)
+    ]
+    assert statuses == [Status.PASSED, Status.XPASSED]
+
+
+def test_a_layer_of_float32_is_held_to_what_it_is_expected_to_fail():
+    layer = euler(dtype="float32", expected_failures={"forward-pass": "known"})
+    run = nodecheck.run(layer, profile="smoke", select="forward-pass")
+    assert Status.XPASSED in {r.status for r in run.results}

@@ -40,7 +40,7 @@ from nodecheck.variations.shapes import refusal_of_odd
     cite="the contract of TorchLayer: y0 of shape (B, d) in, y1 of the same shape out",
 )
 def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
-    """Solve one ordinary problem: a network with time as an input, a batch of four, float64.
+    """Solve one ordinary problem: a network with time as an input, a batch of four.
 
     A layer that cannot do this costs one result; nothing else is tried on it.  One that refuses an odd number
     of components with an error is `unsupported`: with "even" in `supports` it is judged on even ones.  The
