@@ -15,7 +15,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.mutants import ORIGINALS
 from nodecheck.mutants.mechanics import MECHANICS
-from nodecheck.options.profile import CI
+from nodecheck.options.profile import CI, PROFILES
 from nodecheck.results import SCOPE, Skip, Status
 from nodecheck.runner.plan import problems_of
 
@@ -68,6 +68,13 @@ def test_results_are_filed_by_the_problem_that_was_solved():
     run = nodecheck.run(BY_NAME["velocity-verlet"], profile="ci", select="forward-order")
     names = {r.problem for r in run.results if r.check == "forward-order"}
     assert names == {"neural_force", "henon_heiles", "neural_reversed_force"}
+
+
+@pytest.mark.parametrize("supports", [GENERAL, SEPARABLE], ids=len)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_the_problems_of_a_check_have_different_names(check, supports):
+    names = [problem.name for problem in problems_of(check, PROFILES["full"], supports) if problem]
+    assert len(set(names)) == len(names)
 
 
 def leapfrog_for_all_forces(dynamics, t0, t1, n_steps):
