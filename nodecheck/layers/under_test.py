@@ -139,8 +139,13 @@ class LayerUnderTest(InDtype):
         return f"q'' = {force}" if self.of_second_order else ""
 
     def counterpart(self, problem: Problem) -> Problem:
-        """Return the problem that the layer is asked for in place of one of first order: mostly the same."""
-        return self.once(("counterpart", problem), lambda: counterpart(self.claims.supports, problem))
+        """Return the problem that the layer is asked for in place of this one: mostly the same.
+
+        It is of second order where the layer is, and has numbers that its dtype represents.
+        """
+        return self.once(
+            ("counterpart", problem), lambda: self.rounded(counterpart(self.claims.supports, problem))
+        )
 
     def resolution(self, *, tol: _T, n_steps: _T) -> _T:
         """Return `tol` for an adaptive layer and `n_steps` for one of fixed steps."""

@@ -46,8 +46,8 @@ def complex_state(layer: LayerUnderTest, problem: Problem) -> Evidence:
     like the state and `y0.real.dtype` for times; take `abs()` in an error norm.  The gradient of a real
     parameter is real: an adjoint that is one flat complex vector has to take its real part.
     """
-    if layer.takes_pairs or layer.returns_log_det:
-        message = "asked only of layers whose output is the state, one tensor"
+    if layer.takes_pairs or layer.returns_log_det or layer.of_second_order:
+        message = "asked only of layers of first order whose output is the state, one tensor"
         raise Skip(message)
     if COMPLEX not in layer.backend.capabilities:
         message = "not asked: complex numbers are not carried out in the framework of this layer"

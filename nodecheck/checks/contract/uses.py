@@ -50,7 +50,7 @@ def other_uses(layer: LayerUnderTest, problem: Problem) -> Evidence:
     expected = answers_of_parts(layer, problem, cotangent) if layer.takes_pairs else {}
     of_parts = USES_OF_PARTS if layer.takes_pairs else ()
     usual = same_answer(layer, problem, (*USES, *of_parts), cotangent, expected)
-    returned = neural_at_outputs if layer.claims.output_times else problem
+    returned = layer.counterpart(neural_at_outputs) if layer.claims.output_times else problem
     of_outputs = same_answer(layer, returned, USES_OF_OUTPUTS, layer.cotangents(returned, 1)[0])
     return _both(usual, of_outputs)
 

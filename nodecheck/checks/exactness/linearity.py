@@ -79,7 +79,7 @@ def _of_members(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, s
 
 def _of_outputs(layer: LayerUnderTest) -> tuple[tuple[Measurement, ...], str]:
     """Pull back the cotangent of each output alone: their gradients add up to that of all outputs."""
-    problem = neural_at_outputs
+    problem = layer.counterpart(neural_at_outputs)
     (cotangent,) = layer.cotangents(problem, 1)
     places = np.arange(len(cotangent))[:, None, None]
     alone = [np.where(places == k, cotangent, 0.0) for k in range(len(cotangent))]

@@ -35,7 +35,7 @@ from nodecheck.results import (
 from nodecheck.variations.comparison import compare, raised, usual_resolution
 
 _LOOKED_AT = "an interval for each member"
-_AT_OUTPUTS = {neural_half: neural_at_outputs, neural_reversed_half: half_reversed_at_outputs}
+_AT_OUTPUTS = ((neural_half, neural_at_outputs), (neural_reversed_half, half_reversed_at_outputs))
 
 
 @check(
@@ -75,7 +75,7 @@ def member_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
     - The gradient of times is summed over the batch: that is right of one t0 for all, and of no other.
     - A member that has arrived goes on until the last one has: freeze it, or scale its step.
     """
-    asked = _AT_OUTPUTS[problem] if layer.claims.output_times else problem
+    asked = _at_outputs(layer, problem) if layer.claims.output_times else problem
     if asked.duration < 0:
         require_reverse_time(layer, asked, with_gradient=True)
     found = _solved(layer, asked, of_times=False)
@@ -88,6 +88,12 @@ def member_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
         lost = at_most("times of members without the gradient that is promised", 1, 0)
         return Evidence((lost,), with_times)
     return _judged(layer, asked, found, of_times=False)
+
+
+def _at_outputs(layer: LayerUnderTest, problem: Problem) -> Problem:
+    """Return the problem with output times that is asked for in place of one without."""
+    (found,) = (at for plain, at in _AT_OUTPUTS if layer.counterpart(plain).name == problem.name)
+    return layer.counterpart(found)
 
 
 def _solved(layer: LayerUnderTest, problem: Problem, *, of_times: bool) -> Solution | Refusal:

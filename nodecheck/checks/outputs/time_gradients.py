@@ -101,7 +101,7 @@ def time_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
 def _at_outputs(layer: LayerUnderTest, problem: Problem) -> Problem:
     """Return the problem with output times that is asked for in place of one without."""
     (found,) = (at for plain, at in _AT_OUTPUTS if layer.counterpart(plain).name == problem.name)
-    return layer.rounded(layer.counterpart(found))
+    return layer.counterpart(found)
 
 
 def _missing(layer: LayerUnderTest, first: Gradients | Refusal) -> Evidence | None:

@@ -50,7 +50,7 @@ def _states(layer: LayerUnderTest, n_steps: int, times: int, *, live: bool) -> f
     shares = [k / (times - 1) for k in range(1, times - 1)]
 
     def measured(width: int) -> PassMemory:
-        problem = wide(width).at_shares(*shares, name=f"wide_at_{times}_outputs")
+        problem = layer.counterpart(wide(width).at_shares(*shares, name=f"wide_at_{times}_outputs"))
         return measure_pass(layer, Solve(problem, n_steps), live=live)
 
     passes = [measured(width) for width in memory_widths(layer)]
