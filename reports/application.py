@@ -4,8 +4,9 @@
     python reports/application.py            # some minutes on two cores
 
 Data are the 1797 digits of scikit-learn, 8 x 8 pixels.  The model is an encoder, an ODE block in four
-numbers, and a decoder.  It is trained with our layer in four adjoint modes, with torchdiffeq, and as a residual
-network with shared weights.  The gradient is audited before and after the training, and monitored in between.
+numbers, and a decoder.  It is trained with our layer in four adjoint modes, with torchdiffeq, and as a
+residual network with shared weights.  The gradient is audited before and after the training, and monitored
+in between.
 """
 
 from __future__ import annotations
