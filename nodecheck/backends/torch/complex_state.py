@@ -69,8 +69,9 @@ def use_complex(layer: TorchLayer, solve: Solve, cotangents: Sequence[Array]) ->
 def _place(dynamics: Dynamics, solve: Solve) -> None:
     """Move the parameters to the device of a solve, the complex ones to the complex form of its dtype."""
     real = dtype_of(solve)
+    dynamics.to(solve.device)
     for p in dynamics.parameters():
-        p.data = p.data.to(solve.device, real.to_complex() if p.is_complex() else real)
+        p.data = p.data.to(real.to_complex() if p.is_complex() else real)
 
 
 def _pull_back(one: Prepared, z1: Tensor, cotangent: Array) -> Pullback:

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from nodecheck.backends.torch.backend import _VARIATIONS, BACKEND
 from nodecheck.backends.torch.device.uses import DEVICE_USES
-from nodecheck.backends.torch.dynamics import _beside
+from nodecheck.backends.torch.dynamics import time_beside
 from nodecheck.backends.torch.pair_uses import PAIR_USES
 from nodecheck.backends.torch.reuse import REUSES
 from nodecheck.layers import Solve, TorchLayer, Variation
-from nodecheck.problems import neural
+from nodecheck.layers.layer import COMPLEX, MEMBER_TIMES
+from nodecheck.problems import members_of, neural
+from nodecheck.problems.complex_state import complex_pairs
 
 # A device use asks for streams, graphs or autocast, which "meta" has not.
 NAMES = sorted(_VARIATIONS.keys() - DEVICE_USES.keys() - {"autocast-field"})
@@ -27,10 +29,11 @@ MODULES = [name for name in sys.modules if name.startswith("nodecheck.backends.t
 
 def euler(dynamics, t0, t1, n_steps):
     h = (t1 - t0) / n_steps
+    each = h[:, None] if getattr(h, "ndim", 0) else h
 
     def solve(y):
         for k in range(n_steps):
-            y = y + h * dynamics(t0 + k * h, y)
+            y = y + each * dynamics(t0 + k * h, y)
         return y
 
     return solve
@@ -67,11 +70,14 @@ def without_values(monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_variation_makes_all_its_tensors_on_the_device(name, without_values):
-    others = (TRAINED,) if name in REUSES else ()
-    solve = Solve(neural, 4, variation=Variation(name, others=others), device="meta")
+    others = (TRAINED,) if name in REUSES else members_of(neural) if name == MEMBER_TIMES else ()
+    problem, cotangent = (
+        (complex_pairs, np.ones_like(complex_pairs.y0)) if name == COMPLEX else (neural, COTANGENT)
+    )
+    solve = Solve(problem, 4, variation=Variation(name, others=others), device="meta")
     pairs = name in PAIR_USES
     layer = TorchLayer("euler", euler_of_pairs if pairs else euler, output="pair" if pairs else "state")
-    BACKEND.solve(layer, solve, (COTANGENT,))
+    BACKEND.solve(layer, solve, (cotangent,))
     assert without_values == {"meta"}
 
 
@@ -93,10 +99,10 @@ def test_a_trial_is_made_on_the_device_of_the_solve():
 def test_a_time_that_is_a_number_is_written_on_the_device():
     y = torch.zeros(2, device="meta", dtype=torch.float32)
     for t in (0.5, np.float64(0.5), torch.tensor(0.5)):
-        made = _beside(t, y)
+        made = time_beside(t, y)
         assert (made.device.type, made.dtype, made.shape) == ("meta", torch.float32, torch.Size(()))
 
 
 def test_a_time_that_carries_a_gradient_keeps_it():
     t = torch.tensor(0.5, requires_grad=True)
-    assert _beside(t, torch.zeros(2, device="meta")).requires_grad
+    assert time_beside(t, torch.zeros(2, device="meta")).requires_grad

@@ -8,13 +8,14 @@ import torch
 
 from nodecheck.backends.torch.backend import BACKEND
 from nodecheck.layers import PLAIN, Solve, TorchLayer
+from nodecheck.layers.layer import SECOND_ORDER
 from nodecheck.mutants import ORIGINALS
 from nodecheck.problems import neural
 from nodecheck.variations.modules import MODULES
 
 COTANGENT = np.array([[0.5, -0.25, 1.0], [1.0, 0.5, 0.25], [-1.0, 0.75, 2.0], [0.25, 1.5, -0.5]])
 BY_NAME = {variation.name: variation for variation in MODULES}
-RIGHT = [layer for layer in ORIGINALS if not layer.adaptive]
+RIGHT = [layer for layer in ORIGINALS if not (layer.adaptive or SECOND_ORDER in layer.supports)]
 
 
 def solved(layer, variation, n_steps=4):
