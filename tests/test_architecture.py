@@ -235,9 +235,15 @@ def test_nothing_is_printed(module):
     assert not [call.lineno for call in calls if ast.unparse(call.func) == "print"]
 
 
-# The runner and `attempt` catch what a layer raises, and the import of a target what its file raises; what a
-# thread raises is handed to the one that waits for it.
-MAY_CATCH_EVERYTHING = {"runner.measure", "runner.parallel", "layers.attempt", "targets.imports"}
+# The runner, `attempt` and the command `audit` catch what the user's code raises, and the import of a target
+# what its file raises; what a thread raises is handed to the one that waits for it.
+MAY_CATCH_EVERYTHING = {
+    "runner.measure",
+    "runner.parallel",
+    "layers.attempt",
+    "targets.imports",
+    "frontends.cli.audit",
+}
 
 
 def catches_everything(handler):

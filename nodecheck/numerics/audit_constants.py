@@ -23,9 +23,11 @@ TOLERANCE_RATIO = 100.0
 # What is left is explained once it is below this share of the target, or three errors of the reference.
 EXPLAINED_SHARE = 0.1
 REFERENCE_ERRORS = 3.0
-# A refinement that keeps more than this share of the error, twice in a row, has stopped to reduce it: a
-# method of order one halves it with its steps, and a tenth of the tolerance makes it 10^(1/2) times smaller.
-STOPPED = 0.7
+# Refinements that keep more than this share of the error, and add no more than as much, so many in a row,
+# have stopped to reduce it: a method of order one halves it with its steps, and a tenth of the tolerance
+# makes it 10^(1/2) times smaller.  At a jump that a grid does not hit the error goes up and down while it
+# falls: two in a row were seen there in 6 of 9 grids, and four in none.
+STOPPED, PLATEAU_LEVELS = 0.7, 4
 # Halving the steps ten times, or tolerances down to rounding; a method of order one needs as many.
 FEWEST_REFINEMENTS, MOST_REFINEMENTS = 2, 10
 # Evaluations that one refinement may take: beyond, the audit would take minutes.
@@ -46,6 +48,8 @@ FOURTH_DIFFERENCE = 70.0
 # The gradient of the field against difference quotients, of which the best of three steps counts.
 QUOTIENT_STEPS = (1e-4, 3e-6, 1e-7)
 FIELD_GRADIENT = 1e-3
+# A second state at which they must disagree, too: this share of the size of y0 away, or of 1.
+AWAY_FROM_KINKS = 1e-2
 # Between the ends, where nothing is special.
 PROBED_SHARE = 0.4142
 

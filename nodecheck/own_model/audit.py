@@ -6,13 +6,14 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nodecheck.own_model.states import Layout, State, layout_of, mapped, parts
 
-__all__ = ["Audit", "Loss", "Solve", "Task", "task_of"]
+__all__ = ["Audit", "Loss", "Solve", "Task", "copied", "task_of"]
 
 Solve = Callable[[nn.Module, State, Tensor], State]
 Loss = Callable[[State], Tensor]
@@ -66,10 +67,18 @@ class Audit:
             raise TypeError(_expected("solve", "a function of (dynamics, y0, t)", self.solve))
         if not isinstance(self.dynamics, nn.Module):
             raise TypeError(_expected("dynamics", "an nn.Module, called as dynamics(t, y)", self.dynamics))
+        if isinstance(self.dynamics, torch.jit.ScriptModule):
+            raise TypeError(_expected("dynamics", "the module before torch.jit.script", self.dynamics))
         if not parts(self.y0) or not all(isinstance(part, Tensor) for part in parts(self.y0)):
             raise TypeError(_expected("y0", "a tensor or a tuple of tensors", self.y0))
         if not isinstance(self.t, Tensor) or self.t.ndim != 1 or len(self.t) < 2:
             raise TypeError(_expected("t", "a tensor of at least two times", self.t))
+        for name, tensor in (("y0", part) for part in parts(self.y0)):
+            _refuse_dtype(name, tensor)
+        _refuse_dtype("t", self.t)
+        for name, tensor in self.dynamics.named_parameters():
+            if tensor.requires_grad:
+                _refuse_dtype(name, tensor)
         steps = self.t.detach().diff()
         if not (bool((steps > 0).all()) or bool((steps < 0).all())):
             raise ValueError(f"t must increase or decrease, got {self.t.tolist()}; sort the times")
@@ -113,7 +122,7 @@ def task_of(audit: Audit, dtype: torch.dtype | None = None) -> Task:
         return tensor.detach().clone() if dtype is None else tensor.detach().to(dtype, copy=True)
 
     y0 = mapped(converted, audit.y0)
-    dynamics = copy.deepcopy(audit.dynamics)
+    dynamics = copied(audit.dynamics)
     for p in dynamics.parameters():
         p.grad = None
     return Task(
@@ -141,7 +150,7 @@ def _loss_of(audit: Audit) -> Loss:
             return chosen(states)
         try:
             return chosen(states)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, ValueError) as error:  # an LSTM raises a ValueError
             if "dtype" not in str(error) and "type" not in str(error):
                 raise
             return chosen(mapped(lambda part: part.to(own), states))
@@ -157,6 +166,34 @@ def _random_loss(states: State) -> Tensor:
         weights = torch.randn(part.shape, generator=generator, dtype=torch.float64)
         terms.append((part * weights.to(part)).sum() / math.sqrt(part.numel()))
     return torch.stack(terms).sum()
+
+
+def _refuse_dtype(name: str, tensor: Tensor) -> None:
+    """Raise a TypeError for a tensor that is complex or of integers."""
+    if not tensor.is_floating_point():
+        message = (
+            f"{name} must be real and of floating point, got {tensor.dtype}; write a complex state as its "
+            "real and imaginary part, and times as floats: the exact gradient is computed in float64"
+        )
+        raise TypeError(message)
+
+
+def copied(dynamics: nn.Module) -> nn.Module:
+    """Return a copy; a tensor that is kept in the module together with its graph becomes a leaf."""
+    memo: dict[int, Any] = {}
+    for module in dynamics.modules():
+        for kept in vars(module).values():
+            for tensor in kept.values() if isinstance(kept, dict) else parts(kept):
+                if isinstance(tensor, Tensor) and not tensor.is_leaf:
+                    memo[id(tensor)] = tensor.detach().clone().requires_grad_(True)
+    try:
+        return copy.deepcopy(dynamics, memo)
+    except (RuntimeError, TypeError) as error:
+        message = (
+            f"dynamics must be a module that copy.deepcopy can copy, got {type(error).__name__}: {error}; "
+            "keep in it no tensors of earlier calls, and no objects without a copy"
+        )
+        raise ValueError(message) from error
 
 
 def _expected(name: str, kind: str, received: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 import warnings
@@ -16,12 +17,13 @@ from nodecheck._version import __version__
 from nodecheck.numerics.audit_constants import AMPLIFIED_TOLERANCE
 from nodecheck.own_model.audit import Audit, Task, task_of
 from nodecheck.own_model.conclusion import concluded, cosine_of, error_of, gap
-from nodecheck.own_model.gate import examine_field, examine_field_in_float64
+from nodecheck.own_model.gate import CAPTURED, examine_field, examine_field_in_float64, foreign_leaves
 from nodecheck.own_model.knobs import Refinement
 from nodecheck.own_model.passes import Pass, run_pass
 from nodecheck.own_model.reference import NoReferenceError, Reference, norm, reference_of
 from nodecheck.own_model.settings import compared_settings
 from nodecheck.own_model.split import Split, split_error
+from nodecheck.own_model.states import parts
 from nodecheck.own_model.tangent import Tangent, tangent_along
 from nodecheck.results.audit import AuditRecord, Finding, Outcome
 
@@ -49,7 +51,7 @@ def _stages(audit: Audit) -> Iterator[tuple[AuditRecord, str]]:
     known = AuditRecord(audit.name, audit.target, Outcome.INCONCLUSIVE, "it was interrupted")
     own, exact = task_of(audit), task_of(audit, torch.float64)
     yield known, "the field"
-    known = replace(known, findings=_findings(own, exact))
+    known = replace(known, findings=_findings(audit, own, exact))
     if any(f.blocks for f in known.findings):
         yield _blocked(known), ""
         return
@@ -61,6 +63,11 @@ def _stages(audit: Audit) -> Iterator[tuple[AuditRecord, str]]:
     except (RuntimeError, AssertionError) as error:
         yield _died(audit, known, exact, error), ""
         return
+    spread = gap(first.gradient, again.gradient)
+    if spread > audit.target * norm(first.gradient):
+        told = {"two equal training steps": f"their gradients differ by {spread / norm(first.gradient):.1e}"}
+        yield replace(known, reason=_not_repeated(first, again, spread), reference=told), ""
+        return
     try:
         reference = reference_of(exact, audit.target, final=first.final)
     except NoReferenceError as error:
@@ -69,6 +76,9 @@ def _stages(audit: Audit) -> Iterator[tuple[AuditRecord, str]]:
     if not norm(reference.gradient):
         reason = "the exact gradient is zero: the loss does not depend on the parameters of the dynamics"
         yield replace(known, reason=reason), ""
+        return
+    if not math.isfinite(norm(first.gradient)):
+        yield _not_finite(audit, known, exact), ""
         return
     known = _with_error(known, reference, first, again)
     yield known, "a second route to it"
@@ -82,11 +92,28 @@ def _stages(audit: Audit) -> Iterator[tuple[AuditRecord, str]]:
     yield replace(known, settings=compared_settings(own, reference, split)), ""
 
 
-def _findings(own: Task, exact: Task) -> tuple[Finding, ...]:
+def _findings(audit: Audit, own: Task, exact: Task) -> tuple[Finding, ...]:
     found = examine_field(own)
     if any(finding.blocks for finding in found):
         return tuple(found)
-    return (*found, *examine_field_in_float64(exact))
+    found += examine_field_in_float64(exact)
+    if any(finding.kind == CAPTURED for finding in found) and _are_reached(audit, own):
+        advice = "The solve gives them a gradient, as backprop does; it is not audited. An adjoint would not."
+        found = [
+            replace(f, advice=advice, blocks=False, wrong=False) if f.kind == CAPTURED else f for f in found
+        ]
+    return tuple(found)
+
+
+def _are_reached(audit: Audit, own: Task) -> bool:
+    """Return True if the solve gives every captured tensor a gradient."""
+    try:
+        output = audit.solve(own.dynamics, own.y0, own.t.clone())
+    except (RuntimeError, AssertionError):
+        return False
+    known = [part.sum() for part in parts(output) if part.requires_grad]
+    grads = torch.autograd.grad(known, foreign_leaves(own), allow_unused=True) if known else (None,)
+    return all(grad is not None for grad in grads)
 
 
 def _blocked(known: AuditRecord) -> AuditRecord:
@@ -94,6 +121,25 @@ def _blocked(known: AuditRecord) -> AuditRecord:
     outcome = Outcome.BUG if any(f.wrong for f in known.findings) else Outcome.NOT_AUDITED
     reason = next(f"{f.kind}: {f.text}" for f in known.findings if f.blocks)
     return replace(known, outcome=outcome, reason=reason)
+
+
+def _not_finite(audit: Audit, known: AuditRecord, exact: Task) -> AuditRecord:
+    """Return the record of a gradient with infinity or NaN in it, where the exact one is finite."""
+    reason = "its gradient has infinity or NaN in it, and the exact one is finite"
+    if math.isfinite(norm(run_pass(audit.solve, exact).gradient)):
+        return replace(
+            known, outcome=Outcome.TOLERANCE, reason=f"{reason}; in float64 it is finite: an overflow"
+        )
+    return replace(known, outcome=Outcome.BUG, reason=reason)
+
+
+def _not_repeated(first: Pass, again: Pass, spread: float) -> str:
+    """Return why a step that is random has no error."""
+    return (
+        f"two equal training steps have losses of {first.loss:.6g} and {again.loss:.6g}, and gradients that "
+        f"differ by {spread / norm(first.gradient):.1e}: the solve or the loss draws random numbers or keeps "
+        "a state; put its modules in eval mode, or draw the numbers before"
+    )
 
 
 def _with_error(known: AuditRecord, reference: Reference, first: Pass, again: Pass) -> AuditRecord:
@@ -122,6 +168,8 @@ def _died(audit: Audit, known: AuditRecord, exact: Task, error: Exception) -> Au
     try:
         reference = reference_of(exact, audit.target, final=False)
         tangent = tangent_along(exact, reference)
+        if not _raises(audit, exact, reference):
+            return replace(known, reason=f"{reason}; with float64 and the loss at the exact states it runs")
         forced = run_pass(audit.solve, exact, cotangent=reference.cotangent, forced=tangent.at)
     except (NoReferenceError, RuntimeError, AssertionError, ValueError):
         return replace(known, reason=reason)
@@ -132,6 +180,15 @@ def _died(audit: Audit, known: AuditRecord, exact: Task, error: Exception) -> Au
         "cannot be reconstructed backwards; use backprop or checkpoints in place of the adjoint"
     )
     return replace(known, outcome=Outcome.TOLERANCE, reason=reason, facts=facts)
+
+
+def _raises(audit: Audit, exact: Task, reference: Reference) -> bool:
+    """Return True if the solve raises its error in float64 too, and whatever the loss does."""
+    try:
+        run_pass(audit.solve, exact, cotangent=reference.cotangent)
+    except (RuntimeError, AssertionError):
+        return True
+    return False
 
 
 def _facts(split: Split, tangent: Tangent, refinement: Refinement) -> dict[str, str]:

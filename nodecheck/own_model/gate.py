@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nodecheck.numerics.audit_constants import (
+    AWAY_FROM_KINKS,
     COUPLED,
     FIELD_GRADIENT,
     FOURTH_DIFFERENCE,
@@ -21,15 +22,20 @@ from nodecheck.numerics.audit_constants import (
 )
 from nodecheck.own_model.audit import Task
 from nodecheck.own_model.field import field_of
+from nodecheck.own_model.passes import is_among, leaves_of
 from nodecheck.own_model.states import mapped, parts
 from nodecheck.results.audit import Finding
 
-__all__ = ["examine_field", "examine_field_in_float64"]
+__all__ = ["CAPTURED", "examine_field", "examine_field_in_float64", "foreign_leaves"]
 
 
 def examine_field(task: Task) -> list[Finding]:
     """Return what is found about a field in the user's own dtype: it must be a function of t and y."""
-    repeated = list(_repeated(task))
+    try:
+        repeated = list(_repeated(task))
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        text = f"dynamics(t, y) raises {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        return [Finding("no call", text, _NO_CALL, blocks=True)]
     return repeated if any(found.blocks for found in repeated) else [*repeated, *_coupled(task)]
 
 
@@ -38,15 +44,20 @@ def examine_field_in_float64(task: Task) -> list[Finding]:
     field, y, t = field_of(task), task.layout.join(task.y0), _probed_time(task)
     try:
         value = field(t, y)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         return [Finding("no float64", str(error).splitlines()[0], _NO_FLOAT64, blocks=True)]
     if value.dtype != torch.float64:
         text = f"the field returns {value.dtype} for a float64 state"
         return [Finding("no float64", text, _NO_FLOAT64, blocks=True)]
     noise = _noise(lambda z: field(t, z), y)
-    return [*_noisy(noise), *_captured(task, value, y), *_wrong_gradients(task, noise)]
+    return [*_noisy(noise), *_captured(task, value), *_wrong_gradients(task, noise)]
 
 
+CAPTURED = "captured tensor"
+_NO_CALL = (
+    "It is called with a time without axes, torch.tensor(0.4), and with a state of the shape of y0. Where "
+    "times are those of members, as in torchode, write `t.reshape(-1, 1)` for `t[:, None]`."
+)
 _NO_FLOAT64 = (
     "The exact gradient is computed in float64. Let the field take its dtype from y: `t.to(y)`, "
     "`torch.zeros_like(y)`, no `.float()`."
@@ -81,8 +92,8 @@ def _repeated(task: Task) -> Iterator[Finding]:
         yield Finding(
             "state changes",
             f"each call changes {', '.join(changed)}",
-            "BatchNorm in train mode? Then the number of evaluations changes the model. Use eval mode or "
-            "GroupNorm.",
+            "BatchNorm or spectral_norm in train mode? Then the number of evaluations changes the model. Use "
+            "eval mode or GroupNorm.",
             blocks=False,
         )
 
@@ -95,10 +106,16 @@ def _coupled(task: Task) -> Iterator[Finding]:
     before = {name: tensor.clone() for name, tensor in task.dynamics.state_dict().items()}
     half = mapped(lambda part: part[: count // 2].clone(), task.y0)
     t = _probed_time(task)
-    with torch.no_grad():
-        whole = parts(task.dynamics(t, mapped(torch.clone, task.y0)))
-        alone = parts(task.dynamics(t, half))
-    task.dynamics.load_state_dict(before)
+    try:
+        with torch.no_grad():
+            whole = parts(task.dynamics(t, mapped(torch.clone, task.y0)))
+            alone = parts(task.dynamics(t, half))
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        return  # the field holds something for each member, or the first axis is not that of a batch
+    finally:
+        task.dynamics.load_state_dict(before)
+    if any(a.shape[1:] != b.shape[1:] or len(b) != count // 2 for a, b in zip(whole, alone, strict=True)):
+        return
     gap = max(_relative(a[: count // 2], b) for a, b in zip(whole, alone, strict=True))
     if gap > COUPLED:
         yield Finding(
@@ -137,39 +154,30 @@ def _noisy(noise: float) -> Iterator[Finding]:
         )
 
 
-def _captured(task: Task, value: Tensor, y: Tensor) -> Iterator[Finding]:
-    """Yield the finding that a tensor that requires grad reaches the slope and is no parameter."""
-    del y
-    own = {id(p) for p in task.dynamics.parameters()}
-    state = parts(task.y0)
-    foreign = [
+def foreign_leaves(task: Task, value: Tensor | None = None) -> list[Tensor]:
+    """Return the tensors that require grad, reach the slope, and are no parameters and no state."""
+    if value is None:
+        value = field_of(task)(_probed_time(task), task.layout.join(task.y0))
+    own, state = list(task.dynamics.parameters()), parts(task.y0)
+    return [
         leaf
-        for leaf in _leaves(value)
-        if id(leaf) not in own and not any(leaf.shape == s.shape and torch.equal(leaf, s) for s in state)
+        for leaf in leaves_of(value)
+        if not is_among(leaf, own) and not any(leaf.shape == s.shape and torch.equal(leaf, s) for s in state)
     ]
+
+
+def _captured(task: Task, value: Tensor) -> Iterator[Finding]:
+    """Yield the finding that a tensor that requires grad reaches the slope and is no parameter."""
+    foreign = foreign_leaves(task, value)
     if foreign:
         shapes = ", ".join(str(tuple(leaf.shape)) for leaf in foreign)
         yield Finding(
-            "captured tensor",
+            CAPTURED,
             f"tensors of shape {shapes} require grad and are no parameters of the dynamics",
             "An adjoint gives them no gradient. Make each an nn.Parameter of the dynamics, or detach it.",
             blocks=True,
             wrong=True,
         )
-
-
-def _leaves(value: Tensor) -> list[Tensor]:
-    """Return the leaves of the graph of a value."""
-    seen, todo, found = set(), [value.grad_fn], []
-    while todo:
-        node = todo.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            found.append(node.variable)
-        todo += [following for following, _ in node.next_functions]
-    return found
 
 
 @dataclass(frozen=True)
@@ -182,9 +190,26 @@ class _Probe:
 
 
 def _wrong_gradients(task: Task, noise: float) -> Iterator[Finding]:
-    """Yield the tensors for which autograd and difference quotients of the field disagree."""
+    """Yield the tensors for which autograd and difference quotients of the field disagree.
+
+    They must disagree at the initial state, and at states near it: at a kink, as that of ReLU at zeros, both
+    are right and differ.
+    """
     field, t = field_of(task), _probed_time(task)
     y = task.layout.join(task.y0)
+    found = {probe.name: gap for probe, gap in _disagreements(field, task, t, y, noise)}
+    if found:
+        shift = torch.randn(y.shape, dtype=y.dtype, generator=torch.Generator().manual_seed(3))
+        near = y + AWAY_FROM_KINKS * max(float(y.abs().max()), 1.0) * shift
+        again = {probe.name for probe, _ in _disagreements(field, task, t, near, noise)}
+        found = {name: finding for name, finding in found.items() if name in again}
+    yield from found.values()
+
+
+def _disagreements(
+    field: Callable[[Tensor, Tensor], Tensor], task: Task, t: Tensor, y: Tensor, noise: float
+) -> Iterator[tuple[_Probe, Finding]]:
+    """Yield the probes of which autograd and difference quotients disagree at a state."""
     w = torch.randn(y.shape, dtype=y.dtype, generator=torch.Generator().manual_seed(1))
     # What noise of the values leaves in a quotient over the largest step.
     floor = noise * float(field(t, y).detach().norm() * w.norm()) / max(QUOTIENT_STEPS)
@@ -194,14 +219,17 @@ def _wrong_gradients(task: Task, noise: float) -> Iterator[Finding]:
         size = max(abs(nearest), abs(probe.slope))
         gap = abs(nearest - probe.slope)
         if gap > FIELD_GRADIENT * size + floor and size > torch.finfo(y.dtype).eps * float(w.norm()):
-            yield Finding(
-                "gradient of the field",
-                f"with respect to {probe.name} autograd gives {probe.slope:.4g}, difference quotients "
-                f"{nearest:.4g}",
-                "The field itself is not differentiated rightly: look for .detach(), .data, torch.no_grad() "
-                "or a custom Function in it. Every way to the gradient inherits this.",
-                blocks=True,
-                wrong=True,
+            yield (
+                probe,
+                Finding(
+                    "gradient of the field",
+                    f"with respect to {probe.name} autograd gives {probe.slope:.4g}, difference quotients "
+                    f"{nearest:.4g}",
+                    "The field itself is not differentiated rightly: look for .detach(), .data, "
+                    "torch.no_grad() or a custom Function in it. Every way to the gradient inherits this.",
+                    blocks=True,
+                    wrong=True,
+                ),
             )
 
 

@@ -149,7 +149,9 @@ class GradientMonitor:
             if not self._readings and not self._repeats(closure, own):
                 return None
             exact = self._exact_gradient(closure)
-            if exact is None:
+            if exact is None or not bool(exact.isfinite().all()):
+                if not bool(own.isfinite().all()):
+                    self._stopped = ""  # a batch without a gradient, as those that a GradScaler leaves out
                 return None
             while self._over(own, exact) and self._exact.tol > FINEST_EXACT_TOLERANCE:
                 finer = ExactSolve(max(self._exact.tol / TOLERANCE_RATIO, FINEST_EXACT_TOLERANCE))
@@ -160,6 +162,9 @@ class GradientMonitor:
                 if gap <= MONITOR_AGREEMENT * self.budget:
                     break
                 self._exact = finer
+            # Clipping, for instance, may begin late.
+            if self._readings and self._over(own, exact) and not self._repeats(closure, own):
+                return None
         return self._noted(own, exact, time.perf_counter() - start)
 
     def _noted(self, own: Tensor, exact: Tensor, seconds: float) -> Reading:
@@ -185,14 +190,15 @@ class GradientMonitor:
     def _repeats(self, closure: Callable[[], Tensor], own: Tensor) -> bool:
         """Return True if the closure gives the gradient of the step again; readings end if it does not."""
         before = self._solve.calls
-        again = self._gradient(closure)
+        again, own = (torch.nan_to_num(g, 0.0, 0.0, 0.0) for g in (self._gradient(closure), own))
+        gap = 0.0 if torch.equal(again, own) else _relative(again, own, 0.0)
         if self._solve.calls == before:
             self._stopped = "the closure does not call the watched solve"
-        elif not _relative(again, own, 0.0) <= SAME_STEP:
+        elif not gap <= SAME_STEP:
             self._stopped = (
                 "the closure does not repeat the step: its gradient differs from that in p.grad by "
-                f"{_relative(again, own, 0.0):.1e}. If it draws random numbers, call before_forward; "
-                "gradients must not be accumulated, scaled or clipped before"
+                f"{gap:.1e}. If it draws random numbers, call before_forward; gradients must not be "
+                "accumulated, scaled or clipped before"
             )
         return not self._stopped
 

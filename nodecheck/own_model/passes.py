@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nodecheck.own_model.audit import Solve, Task
 from nodecheck.own_model.states import State, mapped, parts
 
-__all__ = ["Gradient", "Pass", "named_gradient", "run_pass"]
+__all__ = ["Gradient", "Pass", "is_among", "leaves_of", "named_gradient", "run_pass"]
 
 Gradient = Mapping[str, Tensor]
 Y0 = "y0"
@@ -104,7 +104,7 @@ def run_pass(
     Raises
     ------
     ValueError
-        If the solve does not call the dynamics that it is given.
+        If the solve does not call the dynamics that it is given, or returns something else than states.
     """
     for p in task.dynamics.parameters():
         p.grad = None
@@ -113,13 +113,21 @@ def run_pass(
     start = time.perf_counter()
     with _counted(task.dynamics, calls), torch.enable_grad():
         output = solve(task.dynamics, y0, task.t.clone())
+        _refuse_outputs(task, output)
+        # The loss is differentiated with respect to the states alone: it may share a graph with an encoder.
         loss = task.loss(output)
-        calls.in_backward = True
+        _refuse_loss(loss)
+        known = [z for z in parts(output) if z.requires_grad]
         if cotangent is None:
-            loss.backward()  # type: ignore[no-untyped-call]
+            weights = torch.autograd.grad(loss, known, allow_unused=True) if known else ()
         else:
-            weights = [w.to(z) for w, z in zip(parts(cotangent), parts(output), strict=True)]
-            torch.autograd.backward(parts(output), weights)
+            weights = tuple(
+                w.to(z) for w, z in zip(parts(cotangent), parts(output), strict=True) if z.requires_grad
+            )
+        pulled = [k for k, w in enumerate(weights) if w is not None]  # else a tensor is without a gradient
+        calls.in_backward = True
+        if pulled:
+            torch.autograd.backward([known[k] for k in pulled], [weights[k] for k in pulled])
     seconds = time.perf_counter() - start
     if not calls.forward:
         message = (
@@ -140,6 +148,55 @@ def run_pass(
         seconds,
         task.layout.is_final(output),
     )
+
+
+def leaves_of(value: Tensor) -> list[Tensor]:
+    """Return the leaves of the graph of a value."""
+    seen, todo, found = set(), [value.grad_fn], []
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found.append(node.variable)
+        todo += [following for following, _ in node.next_functions]
+    return found
+
+
+def is_among(tensor: Tensor, tensors: Sequence[Tensor]) -> bool:
+    """Return True if a tensor is one of these; those of a ScriptModule are new objects at each look."""
+    return any(tensor is t or (t.numel() and tensor.data_ptr() == t.data_ptr()) for t in tensors)
+
+
+def _refuse_loss(loss: Tensor) -> None:
+    """Raise a ValueError for a loss that is no scalar tensor."""
+    if isinstance(loss, Tensor) and loss.numel() == 1:
+        return
+    told = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+    message = f"loss must return a tensor with one number, got {told}; use .mean() or .sum(), and no .item()"
+    raise ValueError(message)
+
+
+def _refuse_outputs(task: Task, output: State) -> None:
+    """Raise a ValueError if an output is not states at the times, or the last state, in the form of y0."""
+    shapes = task.layout.shapes
+    steps = ((len(task.times),), ())
+    form = isinstance(output, tuple | list) == task.layout.several and len(parts(output)) == len(shapes)
+    if form and all(
+        isinstance(z, Tensor) and any(z.shape == (*first, *shape) for first in steps)
+        for z, shape in zip(parts(output), shapes, strict=True)
+    ):
+        return
+    told = [str(tuple(z.shape)) if isinstance(z, Tensor) else type(z).__name__ for z in parts(output)]
+    kind = f"{type(output).__name__} of " if isinstance(output, tuple | list) else ""
+    wanted = " and ".join(str((len(task.times), *shape)) for shape in shapes)
+    message = (
+        f"solve must return the states at the {len(task.times)} times, {wanted}, or the last alone without "
+        f"the axis of times, got {kind}{', '.join(told)}; return a tensor where y0 is one, as "
+        "torch.stack(states), and a tuple where y0 is one"
+    )
+    raise ValueError(message)
 
 
 def named_gradient(task: Task, found: Mapping[str, Tensor | None]) -> Gradient:

@@ -27,7 +27,14 @@ def compared_settings(own: Task, reference: Reference, split: Split) -> tuple[Se
     """
     found = [_setting("yours", "as trained", reference, split.as_trained)]
     for (level, _), done in zip(split.levels[1:], split.passes[1:], strict=True):
-        found.append(_setting("yours, refined in float64", f"level {level}", reference, done))
+        found.append(
+            _setting(
+                "yours, refined in float64",
+                f"tolerances / 1e{level}, or {2**level} times the steps",
+                reference,
+                done,
+            )
+        )
     for kind, name, solve in _ours(own, final=split.as_trained.final):
         try:
             found.append(_setting(kind, name, reference, run_pass(solve, own)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass, field
 
 from nodecheck.numerics.audit_constants import (
@@ -9,6 +11,7 @@ from nodecheck.numerics.audit_constants import (
     FEWEST_REFINEMENTS,
     MOST_EVALUATIONS,
     MOST_REFINEMENTS,
+    PLATEAU_LEVELS,
     REFERENCE_ERRORS,
     SMALL_TENSOR,
     STOPPED,
@@ -154,11 +157,14 @@ def _is_settled(reference: Reference, split: Split, target: float) -> bool:
 
 
 def _has_stopped(errors: list[float]) -> bool:
-    """Return True if the last two refinements have each kept most of the error."""
-    if len(errors) <= FEWEST_REFINEMENTS:
-        return False
-    before, middle, last = errors[-3:]
-    return bool(last > STOPPED * middle and middle > STOPPED * before)
+    """Return True if the last refinements have all left the error as it was.
+
+    It has to stay, not only to fall slowly: on a grid that a jump of the field does not hit, the error falls
+    like the step, but up and down from one grid to the next.
+    """
+    last = errors[-PLATEAU_LEVELS - 1 :]
+    ratios = [b / a if a else math.inf for a, b in itertools.pairwise(last)]
+    return len(ratios) == PLATEAU_LEVELS and all(STOPPED <= ratio <= 1.0 / STOPPED for ratio in ratios)
 
 
 def _tiny() -> float:

@@ -43,7 +43,7 @@ class Layout:
         """Return the state of a matrix (..., B, D), with its leading axes."""
         leading = joined.shape[:-2]
         found = [
-            part.reshape(*leading, *shape)
+            part.reshape((*leading, *shape))
             for part, shape in zip(self._parts.split(joined), self.shapes, strict=True)
         ]
         return tuple(found) if self.several else found[0]

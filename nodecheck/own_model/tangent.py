@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from nodecheck.numerics.audit_constants import (
     TANGENT_SHARE,
     TANGENT_TOLERANCE,
 )
-from nodecheck.own_model.audit import Task
+from nodecheck.own_model.audit import Task, copied
 from nodecheck.own_model.field import directional_derivative
 from nodecheck.own_model.reference import Reference
 from nodecheck.own_model.states import State, parts
@@ -55,7 +54,7 @@ def tangent_along(task: Task, reference: Reference, *, seed: int = 0) -> Tangent
     The field and its directional derivative are integrated by SciPy's DOP853, which shares nothing with the
     reference but the field.
     """
-    task = replace(task, dynamics=copy.deepcopy(task.dynamics))  # its calls are not those of the user's solve
+    task = replace(task, dynamics=copied(task.dynamics))  # its calls are not those of the user's solve
     generator = torch.Generator().manual_seed(seed)
     direction = {
         name: _unit(g, generator) for name, g in reference.gradient.items() if name in task.parameters

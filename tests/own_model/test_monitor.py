@@ -108,6 +108,58 @@ def test_a_closure_without_the_watched_solve_ends_the_readings():
     assert monitor.log.stopped == "the closure does not call the watched solve"
 
 
+def test_clipping_that_begins_late_is_no_alarm():
+    torch.manual_seed(0)
+    solve = nodecheck.watch(EXACT)
+    model, x = Model(solve).eval(), torch.randn(6, 3)
+    monitor = nodecheck.GradientMonitor(solve, model, share=0.9)
+    for k in range(60):
+        model(x).square().sum().backward()
+        if k >= 30:
+            nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+        monitor.after_backward(lambda: model(x).square().sum())
+        model.zero_grad()
+    assert monitor.log.readings
+    assert monitor.alarm is None
+    assert "does not repeat the step" in monitor.log.stopped
+
+
+def test_a_batch_that_is_not_finite_is_left_out():
+    torch.manual_seed(0)
+    solve = nodecheck.watch(EXACT)
+    model = Model(solve).eval()
+    monitor = nodecheck.GradientMonitor(solve, model, share=0.9)
+    for k in range(90):
+        x = torch.full((6, 3), float("inf") if 30 <= k < 60 else 1.0)
+
+        def closure(x=x):
+            return model(x).square().sum()
+
+        closure().backward()
+        monitor.after_backward(closure)
+        model.zero_grad()
+    assert monitor.alarm is None
+    assert not monitor.log.stopped
+    assert monitor.log.readings[-1].iteration > 60
+
+
+def test_a_gradient_of_nan_is_an_alarm_where_the_exact_one_is_finite():
+    def broken(dynamics, y0, t):
+        states = EXACT(dynamics, y0, t)
+        states.register_hook(lambda g: g * float("nan"))
+        return states
+
+    torch.manual_seed(0)
+    solve = nodecheck.watch(broken)
+    model, x = Model(solve).eval(), torch.randn(6, 3)
+    monitor = nodecheck.GradientMonitor(solve, model, share=0.9)
+    for _ in range(30):
+        model(x).square().sum().backward()
+        monitor.after_backward(lambda: model(x).square().sum())
+        model.zero_grad()
+    assert monitor.alarm is not None
+
+
 def test_scalars_are_handed_to_a_writer():
     names = set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ them.
 \b
 Exit codes:
   0  no gradient is wrong or beyond the target    2  usage
-  1  one is                                       3  the object could not be loaded
+  1  one is                                       3  the object could not be loaded, or its code raises
 """
 
 
@@ -109,7 +110,14 @@ def _audited(one: Audit) -> AuditRecord:
 
     console = Console(stderr=True)
     with console.status(f"{one.name}: begins") as status, usage_errors():
-        return conduct(one, lambda what: status.update(f"{one.name}: {what}"))
+        try:
+            return conduct(one, lambda what: status.update(f"{one.name}: {what}"))
+        except ValueError:
+            raise
+        except Exception:  # of the user's code: 1 would say that the gradient is wrong
+            click.echo(traceback.format_exc(), err=True)
+            click.echo(f"Error: the code of {one.name} raises the error above; no audit is made", err=True)
+            sys.exit(3)
 
 
 def _written(record: AuditRecord, folder: Path) -> None:
