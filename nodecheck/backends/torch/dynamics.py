@@ -78,17 +78,14 @@ class Dynamics(nn.Module):
             If `y` is not a tensor, or `t` neither one time nor one for each member of the batch.
         """
         time = self.timed(t, y)
-        params = {name: self.parameter_at(name, time) for name in self._names}
         if time.numel() == 1:
-            result = self.vector_field(time.reshape(()), y, **params)
-        else:  # one time per batch member
-            result = torch.stack(
-                [
-                    self.vector_field(s, member, **params)
-                    for s, member in zip(time.reshape(-1), y, strict=True)
-                ]
-            )
-        return result  # type: ignore[no-any-return]
+            return self._at(time.reshape(()), y)
+        return torch.stack([self._at(s, member) for s, member in zip(time.reshape(-1), y, strict=True)])
+
+    def _at(self, time: Tensor, y: Tensor) -> Tensor:
+        """Return the value at one time; members at different times may have different parameters."""
+        params = {name: self.parameter_at(name, time) for name in self._names}
+        return self.vector_field(time, y, **params)  # type: ignore[no-any-return]
 
     def timed(self, t: Any, y: Tensor) -> Tensor:
         """Return the time as a tensor beside y, after the call has been recorded."""
@@ -97,7 +94,7 @@ class Dynamics(nn.Module):
         return time_beside(t, y)
 
     def parameter_at(self, name: str, _time: Tensor) -> Tensor:
-        """Return the value of a parameter of the problem at a time, or at one for each member of the batch.
+        """Return the value of a parameter of the problem at a time.
 
         It is read by name: layers that work on detached copies swap the attributes, in one way or another.
         """

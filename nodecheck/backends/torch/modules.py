@@ -83,7 +83,7 @@ class _InTurns(Dynamics):
 
     def parameter_at(self, name: str, time: Tensor) -> Tensor:
         """Return the parameter or its twin, whichever it is the turn of."""
-        late = bool(time.reshape(-1)[0] >= self.middle)
+        late = bool(time >= self.middle)
         value: Tensor = getattr(self, f"{name}_late" if late else name)
         return value
 
