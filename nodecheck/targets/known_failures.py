@@ -183,6 +183,22 @@ FINDINGS: tuple[Finding, ...] = (
         {"torchdyn-*-ieuler": ("batch-independence",)},
     ),
     Finding(
+        "torchdyn_ieuler_forward_mode",
+        "torchdyn",
+        "The implicit Euler solver lets forward mode differentiate its LBFGS iterations: tangents may have "
+        "any size, and no error is raised.",
+        {"torchdyn-autograd-ieuler": ("function-transforms",)},
+    ),
+    Finding(
+        "torchdyn_last_state_missing",
+        "torchdyn",
+        "The functional odeint ends where a step ends just before the last time, and returns no state there.",
+        {
+            f"torchdyn-odeint-{solver}": ("forward-tolerance:lotka_volterra", "power-tolerance")
+            for solver in ("dopri5", "tsit5")
+        },
+    ),
+    Finding(
         "torchdyn_ieuler_adjoint_nonlinear",
         "torchdyn",
         "The implicit Euler solver stops at a squared residual of fixed size, also for the adjoint equation, "
