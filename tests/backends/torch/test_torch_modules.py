@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nodecheck.backends.torch.backend import BACKEND
+from nodecheck.backends.torch.modules import MODULES as ARRANGED
 from nodecheck.layers import PLAIN, Solve, TorchLayer
 from nodecheck.layers.layer import SECOND_ORDER
 from nodecheck.mutants import ORIGINALS
@@ -92,3 +93,14 @@ def test_half_of_the_parameters_get_no_gradient_from_half_of_the_interval():
     assert all(
         (parameter.grad is None) == name.endswith("_late") for name, parameter in dynamics.named_parameters()
     )
+
+
+def test_members_at_different_times_use_the_parameters_of_their_own_time():
+    """A layer with a step size for each member evaluates the field on both sides of the middle at once."""
+    module = ARRANGED["in-turns"](neural).module
+    y = torch.tensor(neural.y0)
+    early, late = neural.t0, neural.t1
+    mixed = torch.tensor([early, late, late, early], dtype=y.dtype)
+    module(mixed, y)[[1, 2]].sum().backward()
+    assert module.W1_late.grad.any()
+    assert module.W1.grad is None or not module.W1.grad.any()
