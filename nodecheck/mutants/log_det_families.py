@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from nodecheck.layers.layer import LOG_DET, Output
 from nodecheck.mutants.families import AdjointRK4, BackpropRK4, State
@@ -111,7 +110,8 @@ class _SolvePair(torch.autograd.Function):
         return y1, log_det
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, of_y: Tensor, of_l: Tensor) -> tuple[Tensor | None, ...]:
         (y1,) = ctx.saved_tensors
-        return (None, *ctx.layer.pull_back_pair(y1, of_y, of_l))
+        with torch.no_grad():
+            gradients = ctx.layer.pull_back_pair(y1, of_y, of_l)
+        return (None, *ctx.layer.guarded(gradients))
