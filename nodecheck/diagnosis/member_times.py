@@ -151,7 +151,7 @@ def _groups(problem: Problem) -> list[str]:
 
 
 def _of_times(name: str, found: Solution, gradients: Sequence[Mapping[str, Array]]) -> str:
-    """Return what makes up the gradient with respect to the times of members, if it is wrong."""
+    """Return the mistake that explains a wrong gradient of the times of members; "" if none does."""
     arrived = np.stack([np.asarray(one.gradients[name]) for one in found.pullbacks])
     right = np.stack([one[name] for one in gradients])
     total = np.broadcast_to(right.sum(1, keepdims=True), right.shape)

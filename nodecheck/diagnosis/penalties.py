@@ -37,7 +37,7 @@ def explain_dropped(penalty: Penalty) -> str:
 
 
 def explain_penalty(layer: LayerUnderTest, problem: Problem, resolution: float, penalty: Penalty) -> str:
-    """Return what arrives of the gradient of P, and the mistake that would leave so much."""
+    """Return which part of the gradient of P arrives, and the mistake that leaves this part."""
     exact = exact_penalty(layer, problem, penalty)
     part = penalty_part(penalised(layer, problem, resolution, penalty), exact)
     where = f"For {penalty.words}"

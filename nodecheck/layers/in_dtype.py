@@ -18,7 +18,7 @@ from nodecheck.options.dtypes import FLOAT64
 
 
 class InDtype:
-    """What runs in a dtype, with the bounds that follow from its rounding.
+    """The dtype of a run, and the bounds that follow from its rounding.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a layer itself rounds away in a narrow dtype, measured: answers at neighbouring initial states."""
+"""The rounding error of a layer in a narrow dtype, measured at neighbouring initial states."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _floor(layer: LayerUnderTest, n_steps: int, found: Mapping[str, float], name
 def noise(
     layer: LayerUnderTest, problem: Problem, n_steps: int, *, gradients: bool = True
 ) -> dict[str, float]:
-    """Return what is rounded away in y1, or in the gradient of each group, relative to its size.
+    """Return the rounding error of y1, or of the gradient of each group, relative to its size.
 
     From one initial state to its neighbours the exact answers move along a line, to the square of a distance
     of a few units in the last place.  Whatever else is between them was rounded away.

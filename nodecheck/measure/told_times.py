@@ -67,7 +67,7 @@ def mean_as_steps_vanish(name: str, layer: LayerUnderTest, degree: int, mean: Me
 
 
 def _rounding(layer: LayerUnderTest, problem: Problem, operations: int, degree: int) -> float:
-    """Return what is rounded away in y1, where each evaluation counts.
+    """Return a bound on the rounding error of y1, to which each evaluation adds.
 
     Weights are large where a method has many stages.  In a narrow dtype, where there is less room, that is
     counted once: of the root of the largest weights.

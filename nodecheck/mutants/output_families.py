@@ -87,7 +87,7 @@ class AdjointAtOutputs(AdjointRK4, AtSteps):
         return (a + self.jump(cotangent, 0), *sums)
 
     def jump(self, cotangent: Tensor, k: int) -> Tensor:
-        """Return what is added to the adjoint at output k."""
+        """Return the jump of the adjoint at output k."""
         return cotangent[k]
 
     def start(self, ys: Tensor, k: int) -> Tensor:

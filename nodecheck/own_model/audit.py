@@ -1,4 +1,4 @@
-"""What is audited: a solve as it is trained, its dynamics, a batch, and a loss."""
+"""The subject of an audit: a solve as it is trained, its dynamics, a batch, and a loss."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ __all__ = ["CAPTURED", "examine_field", "examine_field_in_float64", "foreign_lea
 
 
 def examine_field(task: Task) -> list[Finding]:
-    """Return what is found about a field in the user's own dtype: it must be a function of t and y."""
+    """Return the findings about a field in the user's own dtype: it must be a function of t and y."""
     try:
         repeated = list(_repeated(task))
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
@@ -40,7 +40,7 @@ def examine_field(task: Task) -> list[Finding]:
 
 
 def examine_field_in_float64(task: Task) -> list[Finding]:
-    """Return what is found about the float64 copy of a field: its precision, its tensors, its gradient."""
+    """Return the findings about the float64 copy of a field: its precision, its tensors, its gradient."""
     field, y, t = field_of(task), task.layout.join(task.y0), _probed_time(task)
     try:
         value = field(t, y)

@@ -117,24 +117,13 @@ def run_pass(
         # The loss is differentiated with respect to the states alone: it may share a graph with an encoder.
         loss = task.loss(output)
         _refuse_loss(loss)
-        known = [z for z in parts(output) if z.requires_grad]
-        if cotangent is None:
-            weights = torch.autograd.grad(loss, known, allow_unused=True) if known else ()
-        else:
-            weights = tuple(
-                w.to(z) for w, z in zip(parts(cotangent), parts(output), strict=True) if z.requires_grad
-            )
-        pulled = [k for k, w in enumerate(weights) if w is not None]  # else a tensor is without a gradient
+        weighted = _weighted(output, loss, cotangent)
         calls.in_backward = True
-        if pulled:
-            torch.autograd.backward([known[k] for k in pulled], [weights[k] for k in pulled])
+        if weighted:  # else no tensor gets a gradient
+            torch.autograd.backward([z for z, _ in weighted], [w for _, w in weighted])
     seconds = time.perf_counter() - start
     if not calls.forward:
-        message = (
-            "solve(dynamics, y0, t) must call the dynamics it is given, got no call of dynamics(t, y); use "
-            "the argument in place of a module from outside, and call it, not its forward method"
-        )
-        raise ValueError(message)
+        raise ValueError(_NOT_CALLED)
     found = {name: p.grad for name, p in task.parameters.items()}
     if task.wrt_y0:
         found |= {name: part.grad for name, part in _named(y0)}
@@ -148,6 +137,22 @@ def run_pass(
         seconds,
         task.layout.is_final(output),
     )
+
+
+_NOT_CALLED = (
+    "solve(dynamics, y0, t) must call the dynamics it is given, got no call of dynamics(t, y); use the "
+    "argument in place of a module from outside, and call it, not its forward method"
+)
+
+
+def _weighted(output: State, loss: Tensor, cotangent: State | None) -> list[tuple[Tensor, Tensor]]:
+    """Return each tensor of the output that requires grad with its cotangent, that of the loss by default."""
+    known = [z for z in parts(output) if z.requires_grad]
+    if cotangent is not None:
+        pairs = zip(parts(output), parts(cotangent), strict=True)
+        return [(z, w.to(z)) for z, w in pairs if z.requires_grad]
+    weights = torch.autograd.grad(loss, known, allow_unused=True) if known else ()
+    return [(z, w) for z, w in zip(known, weights, strict=True) if w is not None]
 
 
 def leaves_of(value: Tensor) -> list[Tensor]:

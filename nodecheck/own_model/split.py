@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from dataclasses import dataclass, field
 
 from nodecheck.numerics.audit_constants import (
@@ -96,7 +97,8 @@ def relative(reference: Reference, gradient: Gradient) -> dict[str, float]:
     """Return the error of each tensor relative to its exact gradient, or to a small share of the whole."""
     whole = norm(reference.gradient)
     return {
-        name: float((gradient[name] - exact).norm()) / max(float(exact.norm()), SMALL_TENSOR * whole, _tiny())
+        name: float((gradient[name] - exact).norm())
+        / max(float(exact.norm()), SMALL_TENSOR * whole, sys.float_info.min)
         for name, exact in reference.gradient.items()
     }
 
@@ -108,7 +110,9 @@ def floor_of(reference: Reference, target: float) -> dict[str, float]:
     return {
         name: max(
             EXPLAINED_SHARE * target,
-            REFERENCE_ERRORS * own.get(name, 0.0) / max(float(g.norm()), SMALL_TENSOR * whole, _tiny()),
+            REFERENCE_ERRORS
+            * own.get(name, 0.0)
+            / max(float(g.norm()), SMALL_TENSOR * whole, sys.float_info.min),
         )
         for name, g in reference.gradient.items()
     }
@@ -165,7 +169,3 @@ def _has_stopped(errors: list[float]) -> bool:
     last = errors[-PLATEAU_LEVELS - 1 :]
     ratios = [b / a if a else math.inf for a, b in itertools.pairwise(last)]
     return len(ratios) == PLATEAU_LEVELS and all(STOPPED <= ratio <= 1.0 / STOPPED for ratio in ratios)
-
-
-def _tiny() -> float:
-    return 1e-300

@@ -84,6 +84,6 @@ def _tensors(record: AuditRecord) -> Table:
 
 
 def _basis(record: AuditRecord) -> str:
-    """Return what the verdict rests on."""
+    """Return the facts behind the verdict: the exact gradient, the solver, the time it took."""
     facts = {**record.reference, **record.facts, "took": duration(record.seconds)}
     return "; ".join(f"{name}: {value}" for name, value in facts.items())

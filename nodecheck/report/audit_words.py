@@ -80,7 +80,7 @@ def recommended(record: AuditRecord) -> Setting | None:
 
 
 def advice(record: AuditRecord) -> str:
-    """Return what to do, in a sentence or two; "" if nothing."""
+    """Return the remedy in a sentence or two; "" if there is nothing to do."""
     if record.outcome is Outcome.BUG and not math.isnan(record.error):
         missing = [row.name for row in record.tensors if row.missing]
         if missing:

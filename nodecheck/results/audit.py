@@ -15,7 +15,7 @@ _NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
 
 
 class Outcome(Enum):
-    """What an audit concludes of a gradient."""
+    """The conclusion of an audit."""
 
     WITHIN_TARGET = "within the target"
     TOLERANCE = "too inexact: settings"

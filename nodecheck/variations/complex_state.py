@@ -71,7 +71,7 @@ def judge_complex(layer: LayerUnderTest, problem: Problem, cotangent: Array) -> 
 
 
 def _cause(change: Change, found: Solution) -> str:
-    """Return what the difference tells of its cause, and a usual one."""
+    """Return the cause that the difference points to, and a usual mistake behind it."""
     if not largest_entry(imaginary(found.y1)):
         return _REAL_STATE
     if change.excess["y1"] > 1:

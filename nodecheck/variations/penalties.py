@@ -78,7 +78,7 @@ def exact_penalty(layer: LayerUnderTest, problem: Problem, penalty: Penalty) -> 
 
 
 def penalty_part(found: Gradients, exact: PenaltyGradient) -> dict[str, Array]:
-    """Return what gradients of L + P have beside the exact ones of L; one that did not arrive is zero."""
+    """Return gradients of L + P minus the exact ones of L; one that did not arrive counts as zero."""
     arrived = {name: found[name] for name in exact.loss}
     return {name: (0.0 if g is None else g) - exact.loss[name] for name, g in arrived.items()}
 

@@ -89,7 +89,7 @@ def _slowest(layer: LayerUnderTest, problem: Problem) -> float:
 
 
 def _at_the_start(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
-    """Return what a cotangent at t0 alone leaves beside itself: nothing of the interval has a part in it."""
+    """Return the errors for a cotangent at t0 alone: it is ∂L/∂y0, and the others are zero."""
     cotangent = layer.cotangents(problem, 1)[0].copy()
     cotangent[1:] = 0.0
     resolution = USUAL_TOLERANCE if layer.adaptive else BATCH_STEPS

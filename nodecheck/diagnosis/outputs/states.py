@@ -29,7 +29,7 @@ def explain_states(layer: LayerUnderTest, problem: Problem) -> str:
 
 
 def _between_even(layer: LayerUnderTest, problem: Problem) -> str:
-    """Return what is wrong where the order is right for output times that end equal steps, and only there.
+    """Return the cause of an order that is right only for output times at which equal steps end.
 
     Then all steps are equal and each output is the end of one, so that neither unequal steps nor an
     interpolation can be wrong.  Which of them it is, the number of evaluations tells: a layer that ends a
