@@ -16,7 +16,7 @@ from nodecheck.numerics import relative_error
 from nodecheck.numerics.constants import CLEAR_RISE, FLOAT32_ERROR, LOOSE_PART
 from nodecheck.problems import Problem, constant
 from nodecheck.reference import Feature, features
-from nodecheck.results.phrases import plural
+from nodecheck.results.phrases import in_per_cent, plural
 
 
 def explain_layer_gradient(layer: LayerUnderTest, problem: Problem) -> str:
@@ -32,7 +32,8 @@ def explain_layer_gradient(layer: LayerUnderTest, problem: Problem) -> str:
         return own
     stages = explain_stage_states(layer, problem)
     if stages:
-        return f"At {fine} steps the gradient is off by {gradient_error(layer, problem, fine):.2g}. {stages}"
+        off = in_per_cent(gradient_error(layer, problem, fine))
+        return f"At {fine} steps the gradient is off by {off}. {stages}"
     rounding = rounding_of(layer, fine)
     observations = (
         dataclasses.replace(observe(layer, problem, n, n), rounding=rounding) for n in (fine, coarse)
@@ -58,7 +59,7 @@ def _own_steps(layer: LayerUnderTest, problem: Problem) -> str:
         f"The backward pass makes {plural(backward[0], 'evaluation')} of the field with {ends[0]} steps and "
         f"with {ends[1]} alike, where the forward pass makes {forward[0]} and {forward[1]}: it takes steps "
         f"of its own, and n_steps does not reach it. At {ends[1]} steps the gradient is off by "
-        f"{gradient_error(layer, problem, ends[1]):.2g} of its size."
+        f"{in_per_cent(gradient_error(layer, problem, ends[1]))}."
     )
 
 

@@ -11,6 +11,7 @@ from nodecheck.numerics import rms
 from nodecheck.numerics.constants import EXPLAINED_SHARE
 from nodecheck.problems import Problem
 from nodecheck.reference import PenaltyGradient, penalty_gradient, sensitivity
+from nodecheck.results.phrases import in_per_cent
 from nodecheck.variations.penalties import Penalty, exact_penalty, penalised, penalty_part
 
 _DROPPED = (
@@ -103,6 +104,6 @@ def _factor(part: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
     errors = {g: rms(part[g] - value) / rms(value) for g, value in expected.items()}
     worst = max(errors, key=lambda g: errors[g])
     return (
-        f"the part of P in ∂/∂{worst} is off by {errors[worst]:.2g} of its size: a term of the second "
+        f"the part of P in ∂/∂{worst} is off by {in_per_cent(errors[worst])}: a term of the second "
         f"derivative is lost or wrong, as where the backward pass detaches what depends on y0 or a parameter."
     )

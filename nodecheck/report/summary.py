@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nodecheck.report.numbers import clean
+from nodecheck.report.phrases import facts_of
 from nodecheck.report.statuses import NOT_APPLICABLE, SYMBOLS, status_word
-from nodecheck.report.words import facts_of
 from nodecheck.results import LayerCard, Measurement, Result, Run, Status
 
 # A claim, and the names of the facts that belong to it.

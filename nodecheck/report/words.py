@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from nodecheck.report.limits import MEASUREMENT
+from nodecheck.report.faults import faults
+from nodecheck.report.limits import MEASUREMENT, REASON
 from nodecheck.report.numbers import shorten
 from nodecheck.report.phrases import (
     card_of,
@@ -14,7 +15,6 @@ from nodecheck.report.phrases import (
     errors_alone,
     facts_of,
     failures,
-    first_of,
     not_run,
     partly,
     properties,
@@ -108,7 +108,7 @@ def _verdict(run: Run, name: str) -> Verdict:
     if wrong and all(r.status is Status.ERROR for r in wrong):
         return Verdict(name, Word.COULD_NOT_RUN, f"could not run{errors_alone(results, wrong)}")
     if wrong:
-        return Verdict(name, Word.WRONG, f"wrong: {failures(wrong)}, first: {first_of(wrong[0])}")
+        return Verdict(name, Word.WRONG, _wrong(run, name, wrong))
     if outdated:
         text = f"{checks_of(outdated)} passed that had been expected to fail: remove the expectation"
         return Verdict(name, Word.OUTDATED, f"expectations out of date: {text}")
@@ -123,6 +123,13 @@ def _verdict(run: Run, name: str) -> Verdict:
     verified = " for the ".join(filter(None, ("verified", scope(run, name))))
     about = [verified, *properties(run, name), *_undecided_claim(run, name)]
     return Verdict(name, Word.RIGHT, f"right: {', '.join(about)}")
+
+
+def _wrong(run: Run, name: str, wrong: list[Result]) -> str:
+    """Return the first fault, the number of others, and the number of checks that failed."""
+    first, *others = faults(run, name)
+    more = f"; {plural(len(others), 'more fault')}" if others else ""
+    return f"wrong: {shorten(first.headline, REASON).rstrip('.')}{more} ({failures(wrong)})"
 
 
 def _undecided_claim(run: Run, name: str) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-# Significant digits that tell any two float64 numbers apart.
-_ALL_DIGITS = 17
+_ALL_DIGITS = 17  # significant digits that tell any two float64 numbers apart
+_LEAST_PER_CENT = 1e-3  # a smaller relative error is written as a power of ten
 
 
 def plural(count: int | str, noun: str) -> str:
@@ -35,3 +36,18 @@ def apart(found: Sequence[float], expected: Sequence[float], digits: int = 4) ->
         if ours != theirs:
             break
     return texts
+
+
+def in_per_cent(low: float, high: float | None = None, of: str = "its") -> str:
+    """Return a relative error, or a range: "4.6 %", "12 to 21 %", or "3e-8 of its size" if small."""
+    high = low if high is None else high
+    if low >= _LEAST_PER_CENT and math.isfinite(high):
+        texts, unit = [_two_digits(100 * x) for x in (low, high)], "%"
+    else:
+        texts, unit = [f"{x:.2g}".replace("e-0", "e-") for x in (low, high)], f"of {of} size"
+    return f"{' to '.join(dict.fromkeys(texts))} {unit}"
+
+
+def _two_digits(value: float) -> str:
+    """Return two digits without an exponent."""
+    return f"{value:.2g}" if value < 100 else f"{float(f'{value:.2g}'):.0f}"

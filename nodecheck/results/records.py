@@ -147,6 +147,7 @@ class Result:
 
     `title` is the statement that holds or was refuted; `reason` is the reason for no verdict; `expected` is
     the layer's own reason for an expected failure; `stale` is True for an expectation that no longer holds;
+    `remedy` is what to do about a failure;
     `output` is the output and the warnings of the layer, shortened.
     """
 
@@ -167,6 +168,7 @@ class Result:
     facts: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     reproducer: str = ""
+    remedy: str = ""
     output: str = ""
     seconds: float = 0.0
     seed: int = 0

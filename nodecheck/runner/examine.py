@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from nodecheck.checks import Check
+from nodecheck.diagnosis.remedies import remedy_of
 from nodecheck.options.expectations import expected_reason
 from nodecheck.problems import Problem
 from nodecheck.results import NOT_REACHED, LayerCard, Outcome, Result
@@ -74,14 +75,16 @@ class Examination:
             yield result
 
     def _with_context(self, result: Result) -> Result:
-        """Return the result with the reason of an expected failure, and with lines that reproduce it."""
+        """Return the result with the reason of an expected failure, lines that reproduce it, and a remedy."""
         expected = expected_reason(self._card.expected_failures, result.check, result.problem)
         if self._card.other_dtype and result.outcome is Outcome.MEASURED and not result.violated:
             expected = (
                 ""  # failures are expected of the dtype of the layer; in another one they may be hidden
             )
         result = replace(result, expected=expected)
-        return replace(result, reproducer=reproducer(result, self._card, self._plan))
+        wrong = result.outcome is Outcome.ERROR or bool(result.violated)
+        remedy = remedy_of(result.check, result.diagnosis) if wrong else ""
+        return replace(result, reproducer=reproducer(result, self._card, self._plan), remedy=remedy)
 
     def _why_not(self, check: Check) -> str:
         """Return the reason why a check is skipped, or "" if it is not."""

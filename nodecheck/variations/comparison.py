@@ -27,6 +27,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.problems import Problem
 from nodecheck.results import Measurement, at_most
+from nodecheck.results.phrases import in_per_cent
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class Change:
 
     def __str__(self) -> str:
         off = [name for name, excess in self.excess.items() if not excess <= 1 and name not in self.missing]
-        sizes = [f"{self.relative[name]:.2g}" for name in sorted(off, key=self.relative.__getitem__)]
+        sizes = sorted(self.relative[name] for name in off)
         parts = [self._listed(self.missing, "missing")] if self.missing else []
         if off:
-            amount = sizes[0] if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
-            parts.append(self._listed(off, f"off by {amount} of {'its' if len(off) == 1 else 'their'} size"))
+            their = "its" if len(off) == 1 else "their"
+            parts.append(self._listed(off, f"off by {in_per_cent(sizes[0], sizes[-1], their)}"))
         return ", ".join(parts)
 
     def _listed(self, names: Sequence[str], how: str) -> str:

@@ -8,7 +8,7 @@ from nodecheck.diagnosis.gradient.match import Match
 from nodecheck.diagnosis.gradient.matcher import Matcher
 from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN
 from nodecheck.numerics.constants import MOST_ALTERNATIVES_NAMED
-from nodecheck.results.phrases import verb
+from nodecheck.results.phrases import in_per_cent, verb
 
 
 def number(value: float) -> str:
@@ -35,11 +35,8 @@ def symptom(matcher: Matcher, groups: Sequence[str]) -> str:
     """Return the error of some groups, the order with which it shrinks, and the groups that are right."""
     nulls = [matcher.null([name]) for name in groups]
     sizes = sorted(null.size for null in nulls)
-    low, high = number(sizes[0]), number(sizes[-1])
-    size = high if low == high else f"{low} to {high}"
-    many = len(groups) > 1
-    are, their = ("are", "their") if many else ("is", "its")
-    text = f"{subject(matcher, groups)} {are} off by {size} of {their} size"
+    are, their = ("are", "their") if len(groups) > 1 else ("is", "its")
+    text = f"{subject(matcher, groups)} {are} off by {in_per_cent(sizes[0], sizes[-1], their)}"
     joint = matcher.null(groups)
     if joint.coarse is not None and matcher.ratio > 1.0:
         if joint.order < INCONSISTENT_BELOW:

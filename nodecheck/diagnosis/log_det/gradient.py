@@ -9,6 +9,7 @@ from nodecheck.measure.convergence import gradient_errors
 from nodecheck.measure.log_det import OF_LOG_DET, is_random, weights_of_gradient, weights_of_value
 from nodecheck.numerics.constants import CLEAR_WEIGHT
 from nodecheck.problems import Problem
+from nodecheck.results.phrases import in_per_cent
 
 
 def explain_gradient(layer: LayerUnderTest, problem: Problem) -> str:
@@ -43,7 +44,8 @@ def _worst_groups(layer: LayerUnderTest, problem: Problem) -> str:
     judged = {group: errors[group] for group in OF_LOG_DET.groups(problem)}
     worst = max(judged, key=lambda group: np.nan_to_num(judged[group], nan=np.inf))
     return (
-        f"At {layer.claims.resolution} = {resolution:g}, ∂l/∂{worst} is off by {judged[worst]:.2g} of its "
-        f"size. Where the field is linear the gradient is right: what is missing are second derivatives of "
-        f"the field, or the way over the state. Differentiate the divergence with create_graph=True."
+        f"At {layer.claims.resolution} = {resolution:g}, ∂l/∂{worst} is off by "
+        f"{in_per_cent(judged[worst])}. Where the field is linear the gradient is right: what is missing are "
+        f"second derivatives of the field, or the way over the state. Differentiate the divergence with "
+        f"create_graph=True."
     )

@@ -12,6 +12,7 @@ from nodecheck.numerics import group_errors, rms
 from nodecheck.numerics.constants import CLEAR_JUMP, EXPLAINED_SHARE, JUMP_COTANGENTS, SEPARATE_SHARES
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
+from nodecheck.results.phrases import in_per_cent
 
 
 def explain_gradient(layer: LayerUnderTest, problem: Problem) -> str:
@@ -119,7 +120,8 @@ def _worst_group(layer: LayerUnderTest, problem: Problem, resolution: float) -> 
     off = group_errors([found], [exact])
     errors = {group: off[group] for group in judged_groups(problem)}
     worst = max(errors, key=lambda group: np.nan_to_num(errors[group], nan=np.inf))
-    seen = f"At {layer.claims.resolution} = {resolution:g}, ∂L/∂{worst} is off by {errors[worst]:.2g}"
+    amount = in_per_cent(errors[worst])
+    seen = f"At {layer.claims.resolution} = {resolution:g}, ∂L/∂{worst} is off by {amount}"
     if errors["y0"] <= EXPLAINED_SHARE * errors[worst]:
         return (
             f"{seen}, and ∂L/∂y0 is right: so are state and adjoint.  Are the gradients of parameters summed "

@@ -14,6 +14,7 @@ from nodecheck.measure.time_gradients import exact_gradient_of_times, gradient_o
 from nodecheck.numerics import rms
 from nodecheck.numerics.constants import CLEAR_JUMP, EXPLAINED_SHARE, INSEPARABLE_RESIDUALS
 from nodecheck.problems import Problem
+from nodecheck.results.phrases import in_per_cent
 
 _SHAPE = re.compile(r"invalid gradient .*got (\[[\d, ]*\]).*compatible with (\[[\d, ]*\])", re.DOTALL)
 
@@ -79,7 +80,7 @@ def _nearest(found: Array, exact: Array, hypotheses: dict[str, Array], terms: Te
     words = min(left, key=lambda name: left[name])
     if INSEPARABLE_RESIDUALS * left[words] <= error:
         return _Cause(words, error, left[words])
-    unknown = f"is off by {error / rms(exact):.2g} of its size, and no usual mistake explains it"
+    unknown = f"is off by {in_per_cent(error / rms(exact))}, and no usual mistake explains it"
     return _Cause(unknown, error, error)
 
 

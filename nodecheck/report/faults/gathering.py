@@ -1,0 +1,117 @@
+"""The failed checks of a layer, gathered under the faults that explain them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from nodecheck.report.faults.areas import Area, area_of, place, rank
+from nodecheck.report.numbers import clean, sentence, shorten
+from nodecheck.report.statuses import WRONG, statement
+from nodecheck.report.summary import Group, groups
+from nodecheck.results import Measurement, Result, Run, Status
+from nodecheck.results.diagnosis_parts import DiagnosisParts, parts_of
+
+_LONGEST_ERROR = 200  # characters of an error that was raised
+_SHORT = 60  # characters; a shorter headline has the title of its check before it
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of a layer: the check that says most about its cause, and those that see its symptoms."""
+
+    area: Area
+    lead: Group
+    symptoms: tuple[Group, ...] = ()
+
+    @property
+    def worst(self) -> Result:
+        """The result of the leading check whose diagnosis stands for the fault."""
+        return min(self.lead.results, key=lambda r: (not r.diagnosis, _parts(r).residual))
+
+    @property
+    def parts(self) -> DiagnosisParts:
+        """The diagnosis in parts."""
+        return _parts(self.worst)
+
+    @property
+    def headline(self) -> str:
+        """What is wrong, its size, and the cause where it is known."""
+        worst = self.worst
+        if worst.status is Status.ERROR:
+            return f"{statement(worst)}: {shorten(worst.reason or worst.diagnosis, _LONGEST_ERROR)}"
+        headline = self.parts.headline
+        if headline:
+            return headline if len(headline) > _SHORT else f"{statement(worst)}. {headline}"
+        found = self.measurement
+        return statement(worst) + (f": {shorten(found.name)} is {sentence(found)}." if found else ".")
+
+    @property
+    def remedy(self) -> str:
+        """What to do; "" if nothing is known, as in runs of older versions."""
+        return self.parts.remedy or self.worst.remedy
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """The violated measurement that is farthest from its bound; None if the check raised."""
+        return max(self.worst.violated, key=_excess, default=None)
+
+    @property
+    def checks(self) -> int:
+        """The number of failed checks that the fault explains."""
+        return len({g.first.check for g in (self.lead, *self.symptoms)})
+
+
+def faults(run: Run, name: str) -> tuple[Fault, ...]:
+    """Return the faults of a layer, in causal order: each explains what follows from it.
+
+    In an area a check that names a cause leads.  (Residuals on different problems are not compared: that on a
+    constant field is at rounding, whatever the cause.)  An area without a cause of its own follows from the
+    nearest fault above that explains it.
+    """
+    found: list[Fault] = []
+    for area, members in _by_area(groups(run.of_layer(name), *WRONG)):
+        above = next((f for f in reversed(found) if f.area.name in area.explained_by), None)
+        if above is None or _has_its_own_cause(members):
+            lead, *others = sorted(members, key=lambda g: _order(g, area))
+            found.append(Fault(area, lead, tuple(others)))
+        else:
+            k = found.index(above)
+            found[k] = replace(above, symptoms=(*above.symptoms, *members))
+    return tuple(found)
+
+
+def _by_area(found: Iterable[Group]) -> list[tuple[Area, list[Group]]]:
+    """Return the groups by area, in causal order; failures and errors of a check are two groups."""
+    areas: dict[Area, list[Group]] = {}
+    for group in found:
+        areas.setdefault(area_of(group.results), []).append(group)
+    return sorted(areas.items(), key=lambda pair: place(pair[0]))
+
+
+def _order(group: Group, area: Area) -> tuple[bool, bool, int]:
+    named = math.isfinite(_residual(group))
+    return not named, not any(r.diagnosis for r in group.results), rank(group.first.check, area)
+
+
+def _residual(group: Group) -> float:
+    return min(_parts(r).residual for r in group.results)
+
+
+def _has_its_own_cause(members: Sequence[Group]) -> bool:
+    """Return True if a cause was fitted, or if the layer raises where wrong numbers are no reason to."""
+    raises = any("raise" in m.name for g in members for r in g.results for m in r.violated)
+    return raises or any(math.isfinite(_residual(g)) for g in members)
+
+
+def _parts(result: Result) -> DiagnosisParts:
+    return parts_of(clean(result.diagnosis))
+
+
+def _excess(m: Measurement) -> float:
+    """Return by how much a measurement violates its bound, as a ratio; infinite for NaN."""
+    value, bound = (m.value, m.bound) if m.at_most else (m.bound, m.value)
+    if math.isnan(value) or math.isnan(bound):
+        return math.inf
+    return value / bound if bound > 0 else math.inf
