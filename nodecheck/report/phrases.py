@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from nodecheck.report.limits import LABEL, MEASUREMENT, REASON, STATEMENT, TITLE
@@ -131,3 +132,18 @@ def properties(run: Run, name: str) -> list[str]:
     if "gradient class" in facts:
         parts.append(f"gradient {shorten(facts['gradient class'], MEASUREMENT)}")
     return parts
+
+
+def brief(run: Run, name: str) -> str:
+    """Return the measured properties in a few words: order 3.91, gradient order 4.0."""
+    facts = facts_of(run.of_layer(name))
+    parts = [f"order {shorten(facts['order'], LABEL)}"] if "order" in facts else []
+    gradient = facts.get("gradient class", "")
+    rate = re.search(r"(?:of order (\S+)|like (tol\^\S+))", gradient)
+    if rate:
+        parts.append(f"gradient order {rate[1]}" if rate[1] else f"gradient error like {rate[2]}")
+    elif gradient.startswith("discretely"):
+        parts.append("discrete gradient")
+    elif gradient:
+        parts.append(f"gradient {shorten(gradient, LABEL)}")
+    return ", ".join(parts)

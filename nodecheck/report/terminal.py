@@ -1,4 +1,7 @@
-"""A run in the terminal: faults first, verdicts last, readable without colour."""
+"""A run in the terminal: a verdict for each layer, and its faults with cause, size and remedy.
+
+Right layers come first and wrong ones last, next to the prompt.  All of it is readable without colour.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,19 @@ from pathlib import PurePath
 from rich.console import Console
 from rich.text import Text
 
-from nodecheck.report.console import STYLES, say
-from nodecheck.report.limits import LABEL, MOST_IN_FULL, MOST_NAMES, MOST_PROBLEMS, PARAGRAPH, REASON
-from nodecheck.report.numbers import clean, sentence, shorten
+from nodecheck.report.console import say
+from nodecheck.report.faults import Fault, faults
+from nodecheck.report.limits import REASON
+from nodecheck.report.numbers import clean, shorten
+from nodecheck.report.phrases import brief, failures, scope
 from nodecheck.report.run_verdict import run_verdict, totals
-from nodecheck.report.statuses import SYMBOLS, WRONG, statement
-from nodecheck.report.summary import Group, groups
-from nodecheck.report.terminal_scorecard import print_scorecard
-from nodecheck.report.words import Word, layer_names, verdict
+from nodecheck.report.statuses import WRONG
+from nodecheck.report.terminal_details import print_details, prose
+from nodecheck.report.words import Verdict, Word, layer_names, verdict
 from nodecheck.results import NOT_REACHED, Run, Status
 from nodecheck.results.phrases import plural
 
-_VERDICT_STYLES = {
+_STYLES = {
     Word.RIGHT: "bold green",
     Word.PARTLY_CHECKED: "green",
     Word.WITHIN_CLAIM: "green",
@@ -32,143 +36,113 @@ _VERDICT_STYLES = {
     Word.COULD_NOT_RUN: "bold red",
     Word.WRONG: "bold red",
 }
-_MOST_LINES = 12  # of a traceback
+_FAULTY = (Word.NOT_JUDGED, Word.COULD_NOT_RUN, Word.WRONG)
 _LONGEST_ID = 400  # characters
-_CARD = "the identity card of a layer, in the report, has its claims beside what was measured of it"
+_MOST_APART = 3  # right layers that have a sentence each: more are listed below what they have in common
+_MOST_FAULTS = 3  # of a layer; of those after the first a line each
+_MOST_WITH_REMEDY = 4  # layers at fault that are told with the remedy
 
 
-def render(run: Run, console: Console, *, report: str = "") -> None:
-    """Print the run; `report` is the path of the HTML report.
+def render(run: Run, console: Console, *, report: str = "", verbose: bool = False) -> None:
+    """Print the run; `report` is the path of the HTML report, `verbose` adds every check that did not pass.
 
     No text of a layer is read as markup, and no control character reaches the terminal.
     """
     layers = layer_names(run)
-    print_scorecard(run, layers, console)
+    if verbose:
+        print_details(run, layers, console)
     _load_errors(run, console)
-    _failures(run, layers, console)
-    if report and any(r.status in WRONG for r in run.results):
-        _replay(run, report, console)
-    _known(run, console)
-    _undecided(run, console)
-    _verdicts(run, layers, console)
+    found = [verdict(run, name) for name in layers]
+    _right(run, [v for v in found if v.word is Word.RIGHT], console)
+    for one in (v for v in found if v.word is not Word.RIGHT and v.word not in _FAULTY):
+        _other(run, one, console)
+    wrong = [v for v in found if v.word in _FAULTY]
+    for one in wrong:
+        _faulty(run, one, console, remedy=len(wrong) <= _MOST_WITH_REMEDY)
+    _summary(run, console)
     if report:
-        say(console, Text.assemble(("card    ", "dim"), _CARD), hang=8)
-        say(console, Text.assemble(("report  ", "dim"), clean(report)))
-
-
-def _heading(console: Console, text: str) -> None:
-    console.print()
-    say(console, Text(text, style="bold"))
+        _places(run, report, console)
 
 
 def _load_errors(run: Run, console: Console) -> None:
     for target, message in run.load_errors.items():
-        _heading(console, f"! {shorten(target)} could not be loaded")
-        say(console, _prose(message), indent=2)
+        say(console, Text(f"! {shorten(target)} could not be loaded", style="bold"))
+        say(console, prose(message), indent=2)
     for warning in run.warnings:
         say(console, Text(f"warning: {clean(warning)}", style="yellow"))
 
 
-def _failures(run: Run, layers: Sequence[str], console: Console) -> None:
-    for name in layers:
-        found = groups(run.of_layer(name), *WRONG)
-        if not found:
-            continue
-        _heading(console, f"What to fix first in {shorten(name)}")
-        for group in found[:MOST_IN_FULL]:
-            _finding(group, console)
-        if len(found) > MOST_IN_FULL:
-            console.print()
-            say(console, Text("Also, perhaps from the same cause:"), indent=2)
-        for group in found[MOST_IN_FULL:]:
-            say(console, Text.assemble((_mark(group), STYLES[group.first.status]), _title(group)), indent=2)
+def _right(run: Run, found: Sequence[Verdict], console: Console) -> None:
+    """Print the layers that are right: by what was looked at, where they are many."""
+    if len(found) <= _MOST_APART:
+        for one in found:
+            say(console, _headed(one, one.clause), hang=2)
+        return
+    scopes: dict[str, list[Verdict]] = {}
+    for one in found:
+        scopes.setdefault(scope(run, one.layer), []).append(one)
+    width = max(len(shorten(one.layer)) for one in found)
+    for looked_at, members in scopes.items():
+        is_are = f"{plural(len(members), 'layer')} {'is' if len(members) == 1 else 'are'} right"
+        say(console, Text(f"{is_are}: " + " for the ".join(filter(None, ("verified", looked_at)))), hang=2)
+        for one in members:
+            line = f"{shorten(one.layer):{width}}  {brief(run, one.layer)}"
+            _one_line(console, Text.assemble((f"{one.symbol} ", _STYLES[one.word])), line)
 
 
-def _finding(group: Group, console: Console) -> None:
-    status = group.first.status
-    console.print()
-    say(console, Text.assemble((_mark(group), STYLES[status]), (_title(group), "bold")), indent=2, hang=2)
-    for text, problems in group.explanations[:MOST_PROBLEMS]:
-        say(console, _prose(f"{_names(problems)}: {text}" if problems else text), indent=4)
-    for result in group.results[:MOST_PROBLEMS]:
-        for measurement in result.violated:
-            where = f" on {shorten(result.problem, LABEL)}" if result.problem else ""
-            line = f"{shorten(measurement.name)}{where}: {sentence(measurement)}"
-            say(console, line, indent=4, hang=2)
-    if len(group.results) > MOST_PROBLEMS:
-        say(console, Text(f"and on {_names(group.problems[MOST_PROBLEMS:])}"), indent=4)
-    say(console, Text(shorten(group.first.id, _LONGEST_ID), style="dim"), indent=4)
+def _other(run: Run, one: Verdict, console: Console) -> None:
+    """Print a layer that is neither right nor at fault; if it is not verified, the first reason."""
+    say(console, _headed(one, one.clause), hang=2)
+    if one.word is Word.UNVERIFIED:
+        open_ = (r for r in run.of_layer(one.layer) if r.status is Status.INCONCLUSIVE and r.reason)
+        first = next((r for r in open_ if r.reason != NOT_REACHED), None)
+        if first is not None:
+            say(console, f"? {shorten(first.check)}: {shorten(first.reason, REASON)}", indent=2, hang=2)
 
 
-def _replay(run: Run, report: str, console: Console) -> None:
-    """Print the command that repeats the first result to be fixed."""
-    first = next(r for r in run.results if r.status in WRONG)
-    folder = str(PurePath(report).parent)
-    command = f"nodecheck replay {shlex.quote(folder)} {shlex.quote(first.id)}"
-    console.print()
-    say(console, Text.assemble(("repeat  ", "dim"), shorten(command, _LONGEST_ID)), hang=8)
+def _faulty(run: Run, one: Verdict, console: Console, *, remedy: bool) -> None:
+    """Print a layer that is wrong, or could not be judged, and its faults."""
+    found = faults(run, one.layer)
+    wrong = [r for r in run.of_layer(one.layer) if r.status in WRONG]
+    clause = f"{one.word}: {plural(len(found), 'fault')}; {failures(wrong)}"
+    say(console, _headed(one, f"is {clause}" if one.word is Word.WRONG else one.clause), hang=2)
+    for k, fault in enumerate(found[:_MOST_FAULTS]):
+        if k:
+            _one_line(console, Text("  ✗ ", style="red"), fault.headline)
+        else:
+            _fault(fault, console, remedy=remedy)
+    if len(found) > _MOST_FAULTS:
+        say(console, Text(f"and {plural(len(found) - _MOST_FAULTS, 'more fault')}", style="dim"), indent=2)
 
 
-def _mark(group: Group) -> str:
-    return f"{SYMBOLS[group.first.status]} "
+def _fault(fault: Fault, console: Console, *, remedy: bool) -> None:
+    say(console, Text.assemble(("✗ ", "red"), fault.headline), indent=2, hang=2)
+    if remedy and fault.remedy:
+        say(console, Text.assemble(("→ ", "bold"), fault.remedy), indent=2, hang=2)
 
 
-def _title(group: Group) -> str:
-    return statement(group.first)
-
-
-def _names(problems: Sequence[str]) -> str:
-    shown = ", ".join(shorten(p, LABEL) for p in problems[:MOST_NAMES])
-    return shown + (f" and {len(problems) - MOST_NAMES} more" if len(problems) > MOST_NAMES else "")
-
-
-def _prose(text: str) -> Text:
-    lines = clean(text).strip().splitlines()
-    if len(lines) > _MOST_LINES:
-        lines = ["…", *lines[-_MOST_LINES:]]  # a traceback ends with its cause
-    return Text("\n".join(line if len(line) <= PARAGRAPH else f"{line[:PARAGRAPH]}…" for line in lines))
-
-
-def _line(group: Group, why: str) -> Text:
-    layer, check = shorten(group.first.layer), shorten(group.first.check, LABEL)
-    where = f" on {_names(group.problems)}" if group.problems else ""
-    text = f"{layer} {check}{where}: {shorten(why, REASON)}"
-    return Text.assemble((_mark(group), STYLES[group.first.status]), text)
-
-
-def _known(run: Run, console: Console) -> None:
-    for status, heading in (
-        (Status.XPASSED, "Passed, but expected to fail: remove the expectation"),
-        (Status.XFAILED, "Failed as expected"),
-    ):
-        found = groups(run.results, status)
-        if found:
-            _heading(console, heading)
-        for group in found:
-            say(console, _line(group, group.first.expected), indent=2, hang=2)
-
-
-def _undecided(run: Run, console: Console) -> None:
-    unreached = [r for r in run.results if r.reason == NOT_REACHED]
-    found = groups((r for r in run.results if r.reason != NOT_REACHED), Status.INCONCLUSIVE)
-    if found or unreached:
-        _heading(console, "Inconclusive")
-    for group in found:
-        why = group.explanations[0][0] if group.explanations else "nothing measured"
-        say(console, _line(group, why), indent=2, hang=2)
-    if unreached:  # one line for all: there may be hundreds
-        count = f"{plural(len(unreached), 'result')} of {plural(len({r.layer for r in unreached}), 'layer')}"
-        line = Text.assemble(("? ", STYLES[Status.INCONCLUSIVE]), f"{count} {NOT_REACHED}")
-        say(console, line, indent=2, hang=2)
-
-
-def _verdicts(run: Run, layers: Sequence[str], console: Console) -> None:
-    console.print()
-    for name in layers:
-        found = verdict(run, name)
-        mark = (f"{found.symbol} ", _VERDICT_STYLES[found.word])
-        rest = f" {found.clause}"
-        say(console, Text.assemble(mark, (shorten(name), "bold"), rest), hang=2)
+def _summary(run: Run, console: Console) -> None:
     count = f"{plural(len(run.results), 'result')} in the profile {shorten(run.profile)}"
     summary = f"{run_verdict(run)}. {count}: {totals(run)}."
     say(console, Text(summary if run.results else f"{run_verdict(run)}."))
+
+
+def _places(run: Run, report: str, console: Console) -> None:
+    """Print the command that repeats the leading result of the first fault, and the path of the report."""
+    first = next((f for name in layer_names(run) for f in faults(run, name)), None)
+    if first is not None:
+        folder = str(PurePath(report).parent)
+        command = f"nodecheck replay {shlex.quote(folder)} {shlex.quote(first.worst.id)}"
+        say(console, Text.assemble(("repeat  ", "dim"), shorten(command, _LONGEST_ID)), hang=8)
+    say(console, Text.assemble(("report  ", "dim"), clean(report)))
+
+
+def _headed(one: Verdict, clause: str) -> Text:
+    return Text.assemble((f"{one.symbol} ", _STYLES[one.word]), (shorten(one.layer), "bold"), f" {clause}")
+
+
+def _one_line(console: Console, mark: Text, text: str) -> None:
+    """Print a line that is shortened where the window is narrow."""
+    room = max(console.width - mark.cell_len, 1)
+    text = clean(text)
+    say(console, mark + Text(text if len(text) <= room else f"{text[: room - 1].rstrip()}…"))

@@ -15,10 +15,12 @@ from nodecheck.results import NOT_REACHED, Outcome, Run, at_most
 HOSTILE = "[bold]x[/bold] <script>\x1b[31m\n[/]"
 
 
-def printed(run: Run, *, width: int = 80, encoding: str = "utf-8", report: str = "") -> str:
+def printed(
+    run: Run, *, width: int = 80, encoding: str = "utf-8", report: str = "", verbose: bool = True
+) -> str:
     buffer = io.BytesIO()
     file = io.TextIOWrapper(buffer, encoding=encoding)
-    render(run, Console(file=file, width=width), report=report)
+    render(run, Console(file=file, width=width), report=report, verbose=verbose)
     file.flush()
     return buffer.getvalue().decode(encoding)
 

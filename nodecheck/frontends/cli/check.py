@@ -46,10 +46,17 @@ _LONGEST_LAYER_NAME = 40  # characters, beside the progress bar
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @on_command_line(*_OPTIONS, *_LIMITS)
 @click.option("--resume", is_flag=True, help="Continue the run that was interrupted in this folder.")
+@click.option("-v", "--verbose", is_flag=True, help="Print every check that did not pass, with its numbers.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of targets that cannot be loaded.")
 @click.pass_context
 def check(
-    context: click.Context, /, targets: tuple[str, ...], resume: bool, debug: bool, **options: Any
+    context: click.Context,
+    /,
+    targets: tuple[str, ...],
+    resume: bool,
+    verbose: bool,
+    debug: bool,
+    **options: Any,
 ) -> None:
     """Check layers, print the verdict, and write run.json, index.html, junit.xml and summary.md.
 
@@ -66,7 +73,7 @@ def check(
         make_folder(settings.folder)  # only now: wrong usage leaves none
         with _journal(settings, resume=resume) as journal:
             run, interrupted = _run(settings, session, children, journal)
-            journal.complete = _write(run, settings.folder) and not interrupted
+            journal.complete = _write(run, settings.folder, verbose=verbose) and not interrupted
     sys.exit(130 if interrupted else run.exit_code(strict=settings.strict))
 
 
@@ -179,7 +186,7 @@ def _command(targets: tuple[str, ...]) -> str:
     )
 
 
-def _write(run: Run, folder: Path) -> bool:
+def _write(run: Run, folder: Path, *, verbose: bool) -> bool:
     """Write the record first, print the verdict, and draw the page last; return True if all was written."""
     from rich.console import Console
 
@@ -187,7 +194,7 @@ def _write(run: Run, folder: Path) -> bool:
     from nodecheck.report.files import PAGE, annotate_github, write_record, write_views
 
     trouble = list(write_record(run, folder))
-    terminal.render(run, Console(), report=str(folder / PAGE))
+    terminal.render(run, Console(), report=str(folder / PAGE), verbose=verbose)
     trouble += write_views(run, folder)
     annotate_github(run)
     for sentence in trouble:

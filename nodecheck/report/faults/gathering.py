@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from nodecheck.report.faults.areas import Area, area_of, place, rank
-from nodecheck.report.numbers import clean, sentence, shorten
+from nodecheck.report.numbers import bound, clean, quantity, shorten
 from nodecheck.report.statuses import WRONG, statement
 from nodecheck.report.summary import Group, groups
 from nodecheck.results import Measurement, Result, Run, Status
@@ -45,7 +45,10 @@ class Fault:
         if headline:
             return headline if len(headline) > _SHORT else f"{statement(worst)}. {headline}"
         found = self.measurement
-        return statement(worst) + (f": {shorten(found.name)} is {sentence(found)}." if found else ".")
+        if found is None:
+            return f"{statement(worst)}."
+        value = quantity(found.value, found.unit)
+        return f"{statement(worst)}: {shorten(found.name)} is {value}, {bound(found)} is allowed."
 
     @property
     def remedy(self) -> str:
