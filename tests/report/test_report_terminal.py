@@ -64,9 +64,9 @@ def test_the_same_check_on_several_problems_is_told_once():
 
 
 def test_every_layer_has_its_verdict():
-    text = printed(realistic_run(), width=200)
+    lines = printed(realistic_run(), width=200, verbose=False).splitlines()
     for name in ("odelayer", "blog layer", "torchdiffeq:rk4", "dopri5", "mine-float32"):
-        assert any(name in line for line in text.splitlines()[-8:])
+        assert sum(f" {name} " in line for line in lines if line[0] != " ") == 1
 
 
 def test_a_status_is_readable_without_colour():
@@ -80,10 +80,64 @@ def test_the_place_of_the_report_is_told():
     )
 
 
-def test_what_an_identity_card_is_stands_beside_its_place():
-    text = " ".join(printed(realistic_run(), report="reports/mine/index.html").split())
-    assert "the identity card of a layer, in the report, has its claims beside what was measured" in text
-    assert "identity card" not in printed(realistic_run())
+def test_a_fault_is_told_with_cause_size_and_remedy():
+    remedy = "Loop over `ts[:-1]`."
+    bad = result("m", "constant-field", measurements=(at_most("e", 1.0, 0.0),), remedy=remedy,
+                 diagnosis="Integrates over 1.5, not 1.4: one step too many.")  # fmt: skip
+    lines = printed(run_of([bad]), verbose=False).splitlines()
+    assert lines[1:4] == [
+        "✗ m is wrong: 1 fault; 1 check failed",
+        "  ✗ Integrates over 1.5, not 1.4: one step too many.",
+        "  → Loop over `ts[:-1]`.",
+    ]
+
+
+def many_faults(name: str = "m") -> list[object]:
+    long = "Something long is said here about what is wrong. " * 6
+    checks = (
+        "memory-law",
+        "hidden-memory",
+        "memory-leak",
+        "gradient-cost",
+        "constant-field",
+        "gradient-order",
+    )
+    return [
+        result(name, check, p, measurements=(at_most("e", 1.0, 0.0),), remedy="Mend it. " * 9, diagnosis=long)
+        for check in checks
+        for p in ("a", "b")
+    ]
+
+
+def test_a_wrong_layer_takes_twelve_lines_at_most():
+    text = printed(run_of(many_faults()), verbose=False, report="reports/mine/index.html", width=100)
+    assert len(text.splitlines()) <= 12
+
+
+def test_thirty_five_right_layers_take_forty_lines_at_most():
+    names = [f"a-layer-of-some-library-{k}" for k in range(35)]
+    run = run_of([r for name in names for r in right_results(name)], map(card, names))
+    assert len(printed(run, verbose=False, report="reports/mine/index.html").splitlines()) <= 40
+
+
+def test_faults_after_the_first_have_a_line_each():
+    lines = printed(run_of(many_faults()), verbose=False, width=60).splitlines()
+    assert sum(line.startswith("  ✗ ") and line.endswith("…") for line in lines) == 2
+    assert "  and 2 more faults" in lines
+
+
+def test_layers_that_are_wrong_stand_last():
+    text = printed(realistic_run(), verbose=False, width=200)
+    assert (
+        text.index("odelayer is right")
+        < text.index("mine-float32 is NOT")
+        < text.index("blog layer is wrong")
+    )
+
+
+def test_an_unverified_layer_is_told_with_a_reason():
+    text = printed(realistic_run(), verbose=False, width=200)
+    assert "? gradient-order: Not asymptotic" in text
 
 
 def test_what_the_scorecard_counts_is_said_below_it():

@@ -14,7 +14,7 @@ from nodecheck.results import Measurement, Result, Run, Status
 from nodecheck.results.diagnosis_parts import DiagnosisParts, parts_of
 
 _LONGEST_ERROR = 200  # characters of an error that was raised
-_SHORT = 60  # characters; a shorter headline has the title of its check before it
+_SHORT = 40  # characters; a shorter headline has the title of its check before it
 
 
 @dataclass(frozen=True)

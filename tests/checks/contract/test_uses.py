@@ -143,7 +143,7 @@ def test_gradients_that_reentrant_checkpoints_lose_are_told_in_the_terminal():
     terminal.render(run, console)
     text = console.export_text()
     assert LOST in text
-    assert "✗ reentrant is wrong: 1 check failed, first: Other uses give another answer" in text
+    assert "✗ reentrant is wrong: 1 fault; 1 check failed" in text
 
 
 def test_a_warning_excuses_no_other_answer():

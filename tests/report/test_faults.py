@@ -1,0 +1,104 @@
+"""Failed checks, gathered under the faults that explain them."""
+
+from __future__ import annotations
+
+from sample_runs import result, run_of
+
+from nodecheck.report.faults import faults
+from nodecheck.results import Outcome, at_most
+from nodecheck.results.diagnosis_parts import parts_of
+
+NAMED = (
+    "All gradients are off by 12 %. They match an adjoint driven by J instead of Jᵀ "
+    "(residual 1.6e-8 against 0.16 unexplained; runner-up: zero (of all), 0.5)."
+)
+
+
+def failed(check, diagnosis="", problem="", **changes):
+    changes = {"measurements": (at_most("e", 1.0, 0.0),)} | changes
+    return result("m", check, problem, diagnosis=diagnosis, **changes)
+
+
+def found(*results):
+    """Return the leading check of each fault of a layer, with the checks beneath it."""
+    return {
+        fault.lead.first.check: [g.first.check for g in fault.symptoms]
+        for fault in faults(run_of(results), "m")
+    }
+
+
+def test_a_wrong_forward_pass_explains_a_wrong_gradient():
+    assert found(failed("gradient-order"), failed("constant-field")) == {"constant-field": ["gradient-order"]}
+
+
+def test_a_wrong_gradient_does_not_explain_a_wrong_forward_pass():
+    assert list(found(failed("gradient-order", NAMED), failed("forward-order"))) == [
+        "forward-order",
+        "gradient-order",
+    ]
+
+
+def test_a_gradient_whose_cause_is_named_is_a_fault_of_its_own():
+    assert len(found(failed("gradient-order", NAMED), failed("constant-field"))) == 2
+
+
+def test_the_check_that_names_the_cause_leads_its_area():
+    assert found(failed("gradient-completeness"), failed("gradient-class", NAMED)) == {
+        "gradient-class": ["gradient-completeness"]
+    }
+
+
+def test_a_wrong_gradient_explains_what_is_wrong_in_other_units():
+    assert found(failed("other-units"), failed("gradient-order")) == {"gradient-order": ["other-units"]}
+
+
+def test_what_raises_is_no_symptom_of_wrong_numbers():
+    raises = (at_most("passes that raise, b1 frozen", 1.0, 0.0),)
+    assert len(found(failed("uninvolved-parameters", measurements=raises), failed("gradient-order"))) == 2
+
+
+def test_memory_is_a_fault_of_its_own():
+    assert len(found(failed("memory-law"), failed("gradient-order"))) == 2
+
+
+def test_a_check_that_is_not_listed_is_a_fault_of_its_own():
+    assert len(found(failed("some-new-check"), failed("gradient-order"))) == 2
+
+
+def test_a_layer_that_cannot_be_run_has_one_fault():
+    raised = failed("forward-pass", outcome=Outcome.ERROR, measurements=(), reason="ValueError: no")
+    first, *others = faults(run_of([raised, failed("gradient-order"), failed("other-uses")]), "m")
+    assert not others
+    assert first.headline == "forward-pass ended in an error: ValueError: no"
+
+
+def test_wrong_times_in_the_backward_pass_alone_belong_to_the_gradient():
+    told = (at_most("error of the mean of t^1, in the gradient", 1.0, 0.0),)
+    names = found(failed("evaluation-times", measurements=told), failed("gradient-order", NAMED))
+    assert names == {"gradient-order": ["evaluation-times"]}
+
+
+def test_a_fault_without_a_diagnosis_is_told_by_its_numbers():
+    [fault] = faults(run_of([failed("constant-field")]), "m")
+    assert fault.headline == "Constant field is not integrated exactly: e is 1, at most 0 is allowed."
+
+
+def test_the_headline_ends_with_the_cause_and_has_no_evidence():
+    parts = parts_of(NAMED)
+    assert parts.headline == (
+        "All gradients are off by 12 %. They match an adjoint driven by J instead of Jᵀ."
+    )
+    assert parts.evidence.startswith("residual 1.6e-8 against 0.16 unexplained; runner-up")
+    assert parts.residual == 1.6e-8
+
+
+def test_a_remedy_in_a_diagnosis_is_told_apart():
+    parts = parts_of("One step too many. Loop over `ts[:-1]`: n steps have n + 1 points.")
+    assert parts.headline == "One step too many."
+    assert parts.remedy == "Loop over `ts[:-1]`: n steps have n + 1 points."
+
+
+def test_a_long_symptom_gives_way_to_the_cause():
+    parts = parts_of(f"{'A symptom ' * 30}. They match zero (residual 0 against 1 unexplained).")
+    assert parts.headline == "They match zero."
+    assert parts.rest.startswith("A symptom")
