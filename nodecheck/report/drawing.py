@@ -119,6 +119,8 @@ def _classes(panel: Panel, series: Series) -> str:
     """Return the classes of the style sheet that give a curve its colour, width, dashes and markers."""
     if series.style == "field":
         return "field"
+    if series.label in panel.marks:
+        return f"{panel.marks[series.label]}{' points' if series.style == 'points' else ''}"
     rank = panel.rank(series.label)
     colour = f"c{rank % svg.COLOURS + 1}{_DASHES[rank // svg.COLOURS % len(_DASHES)]}"
     if series.style == "line":

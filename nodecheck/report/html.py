@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import shlex
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from markupsafe import Markup
 
 from nodecheck.report import limits, numbers
 from nodecheck.report.anchors import anchor, layer_anchor
+from nodecheck.report.faults import Fault, faults
+from nodecheck.report.faults.pictures import Picture, pictures
 from nodecheck.report.plots import comparison_section, layer_sections
 from nodecheck.report.run_verdict import run_verdict
-from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
+from nodecheck.report.statuses import SYMBOLS, statement, status_word
 from nodecheck.report.summary import Group, groups, identity, scorecard, themes
 from nodecheck.report.svg import marker_definitions
 from nodecheck.report.words import Word, layer_names, verdict
@@ -72,10 +75,10 @@ def render(run: Run) -> str:
     )  # fmt: skip
 
 
-def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[Group], list[Group]]]:
-    """Return for each layer that fails the checks shown in full, and those that are folded away."""
-    found = [(name, groups(run.of_layer(name), *WRONG)) for name in layers]
-    return [(name, all_[: limits.MOST_IN_FULL], all_[limits.MOST_IN_FULL :]) for name, all_ in found if all_]
+def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[tuple[Fault, tuple[Picture, ...]]]]]:
+    """Return for each layer that fails its faults, with the pictures that show them."""
+    found = [(name, [(fault, pictures(fault)) for fault in faults(run, name)]) for name in layers]
+    return [(name, of_layer) for name, of_layer in found if of_layer]
 
 
 def _drawn(run: Run, name: str, *, in_full: bool) -> tuple[Result, ...]:
@@ -136,6 +139,7 @@ def environment() -> jinja2.Environment:
         "anchor": anchor,
         "linked": _linked,
         "source": _source,
+        "quoted": lambda text: shlex.quote(numbers.clean(text)),
     }
     templates.globals |= {"layer_anchor": layer_anchor, **_MOST}
     return templates

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from nodecheck.report.limits import LABEL, PANEL_TITLE
 from nodecheck.report.numbers import number, shorten
@@ -29,6 +29,7 @@ NOTES = {
 }
 BACKWARD = ("State", "Adjoint", "Parameter gradient")
 AT_OUTPUTS = ("States at outputs", "Adjoint at outputs")
+_OF_FAULTS = ("marks", "cells")  # styles that only the card of a fault draws
 # Plots that are drawn side by side, and the name of their figure, by the first of them.
 _SIDE_BY_SIDE = {"State": ("Backward pass", BACKWARD), "States at outputs": ("Output times", AT_OUTPUTS)}
 
@@ -45,6 +46,9 @@ class Panel:
     palette: tuple[str, ...] = ()  # labels in the order of the colours, where several panels share them
     head: tuple[str, ...] = ()  # a table of its own, in place of the numbers that are drawn
     rows: tuple[tuple[str, ...], ...] = ()
+    marks: Mapping[str, str] = field(
+        default_factory=dict
+    )  # classes of curves that have no colour of the order
 
     @property
     def log(self) -> bool:
@@ -82,7 +86,7 @@ def figures(results: Iterable[Result]) -> list[Figure]:
     """Return the figures of one layer."""
     by_plot: dict[str, list[Panel]] = {}
     for result in results:
-        for plot in dict.fromkeys(s.plot for s in result.series):
+        for plot in dict.fromkeys(s.plot for s in result.series if s.style not in _OF_FAULTS):
             by_plot.setdefault(plot, []).append(_panel(result, plot))
     found = []
     grouped = (*BACKWARD, *AT_OUTPUTS)

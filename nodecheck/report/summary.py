@@ -104,6 +104,16 @@ class Group:
         return (max(measured, key=_share_of_bound),) if measured else ()
 
     @property
+    def worst(self) -> Result:
+        """The result with the measurement that is farthest from its bound."""
+        return max(self.results, key=lambda r: max(map(excess, r.violated), default=0.0))
+
+    @property
+    def worst_measurement(self) -> Measurement | None:
+        """The violated measurement that is farthest from its bound; None if nothing was measured."""
+        return max(self.worst.violated, key=excess, default=None)
+
+    @property
     def explanations(self) -> list[tuple[str, tuple[str, ...]]]:
         """The distinct reasons and diagnoses, each with its problems, or with none if it is about all."""
         found: dict[str, list[str]] = {}
@@ -114,6 +124,14 @@ class Group:
             (text, tuple(filter(None, names)) if len(names) < len(self.results) else ())
             for text, names in found.items()
         ]
+
+
+def excess(m: Measurement) -> float:
+    """Return by how much a measurement violates its bound, as a ratio; infinite for NaN."""
+    value, bound = (m.value, m.bound) if m.at_most else (m.bound, m.value)
+    if math.isnan(value) or math.isnan(bound):
+        return math.inf
+    return value / bound if bound > 0 else math.inf
 
 
 def _share_of_bound(m: Measurement) -> float:

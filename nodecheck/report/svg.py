@@ -28,15 +28,16 @@ MARKERS = (
 
 
 def marker_definitions() -> Markup:
-    """Return the markers that the style sheet refers to by m1 to m8; once in a page is enough.
+    """Return the markers that the style sheet refers to by m1 to m8, and mb of what is wrong.
 
-    A marker grows with the width of its curve.
+    Once in a page is enough.  A marker grows with the width of its curve.
     """
     attributes = 'markerWidth="7.5" markerHeight="7.5" viewBox="-4.5 -4.5 9 9"'
+    named = [*((str(k), outline) for k, outline in enumerate(MARKERS, start=1)), ("b", MARKERS[0])]
     return Markup(
         "".join(
             f'<marker id="m{k}" class="m{k}" {attributes}><path d="{outline}"/></marker>'
-            for k, outline in enumerate(MARKERS, start=1)
+            for k, outline in named
         )
     )
 

@@ -129,7 +129,7 @@ def _wrong(run: Run, name: str, wrong: list[Result]) -> str:
     """Return the first fault, the number of others, and the number of checks that failed."""
     first, *others = faults(run, name)
     more = f"; {plural(len(others), 'more fault')}" if others else ""
-    return f"wrong: {shorten(first.headline, REASON).rstrip('.')}{more} ({failures(wrong)})"
+    return f"wrong: {shorten(first.headline, REASON).rstrip('.')}{more}; {failures(wrong)}"
 
 
 def _undecided_claim(run: Run, name: str) -> list[str]:

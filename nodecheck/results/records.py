@@ -86,7 +86,8 @@ def at_least(name: str, value: float, bound: float, unit: str = "") -> Measureme
 class Series:
     """A curve for the report: `y` over `x`, drawn in the figure that `plot` names.
 
-    `style` is "points" (markers joined by a line), "line", or "field" (short strokes separated by NaN).
+    `style` is "points" (markers joined by a line), "line", "field" (short strokes separated by NaN), "marks"
+    (positions on the x axis), or "cells" (a map of values y: x is the column, and 0 begins a row).
     `slope` is the slope of a reference triangle on log-log axes.
     """
 

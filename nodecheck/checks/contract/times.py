@@ -10,10 +10,11 @@ from nodecheck.checks.check import check
 from nodecheck.diagnosis.forward.told_times import explain_told_times
 from nodecheck.layers import Call, LayerUnderTest, Refusal, attempt
 from nodecheck.measure.convergence import order_of, require_refinable
+from nodecheck.measure.fault_pictures import times_of_evaluations
 from nodecheck.measure.told_times import Mean, mean_as_steps_vanish, mean_in_gradient, mean_in_solution
 from nodecheck.numerics.constants import COMPARED_TOLERANCE, ORDINARY_STEPS, TOLD_POWERS
 from nodecheck.problems import Problem, power, time_linear
-from nodecheck.results import Evidence, Inconclusive, Measurement, Metric, at_most
+from nodecheck.results import Evidence, Inconclusive, Measurement, Metric, Series, at_most
 from nodecheck.results.phrases import apart
 
 
@@ -54,7 +55,10 @@ def evaluation_times(layer: LayerUnderTest, problem: Problem) -> Evidence:
         measurements += told
     cost = _cost(layer, problem)
     facts = {cost.name: f"{cost.value:g}"}
-    return Evidence(measurements, diagnosis, facts=facts, metrics=(cost,))
+    series: tuple[Series, ...] = ()
+    if not layer.adaptive and not all(m.holds for m in measurements):
+        series = times_of_evaluations(layer, problem, ORDINARY_STEPS, with_gradient=_has_gradient(layer))
+    return Evidence(measurements, diagnosis, series, facts, (cost,))
 
 
 def _inside(layer: LayerUnderTest, problem: Problem, times: np.ndarray) -> tuple[Measurement, ...]:

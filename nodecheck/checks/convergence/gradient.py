@@ -20,6 +20,7 @@ from nodecheck.measure.convergence import (
     over_cotangents,
     settled,
 )
+from nodecheck.measure.fault_pictures import gradient_by_entry
 from nodecheck.measure.limits import limit_measurements
 from nodecheck.measure.own_derivative import own_derivative_distance
 from nodecheck.measure.pictures import backward_trajectory
@@ -125,6 +126,7 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if problem.in_pictures:
         series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
     if wrong:
+        series += gradient_by_entry(layer, problem, layer.ladder()[-1])
         diagnosis = explain_layer_gradient(layer, problem)
     else:
         diagnosis = f"{_explain_odd(layer, problem, odd)} {explain_limits(limits)}".strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from nodecheck.diagnosis.gradient.observation import Observation
 from nodecheck.layers import Array, Call, Gradients, LayerUnderTest, Refusal, attempt
 from nodecheck.measure.constant_fields import worst_constant_field
 from nodecheck.measure.convergence import forward_ladder, order_of
+from nodecheck.measure.fault_pictures import gradient_by_entry, times_of_evaluations
 from nodecheck.measure.identities import identity_bound, power_measurements
 from nodecheck.numerics import EPS_FLOAT32, FLOOR_FACTOR, MAXIMUM_GROWTH, fit_growth
 from nodecheck.numerics.constants import (
@@ -37,7 +38,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.numerics.formats import UNIT_ROUNDOFF, is_narrower, rounded
 from nodecheck.problems import Problem, constant, neural
-from nodecheck.results import Evidence, Measurement, Skip, at_most
+from nodecheck.results import Evidence, Measurement, Series, Skip, at_most
 from nodecheck.results.phrases import plural, verb
 
 _DECIMAL = constant.replace(name="constant_decimal").with_interval(*DECIMAL_INTERVAL)
@@ -89,9 +90,19 @@ def constant_field(layer: LayerUnderTest, problem: Problem) -> Evidence:
     if isinstance(drawn, Refusal):
         if all(m.holds for m in fixed):
             raise drawn.error
-        return Evidence(fixed, diagnosis)
+        return Evidence(fixed, diagnosis, _times_of_steps(layer, problem, fixed))
     measurement, counterexample = drawn
-    return Evidence((*fixed, measurement), diagnosis or counterexample)
+    series = _times_of_steps(layer, problem, fixed)
+    return Evidence((*fixed, measurement), diagnosis or counterexample, series)
+
+
+def _times_of_steps(
+    layer: LayerUnderTest, problem: Problem, found: Iterable[Measurement], *, with_gradient: bool = False
+) -> tuple[Series, ...]:
+    """Return a picture of the times at which a fixed-step layer that is wrong evaluates the field."""
+    if layer.adaptive or all(m.holds for m in found):
+        return ()
+    return times_of_evaluations(layer, problem, CONSTANT_STEPS, with_gradient=with_gradient)
 
 
 def _in_one_step(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement, ...]:
@@ -256,8 +267,11 @@ def constant_field_gradient(layer: LayerUnderTest, problem: Problem) -> Evidence
         at_most(f"error of ∂L/∂{name}", _distance(run.gradients[name], value), bound)
         for name, value in exact.items()
     )
-    diagnosis = "" if all(m.holds for m in measurements) else _explain_constant(layer, problem, bound)
-    return Evidence(measurements, diagnosis)
+    if all(m.holds for m in measurements):
+        return Evidence(measurements)
+    series = _times_of_steps(layer, problem, measurements, with_gradient=True)
+    series += gradient_by_entry(layer, problem, layer.resolution(tol=IDENTITY_TOLERANCE, n_steps=n_steps))
+    return Evidence(measurements, _explain_constant(layer, problem, bound), series)
 
 
 def _distance(value: Array | None, exact: Array) -> float:

@@ -17,6 +17,7 @@ from nodecheck.measure.convergence import (
     judged_groups,
     over_cotangents,
 )
+from nodecheck.measure.fault_pictures import gradient_by_entry
 from nodecheck.measure.reverse_time import require_reverse_time
 from nodecheck.measure.tolerance import (
     affordable,
@@ -182,6 +183,8 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
         )
         for g in growths
     )
+    if wrong:
+        series += gradient_by_entry(layer, problem, tolerances[-1])
     facts = {"gradient class": _class(layer, max(growths.values()))} if problem.on_card else {}
     metrics = tuple(
         error_at_tolerance(layer, over_cotangents(g, layer, problem), problem, tolerances, sweep.errors[g])

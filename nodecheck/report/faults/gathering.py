@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from nodecheck.report.faults.areas import Area, area_of, place, rank
 from nodecheck.report.numbers import bound, clean, quantity, shorten
 from nodecheck.report.statuses import WRONG, statement
-from nodecheck.report.summary import Group, groups
+from nodecheck.report.summary import Group, excess, groups
 from nodecheck.results import Measurement, Result, Run, Status
 from nodecheck.results.diagnosis_parts import DiagnosisParts, parts_of
 
@@ -27,8 +27,8 @@ class Fault:
 
     @property
     def worst(self) -> Result:
-        """The result of the leading check whose diagnosis stands for the fault."""
-        return min(self.lead.results, key=lambda r: (not r.diagnosis, _parts(r).residual))
+        """The first result of the leading check that names a cause; it stands for the fault."""
+        return min(self.lead.results, key=lambda r: (not r.diagnosis, math.isinf(_parts(r).residual)))
 
     @property
     def parts(self) -> DiagnosisParts:
@@ -58,12 +58,12 @@ class Fault:
     @property
     def measurement(self) -> Measurement | None:
         """The violated measurement that is farthest from its bound; None if the check raised."""
-        return max(self.worst.violated, key=_excess, default=None)
+        return max(self.worst.violated, key=excess, default=None)
 
     @property
-    def checks(self) -> int:
-        """The number of failed checks that the fault explains."""
-        return len({g.first.check for g in (self.lead, *self.symptoms)})
+    def groups(self) -> tuple[Group, ...]:
+        """The failed checks that the fault explains, the leading one first."""
+        return (self.lead, *self.symptoms)
 
 
 def faults(run: Run, name: str) -> tuple[Fault, ...]:
@@ -110,11 +110,3 @@ def _has_its_own_cause(members: Sequence[Group]) -> bool:
 
 def _parts(result: Result) -> DiagnosisParts:
     return parts_of(clean(result.diagnosis))
-
-
-def _excess(m: Measurement) -> float:
-    """Return by how much a measurement violates its bound, as a ratio; infinite for NaN."""
-    value, bound = (m.value, m.bound) if m.at_most else (m.bound, m.value)
-    if math.isnan(value) or math.isnan(bound):
-        return math.inf
-    return value / bound if bound > 0 else math.inf
