@@ -25,12 +25,8 @@ from nodecheck.checks.contract.uses import other_uses
 from nodecheck.checks.convergence.forward import forward_order, solve_ivp_agreement
 from nodecheck.checks.convergence.gradient import gradient_completeness, gradient_order
 from nodecheck.checks.device import device_autocast, device_placement, device_uses, device_waits
-from nodecheck.checks.exactness.fields import (
-    constant_field,
-    constant_field_gradient,
-    polynomial_field,
-    time_precision,
-)
+from nodecheck.checks.exactness.field_gradient import constant_field_gradient
+from nodecheck.checks.exactness.fields import constant_field, polynomial_field, time_precision
 from nodecheck.checks.exactness.linearity import cotangent_linearity
 from nodecheck.checks.invariance.batch import batch_independence
 from nodecheck.checks.invariance.computed import computed_parameters

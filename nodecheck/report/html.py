@@ -139,6 +139,7 @@ def environment() -> jinja2.Environment:
         "anchor": anchor,
         "linked": _linked,
         "source": _source,
+        "label_of_id": lambda text: numbers.shorten(text, limits.LONGEST_ID),
         "quoted": lambda text: shlex.quote(numbers.clean(text)),
     }
     templates.globals |= {"layer_anchor": layer_anchor, **_MOST}

@@ -10,6 +10,7 @@ MOST_PROBLEMS = 3  # of a check, whose numbers and explanations are shown
 MOST_NAMES = 6  # of problems in a list
 
 # Lengths of outside text, in characters.
+LONGEST_ID = 400  # of a result
 THEME = 20
 LABEL = 40  # of a curve or an axis; of a problem, a layer or a check in a narrow column
 PANEL_TITLE = 48

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from nodecheck.report.console import say
 from nodecheck.report.faults import Fault, faults
-from nodecheck.report.limits import REASON
+from nodecheck.report.limits import LONGEST_ID, REASON
 from nodecheck.report.numbers import clean, shorten
 from nodecheck.report.phrases import brief, failures, scope
 from nodecheck.report.run_verdict import run_verdict, totals
@@ -37,7 +37,6 @@ _STYLES = {
     Word.WRONG: "bold red",
 }
 _FAULTY = (Word.NOT_JUDGED, Word.COULD_NOT_RUN, Word.WRONG)
-_LONGEST_ID = 400  # characters
 _MOST_APART = 3  # right layers that have a sentence each: more are listed below what they have in common
 _MOST_FAULTS = 3  # of a layer; of those after the first a line each
 _MOST_WITH_REMEDY = 4  # layers at fault that are told with the remedy
@@ -133,7 +132,7 @@ def _places(run: Run, report: str, console: Console) -> None:
     if first is not None:
         folder = str(PurePath(report).parent)
         command = f"nodecheck replay {shlex.quote(folder)} {shlex.quote(first.worst.id)}"
-        say(console, Text.assemble(("repeat  ", "dim"), shorten(command, _LONGEST_ID)), hang=8)
+        say(console, Text.assemble(("repeat  ", "dim"), shorten(command, LONGEST_ID)), hang=8)
     say(console, Text.assemble(("report  ", "dim"), clean(report)))
 
 

@@ -8,7 +8,15 @@ from rich.console import Console
 from rich.text import Text
 
 from nodecheck.report.console import STYLES, say
-from nodecheck.report.limits import LABEL, MOST_IN_FULL, MOST_NAMES, MOST_PROBLEMS, PARAGRAPH, REASON
+from nodecheck.report.limits import (
+    LABEL,
+    LONGEST_ID,
+    MOST_IN_FULL,
+    MOST_NAMES,
+    MOST_PROBLEMS,
+    PARAGRAPH,
+    REASON,
+)
 from nodecheck.report.numbers import clean, sentence, shorten
 from nodecheck.report.statuses import SYMBOLS, WRONG, statement
 from nodecheck.report.summary import Group, groups
@@ -17,7 +25,6 @@ from nodecheck.results import NOT_REACHED, Run, Status
 from nodecheck.results.phrases import plural
 
 _MOST_LINES = 12  # of a traceback
-_LONGEST_ID = 400  # characters
 
 
 def print_details(run: Run, layers: Sequence[str], console: Console) -> None:
@@ -62,7 +69,7 @@ def _finding(group: Group, console: Console) -> None:
             say(console, line, indent=4, hang=2)
     if len(group.results) > MOST_PROBLEMS:
         say(console, Text(f"and on {_names(group.problems[MOST_PROBLEMS:])}"), indent=4)
-    say(console, Text(shorten(group.first.id, _LONGEST_ID), style="dim"), indent=4)
+    say(console, Text(shorten(group.first.id, LONGEST_ID), style="dim"), indent=4)
 
 
 def _mark(group: Group) -> str:

@@ -238,7 +238,7 @@ CASES = [
         "other-sizes",
         "one member",
         SPECIMENS["batch-of-one-halved"],
-        "off by 0.5 of their size for y0 of shape (1, 12)",
+        "off by 50 % for y0 of shape (1, 12)",
     ),
     ("other-sizes", "one component", SPECIMENS["column-averaged"], "for y0 of shape (12, 1). Compared with"),
     (
