@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from nodecheck.layers import Array, Call, LayerUnderTest, Refusal, attempt
-from nodecheck.measure.convergence import enough_cotangents, exact_gradients
+from nodecheck.measure.convergence import exact_gradients
 from nodecheck.numerics import rms
 from nodecheck.numerics.constants import PICTURE_DIGITS
 from nodecheck.problems import Problem
@@ -22,8 +22,8 @@ def gradient_by_entry(layer: LayerUnderTest, problem: Problem, resolution: float
     The error is the RMS over cotangents; x is the column of an entry, and a row begins where it is 0.  What
     did not arrive counts as zero.
     """
-    exact = exact_gradients(layer, problem, enough_cotangents(layer, problem))
-    runs = [run.gradients for run in layer.gradients(problem, resolution, len(exact))]
+    exact = exact_gradients(layer, problem)
+    runs = [run.gradients for run in layer.gradients(problem, resolution)]
     return tuple(
         _map_of(group, [run[group] for run in runs], [e[group] for e in exact]) for group in exact[0]
     )

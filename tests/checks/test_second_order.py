@@ -85,6 +85,10 @@ def test_a_cause_is_told_by_what_arrives_of_the_penalty(name, penalty, phrase):
     assert phrase in explain_penalty(under_test, neural_quarter, 8, penalty)
 
 
+def test_a_layer_that_freezes_a_parameter_is_judged_for_what_it_did():
+    assert violated(measure(MUTANT["frozen-between-passes"]))
+
+
 def test_a_gradient_that_is_not_finite_has_a_cause_of_its_own():
     wrong = dataclasses.replace(rk4(), build=root_of_zero)
     evidence = measure(wrong)

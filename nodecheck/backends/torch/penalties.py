@@ -51,8 +51,8 @@ def _penalised(one: Prepared, weights: Array, how: _Penalty) -> tuple[Array, tup
     """Return y1, the calls of the forward pass, and the gradients that the sum of both leaves in .grad."""
     y1 = one.forward()
     calls = tuple(one.dynamics.trace.calls)
-    leaves = {name: leaf for name, leaf in one.leaves.items() if leaf.requires_grad}
-    penalised = list(leaves.values()) if how.of_parameters else [one.y0]
+    leaves = one.leaves
+    penalised = [leaf for leaf in leaves.values() if leaf.requires_grad] if how.of_parameters else [one.y0]
     with one.dynamics.trace.backward():
         loss = how.loss(y1, tensor_of(weights, y1))
         gradients = torch.autograd.grad(loss, penalised, create_graph=True, allow_unused=True)

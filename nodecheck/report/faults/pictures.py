@@ -48,8 +48,10 @@ def pictures(fault: Fault) -> tuple[Picture, ...]:
     looks right, as with one step too many, the times of the evaluations are shown instead.
     """
     results = [fault.worst, *(r for group in fault.groups for r in group.results)]
-    found = [*_of_times(results), *_of_orders(results), *_of_entries(results), *_others(results)]
-    return tuple(found[:_MOST])
+    found = [*_of_times(results), *_of_orders(results)]
+    if fault.area.name != "forward":  # there the gradient only follows
+        found += _of_entries(results)
+    return tuple([*found, *_others(results)][:_MOST])
 
 
 def _of_times(results: Sequence[Result]) -> Iterator[Picture]:
