@@ -252,10 +252,6 @@ def test_layers_may_come_from_a_generator():
     assert len(nodecheck.run((right(name) for name in "ab"), **ONE).layers) == 2
 
 
-def test_no_layers_make_a_run_of_nothing():
-    assert nodecheck.run([], **ONE).exit_code() == 5
-
-
 @pytest.mark.parametrize(
     ("layers", "arguments", "received"),
     [
