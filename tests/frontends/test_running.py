@@ -149,10 +149,14 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("layers", "options", "kind", "expected", "received"), REFUSED, ids=range(16))
-def test_a_wrong_argument_is_answered_in_three_parts(layers, options, kind, expected, received):
+ANSWERS = [(nodecheck.run, *row) for row in REFUSED]
+ANSWERS += [(nodecheck.parametrize, *row) for row in REFUSED if not row[1].keys() & {"device", "dtype"}]
+
+
+@pytest.mark.parametrize(("function", "layers", "options", "kind", "expected", "received"), ANSWERS)
+def test_a_wrong_argument_is_answered_in_three_parts(function, layers, options, kind, expected, received):
     with pytest.raises(kind) as error:
-        nodecheck.run(layers, **options)
+        function(layers, **options)
     said, _, advice = str(error.value).partition("; ")
     assert said.startswith(expected)
     assert received in said
