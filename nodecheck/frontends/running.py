@@ -52,7 +52,7 @@ class ShownRun(Run):
 
         from nodecheck.report import terminal
 
-        console = Console(width=_WIDTH, no_color=True, force_terminal=False)
+        console = Console(width=_WIDTH, no_color=True, force_terminal=False, force_jupyter=False)
         with console.capture() as captured:
             terminal.render(self, console)
         return captured.get().strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import html5lib
 import pytest
 import torch
 from click.testing import CliRunner
@@ -120,6 +121,7 @@ def test_two_audits_are_compared(tmp_path, capsys):
     page = (tmp_path / "changes" / "index.html").read_text(encoding="utf-8")
     assert worse.output.splitlines()[0] in page
     assert "net.0.weight" in page
+    html5lib.HTMLParser(strict=True).parse(page)
 
 
 def test_the_page_of_a_stored_audit_is_written_again(report, tmp_path):
