@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from nodecheck import adapt
     from nodecheck.frontends.auditing import audit as audit
     from nodecheck.frontends.pytest.parametrize import parametrize as parametrize
+    from nodecheck.frontends.running import check as check
+    from nodecheck.frontends.running import load_run as load_run
+    from nodecheck.frontends.running import run as run
     from nodecheck.layers import TorchLayer as TorchLayer
     from nodecheck.neural_ode import ODELayer as ODELayer
     from nodecheck.numerics.tableau import ButcherTableau as ButcherTableau
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
     from nodecheck.results import Result as Result
     from nodecheck.results import Run as Run
     from nodecheck.results import Status as Status
-    from nodecheck.results import load_run as load_run
-    from nodecheck.runner.session import run as run
 
 _HOMES = {
     "Audit": "nodecheck.own_model.audit",
@@ -38,15 +39,17 @@ _HOMES = {
     "TABLEAUS": "nodecheck.numerics.tableaus",
     "TorchLayer": "nodecheck.layers",
     "audit": "nodecheck.frontends.auditing",
-    "load_run": "nodecheck.results",
+    "check": "nodecheck.frontends.running",
+    "load_run": "nodecheck.frontends.running",
     "parametrize": "nodecheck.frontends.pytest.parametrize",
-    "run": "nodecheck.runner.session",
+    "run": "nodecheck.frontends.running",
     "watch": "nodecheck.own_model.watched",
 }
 
 __all__ = [  # noqa: RUF022
     "TorchLayer",
     "run",
+    "check",
     "parametrize",
     "Audit",
     "audit",

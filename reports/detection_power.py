@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from nodecheck.frontends.running import run
 from nodecheck.mutants import MUTANTS, ORIGINALS
 from nodecheck.options.dtypes import DTYPES
 from nodecheck.results import Run, Status
-from nodecheck.runner.session import run
 from nodecheck.targets.discovery import load_target
 from nodecheck.targets.third_party.odelayer import LAYERS as ODELAYERS
 

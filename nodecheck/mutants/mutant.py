@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from nodecheck.layers import TorchLayer
 from nodecheck.mutants.families import Backprop
+from nodecheck.results.phrases import kebab_case
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,8 @@ def mutant(wrong: type[Backprop], failure_mode: str, *caught_by: str) -> Mutant:
 
 def as_layer(solver: type[Backprop], *, claims: type[Backprop]) -> TorchLayer:
     """Return a class as a layer, with its own name in kebab case and the claims of another class."""
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", solver.__name__).lower()
     return TorchLayer(
-        name,
+        kebab_case(solver.__name__),
         _build(solver),
         order=claims.order,
         adjoint=claims.adjoint,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from nodecheck.options.dtypes import DTYPES
 from nodecheck.options.profile import PROFILES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _ADVICE = "leave it out for the default"
+_KINDS = {str: "a text", int: "a whole number", float: "a number"}
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _SHORTEST_TIME_LIMIT = 0.1  # seconds; a shorter limit would end checks before their first solve
 
@@ -72,13 +74,17 @@ class Option:
         except ValueError as error:
             raise ValueError(self._no_number(text)) from error
         if self.choices and value not in self.choices:
-            message = f"{self.name} must be one of {', '.join(self.choices)}, got {text!r}; {_ADVICE}"
-            raise ValueError(message)
+            self.refuse(text)
         if self.minimum is not None and not self.minimum <= value < math.inf:
             least = f"{self.minimum:g} {self.unit}".strip()
             message = f"{self.name} must be at least {least}, got {text!r}; {_ADVICE}"
             raise ValueError(message)
         return value
+
+    def refuse(self, value: object) -> NoReturn:
+        """Raise the error for a value that is none of the choices."""
+        message = f"{self.name} must be one of {', '.join(self.choices)}, got {value!r}; {_ADVICE}"
+        raise ValueError(message)
 
     def _no_number(self, text: str) -> str:
         """Return the error for a text that is no number; the number in it, if it begins with one."""
@@ -159,6 +165,28 @@ def resolve(name: str, given: Any, configured: Mapping[str, Any]) -> Any:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
+def checked(name: str, value: Any) -> Any:
+    """Return the value of an option that was given in Python, with the same errors as on the command line.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the allowed values.
+    TypeError
+        If it is of another kind, as a float for a whole number.
+    """
+    chosen = _BY_NAME[name]
+    if chosen.choices:
+        return chosen.read(value) if isinstance(value, str) else chosen.refuse(value)
+    many = tuple(value) if chosen.many and isinstance(value, Sequence) else (value,)
+    expected = Integral if chosen.kind is int else chosen.kind
+    if not many or isinstance(value, bool) or not all(isinstance(one, expected) for one in many):
+        kind = "a text or a sequence of texts" if chosen.many else _KINDS[chosen.kind]
+        message = f"{name} must be {kind}, got {value!r}; {_ADVICE}"
+        raise TypeError(message)
+    return value if chosen.many else chosen.read(str(value))
+
+
 def on_command_line(*names: str) -> Callable[[_Command], _Command]:
     """Return the decorator that adds these options to a click command, in this order."""
     import click
@@ -177,15 +205,16 @@ def _click_option(click: Any, chosen: Option) -> Any:
         return click.option(f"--{chosen.name}", is_flag=True, **more)
     kind: Any = click.Path(path_type=Path) if chosen.kind is Path else chosen.kind
     if chosen.choices:
-        kind = click.Choice(chosen.choices)
+        kind = _reading(chosen, click.Choice)(chosen.choices)
     elif chosen.kind in (int, float):
-        kind = _number(click, chosen)
+        base = click.IntRange if chosen.kind is int else click.FloatRange
+        kind = _reading(chosen, base)(min=chosen.minimum)
     more |= {"show_default": chosen.default is not None and not chosen.many, "multiple": chosen.many}
     return click.option(f"--{chosen.name}", type=kind, default=chosen.default, **more)
 
 
-def _number(click: Any, chosen: Option) -> Any:
-    """Return the type of a number for click: the help text shows its range, errors are those of `read`."""
+def _reading(chosen: Option, base: Any) -> Any:
+    """Return a type of values for click whose help text is that of `base`, and whose errors are of `read`."""
 
     def convert(self: Any, value: Any, parameter: Any, context: Any) -> Any:
         try:
@@ -193,8 +222,7 @@ def _number(click: Any, chosen: Option) -> Any:
         except ValueError as error:
             return self.fail(str(error), parameter, context)
 
-    base = click.IntRange if chosen.kind is int else click.FloatRange
-    return type("Number", (base,), {"convert": convert})(min=chosen.minimum)
+    return type(base.__name__, (base,), {"convert": convert})
 
 
 def in_pytest(add: Callable[..., Any], *names: str) -> None:

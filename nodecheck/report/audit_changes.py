@@ -13,7 +13,7 @@ from nodecheck.report.audit_words import percent
 from nodecheck.report.numbers import clean, shorten
 from nodecheck.results.audit import AuditRecord
 
-__all__ = ["audit_is_worse", "print_audit_changes"]
+__all__ = ["audit_headline", "audit_is_worse", "change_rows", "print_audit_changes"]
 
 
 def audit_is_worse(before: AuditRecord, after: AuditRecord) -> bool:
@@ -25,23 +25,28 @@ def audit_is_worse(before: AuditRecord, after: AuditRecord) -> bool:
     return not after.error <= max(WORSE_ERROR * before.error, before.uncertainty + after.uncertainty)
 
 
+def audit_headline(before: AuditRecord, after: AuditRecord) -> str:
+    """Return the outcome with the error of both."""
+    mark = "✗" if audit_is_worse(before, after) else "✓"
+    return f"{mark} {clean(after.name)}: error {percent(before.error)} → {percent(after.error)}"
+
+
 def print_audit_changes(before: AuditRecord, after: AuditRecord, console: Console) -> None:
     """Print verdicts, causes and tensors of both, side by side."""
     worse = audit_is_worse(before, after)
-    headline = (
-        f"{'✗' if worse else '✓'} {clean(after.name)}: error {percent(before.error)} → {percent(after.error)}"
-    )
-    console.print(Text(headline, "bold red" if worse else "green"))
+    console.print(Text(audit_headline(before, after), "bold red" if worse else "green"))
     console.print(Text(f"  {before.outcome.value} → {after.outcome.value}"))
     table = Table(box=None, pad_edge=False, show_edge=False)
     for k, head in enumerate(("", "before", "after")):
         table.add_column(head, justify="right" if k else "left", header_style="dim")
-    for name, old, new in _rows(before, after):
+    for name, old, new in change_rows(before, after):
         table.add_row(shorten(name), old, new)
     console.print(table, highlight=False)
 
 
-def _rows(before: AuditRecord, after: AuditRecord) -> list[tuple[str, str, str]]:
+def change_rows(before: AuditRecord, after: AuditRecord) -> list[tuple[str, str, str]]:
+    """Return causes and tensors, each with the number before and the number after."""
+
     def of(record: AuditRecord) -> dict[str, str]:
         found = {"cosine": f"{record.cosine:.4f}"}
         if record.settings:

@@ -50,7 +50,8 @@ def _verdicts(earlier: Run, pairs: Sequence[tuple[Result | None, Result]]) -> It
             text, absent = _new_status(after), "not run before" if untried else "not there before"
             if before is None or before.status is not after.status:
                 text = f"{status_word(before.status) if before else absent}, now {text}"
-            yield Difference(change, after.layer, after.check, after.problem, text)
+            brief = statement(after) if change is Change.STILL else ""
+            yield Difference(change, after.layer, after.check, after.problem, text, brief)
 
 
 def _change(before: Status | None, after: Status) -> Change | None:

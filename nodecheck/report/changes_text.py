@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from nodecheck.report.console import say
+from nodecheck.report.console import say, say_on_one_line
 from nodecheck.report.differences import Change, Changes, Difference
 from nodecheck.report.limits import LABEL
 from nodecheck.report.markdown_text import STEP_SUMMARY_BYTES, code, fitted, prose
@@ -34,7 +34,8 @@ _STYLES = {
     Change.FIXED: "green",
     Change.BETTER: "green",
 }
-_MOST_PRINTED = 20  # differences of a kind; Markdown has all
+_MOST_PRINTED = 20  # differences of a kind; Markdown and the page have all
+_INDENT = 2
 
 
 def verdict(changes: Changes) -> str:
@@ -47,32 +48,52 @@ def verdict(changes: Changes) -> str:
 
 
 def print_changes(changes: Changes, console: Console) -> None:
-    """Print the changes, the worst first and the verdict last."""
+    """Print the changes, new and fixed first and the verdict last; what still fails has a line each."""
     for note in changes.notes:
         say(console, Text(f"note: {clean(note)}", style="yellow"), hang=2)
     for kind in Change:
-        found = _together(changes.of(kind))
-        if not found:
+        lines = [*still_failing(changes)] if kind is Change.STILL else _lines(changes.of(kind))
+        if not lines:
             continue
         console.print()
-        say(console, Text(_heading(kind, changes), style="bold"))
-        for alike in found[:_MOST_PRINTED]:
-            line = Text.assemble((f"{SYMBOLS[kind]} ", _STYLES[kind]), _line(alike))
-            say(console, line, indent=2, hang=2)
-        if len(found) > _MOST_PRINTED:
-            say(console, Text(f"and {len(found) - _MOST_PRINTED} more"), indent=2)
+        say(console, Text(heading(kind, changes), style="bold"))
+        for line in lines[:_MOST_PRINTED]:
+            text = Text.assemble((f"{SYMBOLS[kind]} ", _STYLES[kind]), line)
+            if kind is Change.STILL:
+                say_on_one_line(console, text, indent=_INDENT)
+            else:
+                say(console, text, indent=_INDENT, hang=2)
+        if len(lines) > _MOST_PRINTED:
+            say(console, Text(f"and {len(lines) - _MOST_PRINTED} more"), indent=_INDENT)
     console.print()
     say(console, Text(verdict(changes), style="bold"))
 
 
-def _heading(kind: Change, changes: Changes) -> str:
-    heading = kind.value[0].upper() + kind.value[1:]
+def heading(kind: Change, changes: Changes) -> str:
+    """Return the heading of the differences of a kind."""
+    name = kind.value[0].upper() + kind.value[1:]
     if kind is Change.LOST and not changes.alike:
-        return f"{heading} (does not count: profile or version differ)"
-    return heading
+        return f"{name} (does not count: profile or version differ)"
+    return name
 
 
-def _together(differences: Sequence[Difference]) -> list[list[Difference]]:
+def still_failing(changes: Changes) -> Iterator[str]:
+    """Yield a line for each check that still fails: layer, check, problems, and the failure in brief."""
+    problems: dict[tuple[str, str, str], list[str]] = {}
+    for d in changes.of(Change.STILL):
+        problems.setdefault((d.layer, d.check, d.brief or d.text), []).append(d.problem)
+    for (layer, check, text), found in problems.items():
+        named = [shorten(problem, LABEL) for problem in found if problem]
+        more = f" and {plural(len(named) - 1, 'other problem')}" if len(named) > 1 else ""
+        where = f" on {named[0]}{more}" if named else ""
+        yield f"{' '.join(filter(None, (shorten(layer), shorten(check, LABEL))))}{where}: {text}"
+
+
+def _lines(differences: Sequence[Difference]) -> list[str]:
+    return [_line(alike) for alike in together(differences)]
+
+
+def together(differences: Sequence[Difference]) -> list[list[Difference]]:
     """Return the differences in groups: one group for several layers with the same text."""
     found: dict[tuple[str, str, str], list[Difference]] = {}
     for d in differences:
@@ -100,8 +121,8 @@ def _parts(changes: Changes) -> Iterator[str]:
     for kind in Change:
         found = changes.of(kind)
         if found:
-            yield f"\n### {SYMBOLS[kind]} {_heading(kind, changes)}\n"
-        for alike in _together(found):
+            yield f"\n### {SYMBOLS[kind]} {heading(kind, changes)}\n"
+        for alike in together(found):
             layers = ", ".join(code(d.layer) for d in alike if d.layer)
             names = " ".join(filter(None, (layers, code(alike[0].check))))
             where = f" on {code(alike[0].problem)}" if alike[0].problem else ""

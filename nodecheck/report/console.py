@@ -42,3 +42,14 @@ def say(console: Console, text: Text | str, *, indent: int = 0, hang: int = 0) -
     for k, line in enumerate(text.wrap(console, width, overflow="fold")):
         line.rstrip()
         console.print(Text(" " * (indent + (hang if k else 0))) + line, highlight=False, soft_wrap=True)
+
+
+def say_on_one_line(console: Console, text: Text, *, indent: int = 0) -> None:
+    """Print the text on one line, indented; what does not fit is left out, with a mark."""
+    text = fit(text, console)
+    mark = fit(Text("…"), console).plain
+    width = max(console.width - indent, _NARROWEST)
+    if text.cell_len > width:
+        text.truncate(width - len(mark))
+        text.append(mark)
+    console.print(Text(" " * indent) + text, highlight=False, soft_wrap=True)

@@ -7,27 +7,31 @@ from enum import StrEnum
 
 
 class Change(StrEnum):
-    """The kind of a difference, the worst first."""
+    """The kind of a difference, in the order of a report: new and fixed first, what stays as it was last."""
 
     BROKEN = "newly failing"
     UNTRIED = "failing (not run before)"
+    FIXED = "fixed"
     WORSE = "worse, though passing"
     LOST = "no longer decided"
     EXPECTED = "now failing as expected"
-    STILL = "still failing"
-    FIXED = "fixed"
     BETTER = "better"
+    STILL = "still failing"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference; `check` or `problem` is empty where it is about all of them."""
+    """One difference; `check` or `problem` is empty where it is about all of them.
+
+    `brief` is the text in a few words, where there are such.
+    """
 
     change: Change
     layer: str
     check: str
     problem: str
     text: str
+    brief: str = ""
 
 
 @dataclass(frozen=True)

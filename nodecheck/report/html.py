@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 import shlex
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -50,10 +51,19 @@ def prepare() -> None:
 
 def render(run: Run) -> str:
     """Return the report as one self-contained HTML document; equal runs give equal documents."""
+    return _rendered("page.html.j2", run)
+
+
+def fragment(run: Run) -> str:
+    """Return the first part of the report, table and faults, for a page of somebody else: a notebook."""
+    return _rendered("fragment.html.j2", run)
+
+
+def _rendered(template: str, run: Run) -> str:
     layers = layer_names(run)
     in_full = len(layers) <= _MOST_LAYERS
     drawn = {name: _drawn(run, name, in_full=in_full) for name in layers}
-    return environment().get_template("page.html.j2").render(
+    return environment().get_template(template).render(
         run=run,
         verdicts=[verdict(run, name) for name in layers],
         headline=run_verdict(run),
@@ -141,6 +151,7 @@ def environment() -> jinja2.Environment:
         "source": _source,
         "label_of_id": lambda text: numbers.shorten(text, limits.LONGEST_ID),
         "quoted": lambda text: shlex.quote(numbers.clean(text)),
+        "nested": _nested,
     }
     templates.globals |= {"layer_anchor": layer_anchor, **_MOST}
     return templates
@@ -161,3 +172,8 @@ def _linked(text: str) -> Markup:
 def _source(name: str) -> Markup:
     """Return a style sheet or a script of ours as it is."""
     return Markup(resources.files("nodecheck.report").joinpath("templates", name).read_text("utf-8"))
+
+
+def _nested(name: str) -> Markup:
+    """Return a style sheet of ours for use inside the rule of one element, which then is the whole page."""
+    return Markup(re.sub(r"(?<![\w.#-])(:root|html|body)(?= *\{)", "&", _source(name)))

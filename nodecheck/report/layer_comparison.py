@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from nodecheck.report.limits import PANEL_TITLE
@@ -21,7 +22,7 @@ def comparison_figures(run: Run) -> list[Figure]:
     for plot in COMPARED:
         curves: dict[str, dict[str, Series]] = {}
         for result in run.results:
-            worst = _largest([s for s in result.series if s.plot == plot], result.layer)
+            worst = largest([s for s in result.series if s.plot == plot], result.layer)
             if worst is not None:
                 curves.setdefault(result.problem, {})[result.layer] = worst
         shared = sorted((p for p in curves if len(curves[p]) > 1), key=lambda p: -len(curves[p]))
@@ -43,13 +44,13 @@ def _one_slope(curves: dict[str, Series]) -> tuple[Series, ...]:
     return tuple(s if same else replace(s, slope=None) for s in curves.values())
 
 
-def _largest(series: list[Series], layer: str) -> Series | None:
-    """Return the largest error over the groups at each x; None where there is none."""
-    largest: dict[float, float] = {}
+def largest(series: Sequence[Series], label: str) -> Series | None:
+    """Return the largest error over the groups at each x, under a label; None where there is none."""
+    errors: dict[float, float] = {}
     for s in series:
         for x, y in positive(s):
-            largest[x] = max(y, largest.get(x, 0.0))
-    if not largest:
+            errors[x] = max(y, errors.get(x, 0.0))
+    if not errors:
         return None
-    xs = tuple(sorted(largest, reverse=True))
-    return replace(series[0], label=layer, x=xs, y=tuple(largest[x] for x in xs), style="points")
+    xs = tuple(sorted(errors, reverse=True))
+    return replace(series[0], label=label, x=xs, y=tuple(errors[x] for x in xs), style="points")

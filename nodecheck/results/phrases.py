@@ -1,8 +1,9 @@
-"""Numbers as words: counts with their nouns, and numbers with as many digits as tell them apart."""
+"""Words: counts with their nouns, numbers with as many digits as tell them apart, names in kebab case."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 _ALL_DIGITS = 17  # significant digits that tell any two float64 numbers apart
@@ -17,6 +18,11 @@ def plural(count: int | str, noun: str) -> str:
 def verb(count: int, one: str, several: str) -> str:
     """Return the form of a verb that agrees with a count: 1 is, 2 are."""
     return one if count == 1 else several
+
+
+def kebab_case(name: str) -> str:
+    """Return the name of a class in kebab case: extra-step for ExtraStep, rk4-in-place for RK4InPlace."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
 
 
 def apart(found: Sequence[float], expected: Sequence[float], digits: int = 4) -> tuple[str, str]:

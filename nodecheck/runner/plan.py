@@ -14,7 +14,7 @@ from nodecheck.options.expectations import translated
 from nodecheck.options.layer_names import nearest
 from nodecheck.options.profile import PROFILES, RANKS, Profile
 from nodecheck.problems import Problem
-from nodecheck.results import LayerCard, Result
+from nodecheck.results import LayerCard, Outcome, Result
 
 _LARGEST_SEED = 2**63 - 1  # of torch, whose range is the smallest
 # The ids by which a check may be named: current and former ones.
@@ -46,22 +46,31 @@ class Plan:
     @property
     def size(self) -> int:
         """The number of results, unless checks are skipped because one that they need fails."""
-        return sum(self._extent(card, check) for card in self.cards for check in self.checks)
+        return sum(max(self._runs(card, check), 1) for card in self.cards for check in self.checks)
+
+    @property
+    def runs(self) -> int:
+        """The number of runs, each of one check on one problem of one layer; what is left out is none."""
+        return sum(map(self.runs_of, self.cards))
+
+    def runs_of(self, card: LayerCard) -> int:
+        """Return the number of runs of one layer."""
+        return sum(self._runs(card, check) for check in self.checks)
 
     def spared(self, result: Result) -> int:
-        """Return the number of results that `size` counts and that will not come, now that this one has.
+        """Return how many of the runs that are counted will not be made, now that this result is there.
 
-        A check that is skipped while the run goes on has one result in place of one for each problem.
+        A check that is skipped while the run goes on has one result, and no run on any problem.
         """
-        if result.problem:
+        if result.problem or result.outcome is not Outcome.SKIPPED:
             return 0
         (card,) = (card for card in self.cards if card.name == result.layer)
         (check,) = (check for check in self.checks if check.id == result.check)
-        return self._extent(card, check) - 1
+        return self._runs(card, check)
 
-    def _extent(self, card: LayerCard, check: Check) -> int:
+    def _runs(self, card: LayerCard, check: Check) -> int:
         if left_out(card, check, self.profile):
-            return 1
+            return 0
         return len(problems_of(check, self.profile, card.supports))
 
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from nodecheck._version import __version__
 from nodecheck.checks import CHECKS
 from nodecheck.layers import TorchLayer
-from nodecheck.options.devices import CPU, devices_of, not_measured, on_devices
+from nodecheck.options.devices import devices_of, not_measured, on_devices
 from nodecheck.options.dtypes import in_dtype
 from nodecheck.options.expectations import with_expectations
 from nodecheck.options.layer_names import chosen_layers
@@ -30,7 +30,6 @@ from nodecheck.runner.examine import complete, examine
 from nodecheck.runner.measure import InProcess
 from nodecheck.runner.plan import KNOWN_IDS, Plan, card_of, make_plan, within
 from nodecheck.targets.loading import LoadedTargets
-from nodecheck.targets.objects import given_layers
 
 
 @dataclass(frozen=True)
@@ -117,43 +116,23 @@ class Session:
         )
 
 
-def run(
-    layers: TorchLayer | Iterable[TorchLayer],
+def examine_here(
+    layers: Sequence[TorchLayer],
     *,
-    profile: str = "ci",
-    select: str | Sequence[str] = "*",
-    seed: int = 0,
-    device: str = CPU,
-    dtype: str | None = None,
+    profile: str,
+    select: str | Sequence[str],
+    seed: int,
+    device: str,
+    dtype: str | None,
 ) -> Run:
-    """Check layers in this process and return all results.
-
-    A layer that hangs or crashes the interpreter takes this process with it.
-
-    Parameters
-    ----------
-    layers
-        One layer or several, with different names.
-    profile
-        "smoke", "ci" or "full".
-    select
-        Shell pattern, or several; only checks whose id matches are run, and those that they need.
-    seed
-        Seed of all random numbers.
-    device
-        Device on which the layers run: "cpu", "cuda", or "both", the CPU alone where there is no other.
-    dtype
-        Dtype in which the layers run: "float64" or "float32"; None: float64, or the only one that a layer
-        works in.
+    """Return the run of layers that are examined in this process.
 
     Raises
     ------
     ValueError
-        If the profile does not exist, a pattern selects nothing, two layers share a name, or a layer expects
-        a check to fail that does not exist.  If anything but layers is given, if there is no such device
-        or dtype, or a layer works in another dtype only.
+        If there can be no such plan (see `make_plan`), or a layer works in another dtype only.
     """
-    layers, here = given_layers(layers), environment()
+    here = environment()
     cards = on_devices(in_dtype(map(card_of, layers), dtype), devices_of(device, here))
     plan = make_plan(cards, profile=profile, select=select, seed=seed)
     session = Session(plan, LoadedTargets(environment=here))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -81,13 +82,22 @@ def given_layers(layers: Any) -> tuple[TorchLayer, ...]:
     Raises
     ------
     ValueError
-        If anything else was given; the message is that of a target on the command line.
+        If anything else was given, or no layer; the message is that of a target on the command line.
     """
     if isinstance(layers, TorchLayer):
         return (layers,)
-    if isinstance(layers, str | Mapping) or _is_module(layers) or not isinstance(layers, Iterable):
+    if isinstance(layers, str | PurePath):
+        message = (
+            f"expected a TorchLayer or a sequence of them, got {str(layers)!r}; pass the object itself, "
+            f"or run `nodecheck check {layers}`"
+        )
+        raise ValueError(message)
+    if isinstance(layers, Mapping) or _is_module(layers) or not isinstance(layers, Iterable):
         raise ValueError(str(_not_a_layer(layers, "layers")))
     found = tuple(layers)
+    if not found:
+        message = "expected at least one TorchLayer, got none; add a layer"
+        raise ValueError(message)
     for i, item in enumerate(found):
         if not isinstance(item, TorchLayer):
             raise ValueError(str(_not_a_layer(item, f"layers[{i}]")))

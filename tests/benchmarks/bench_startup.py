@@ -32,6 +32,8 @@ CHECK = ("-m", "nodecheck", "check", "one_layer.py:LAYERS", "--output", "out", "
 COMMANDS = {
     "import torch": ("-c", "import torch"),
     "nodecheck --help": ("-m", "nodecheck", "--help"),
+    **{f"list {what}": ("-m", "nodecheck", "list", what) for what in ("checks", "problems", "mutants")},
+    **{f"explain {name}": ("-m", "nodecheck", "explain", name) for name in ("gradient-order", "gradient")},
     "check, smoke": (*CHECK, "smoke"),
     "check, ci": (*CHECK, "ci"),
 }
@@ -77,7 +79,7 @@ def main() -> None:
         sys.stdout.write(f"\n{tree}\n")
         for title in COMMANDS:
             value = best[title, tree]
-            sys.stdout.write(f"  {title:<18}{value:8.2f} s{value / torch:8.2f}\n")
+            sys.stdout.write(f"  {title:<24}{value:8.2f} s{value / torch:8.2f}\n")
 
 
 if __name__ == "__main__":

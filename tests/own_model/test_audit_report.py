@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import html5lib
 import pytest
 import torch
 from click.testing import CliRunner
@@ -113,9 +114,14 @@ def test_two_audits_are_compared(tmp_path, capsys):
         solve = ours(n_steps=steps, solver="rk4")
         nodecheck.audit(solve, dynamics, batch(dynamics), TIMES, loss=loss).save(tmp_path / name)
     better = CliRunner().invoke(main, ["compare", f"{tmp_path}/coarse", f"{tmp_path}/fine"])
-    worse = CliRunner().invoke(main, ["compare", f"{tmp_path}/fine", f"{tmp_path}/coarse/audit.json"])
+    arguments = (f"{tmp_path}/fine", f"{tmp_path}/coarse/audit.json", "--output", f"{tmp_path}/changes")
+    worse = CliRunner().invoke(main, ["compare", *arguments])
     assert (better.exit_code, worse.exit_code) == (0, 1)
     assert "net.0.weight" in better.output
+    page = (tmp_path / "changes" / "index.html").read_text(encoding="utf-8")
+    assert worse.output.splitlines()[0] in page
+    assert "net.0.weight" in page
+    html5lib.HTMLParser(strict=True).parse(page)
 
 
 def test_the_page_of_a_stored_audit_is_written_again(report, tmp_path):

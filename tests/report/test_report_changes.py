@@ -15,7 +15,7 @@ from sample_runs import CHECKS, card, realistic_run, result, right_results, run_
 from nodecheck.report.changes import Change, compare
 from nodecheck.report.changes_text import markdown, print_changes, verdict
 from nodecheck.report.metric_changes import is_worse
-from nodecheck.results import Metric, Outcome, at_most, from_json, to_json
+from nodecheck.results import Metric, Outcome, Status, at_most, from_json, to_json
 
 BAD = (at_most("error of y1", 0.0667, 5.7e-14),)
 
@@ -278,6 +278,34 @@ def test_no_line_is_wider_than_the_window(width):
 def test_what_broke_is_printed_before_what_was_fixed_and_the_verdict_last():
     text = printed(compare(BEFORE, AFTER))
     assert text.index("Newly failing") < text.index("Fixed") < text.index("Regression: 6 newly failing")
+
+
+def test_what_was_fixed_is_printed_before_what_got_worse_and_what_still_fails():
+    both = []
+    for run, error in ((BEFORE, 1e-8), (AFTER, 4e-8)):
+        numbers = replace(metric("error", error).results[0], layer="another")
+        both.append(replace(run, results=(*run.results, numbers), load_errors={"x.py:L": "SyntaxError"}))
+    places = [printed(compare(*both)).index(text) for text in ("Fixed", "Worse, though", "Still failing")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_what_still_fails_has_a_line_for_each_check(width, encoding):
+    run = run_of(wrong_results("mine"))
+    lines = printed(compare(run, run), width, encoding).splitlines()
+    first = lines.index("Still failing") + 1
+    told = lines[first : lines.index("", first)]
+    wrong = dict.fromkeys(r.check for r in run.results if r.status in (Status.FAILED, Status.ERROR))
+    assert [line.split()[2].rstrip(":") for line in told] == list(wrong)
+    assert max(map(len, told)) <= width
+
+
+def test_a_line_of_what_still_fails_names_the_failure_and_not_its_numbers():
+    run = run_of(wrong_results("mine"))
+    text = printed(compare(run, run), 200)
+    assert "mine constant-field: Constant field is not integrated exactly\n" in text
+    assert "0.0667" not in text
 
 
 def test_what_broke_is_printed_with_number_and_diagnosis():

@@ -67,7 +67,7 @@ def interrupted_after(count):
         (torch.nn.Sequential(), "got 'layers', an object of type Sequential; describe how to build one:"),
         (torch.nn.Linear, "got 'layers', the class Linear; describe it in a few lines:"),
         ([torch.nn.Linear(3, 3)], "got 'layers[0]', an object of type Linear; describe how"),
-        ("odelayer", "got 'layers', an object of type str; name the variable that holds the layers"),
+        ("odelayer", "got 'odelayer'; pass the object itself, or run `nodecheck check odelayer`"),
         (3, "got 'layers', an object of type int; name the variable that holds the layers"),
         ({}, "got 'layers', an object of type dict; name the variable that holds the layers"),
     ],

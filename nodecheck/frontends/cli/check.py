@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 _OPTIONS = ("profile", "select", "layer", "device", "dtype", "output", "seed", "jobs")
 _LIMITS = ("time-limit", "memory-limit", "strict")
 _INTERRUPTED = "The run was interrupted: what it did not reach is inconclusive; --resume goes on."
-_LONGEST_LAYER_NAME = 40  # characters, beside the progress bar
 
 
 @click.command(epilog=TARGETS + "\n" + EXIT_CODES)
@@ -115,10 +113,20 @@ def _planned(settings: Settings, children: Children, *, debug: bool) -> Session:
 
 def _run(settings: Settings, session: Session, children: Children, journal: Journal) -> tuple[Run, bool]:
     """Examine and assemble; return the run, and True if it was interrupted."""
+    from nodecheck.frontends.cli.progress import RunCount, progress
     from nodecheck.options.devices import not_measured
     from nodecheck.runner.children import examine_in_children
 
-    with _progress(session, journal) as advance:
+    known = {result.id for result in journal.done}
+    with progress("run") as tell:
+        tell("", 0, session.plan.runs)
+        count = RunCount(session.plan, tell)
+
+        def advance(result: Result) -> None:
+            if result.id not in known:
+                journal.append(result)
+            count.add(result)
+
         results = examine_in_children(session.plan, children, jobs=settings.jobs, done=journal.done)
         examined = session.examine(results, advance=advance)
     run = session.record(
@@ -141,31 +149,6 @@ def _prepare_report() -> None:
 
     journal.prepare()
     html.render(Run(()))
-
-
-@contextmanager
-def _progress(session: Session, journal: Journal) -> Iterator[Callable[[Result], None]]:
-    """Yield the function that writes a result into the journal and moves the progress bar.
-
-    The total is the number of results that are still expected: it shrinks where a check is skipped.
-    """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    known = {result.id for result in journal.done}
-    with Progress(*columns, transient=True) as progress:
-        total = session.plan.size
-        task = progress.add_task("", total=total)
-
-        def advance(result: Result) -> None:
-            nonlocal total
-            total -= session.plan.spared(result)
-            if result.id not in known:
-                journal.append(result)
-            name = result.layer[:_LONGEST_LAYER_NAME]
-            progress.update(task, advance=1, total=total, description=f"{name}  {result.check}")
-
-        yield advance
 
 
 def _warnings(journal: Journal, *, interrupted: bool) -> Iterator[str]:

@@ -58,11 +58,11 @@ def report(path: Path, output: Path | None) -> None:
 
 
 @main.command("list")
-@click.argument("what", type=click.Choice(["checks", "layers", "problems", "mutants"]))
+@click.argument("what", type=click.Choice(["checks", "themes", "layers", "problems", "mutants"]))
 @click.argument("targets", metavar="[TARGET...]", nargs=-1)
 @on_command_line("layer")
 def list_(what: str, targets: tuple[str, ...], layer: tuple[str, ...]) -> None:
-    """List checks, layers, problems or mutants: layers that are wrong on purpose.
+    """List checks, their themes, layers, problems or mutants: layers that are wrong on purpose.
 
     `list layers` lists the registered targets, and `list layers TARGET...` the layers of targets.
     """
@@ -81,12 +81,16 @@ def list_(what: str, targets: tuple[str, ...], layer: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("check_id", metavar="CHECK")
-def explain(check_id: str) -> None:
-    """Print the page of a check: the measurement, why it matters, the look of a failure, its source."""
-    from nodecheck.frontends.cli.catalogue import page
+@click.argument("name", metavar="CHECK|THEME")
+def explain(name: str) -> None:
+    """Print the page of a check, or that of a theme.
+
+    Of a check: the measurement, why it matters, the look of a failure, its source.  Of a theme, as gradient,
+    memory or tolerance: what it asks, its checks, and usual causes of a failure with their remedies.
+    """
+    from nodecheck.frontends.cli.explanation import page
 
     try:
-        click.echo(page(check_id))
+        click.echo(page(name))
     except KeyError as error:
         raise click.UsageError(str(error.args[0])) from error

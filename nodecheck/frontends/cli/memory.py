@@ -138,15 +138,16 @@ def _devices(device: str, environment: Mapping[str, str]) -> tuple[tuple[str, ..
 
 
 def _measure(session: Session, ladder: MemoryLadder) -> Examined:
-    """Measure with a progress bar that counts levels."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    """Measure; the progress counts levels."""
+    from nodecheck.frontends.cli.progress import progress
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, transient=True) as progress:
-        task = progress.add_task("", total=session.plan.size * ladder.size)
+    total, made = session.plan.size * ladder.size, 0
+    with progress("level") as tell:
 
         def advance(layer: str) -> None:
-            progress.update(task, advance=1, description=layer[:_LONGEST_LAYER_NAME])
+            nonlocal made
+            made += 1
+            tell(layer[:_LONGEST_LAYER_NAME], made, total)
 
         ladder.advance = advance
         return session.examine(ladder.examine(session.plan), unfinished=ladder.unfinished)

@@ -12,6 +12,7 @@ from nodecheck.frontends.pytest.layer_check import checks_of
 from nodecheck.layers import TorchLayer
 from nodecheck.options.configuration_file import load_configuration
 from nodecheck.options.expectations import with_expectations
+from nodecheck.options.option import checked
 from nodecheck.results import LayerCard
 from nodecheck.runner.examine import Examination
 from nodecheck.runner.measure import InProcess
@@ -58,11 +59,18 @@ def parametrize(
     ------
     ValueError
         If the profile does not exist, a pattern selects nothing, two layers share a name, or a layer expects
-        a check to fail that does not exist.  If anything but layers is given.
+        a check to fail that does not exist.  If anything but layers is given, or none.
+    TypeError
+        If `select` is no text and no sequence of texts, or `seed` is no whole number.
     """
     layers = given_layers(layers)
     cards = tuple(_card(layer) for layer in layers)
-    plan = make_plan(cards, profile=profile, select=select, seed=seed)
+    plan = make_plan(
+        cards,
+        profile=checked("profile", profile),
+        select=checked("select", select),
+        seed=checked("seed", seed),
+    )
     return pytest.mark.parametrize(
         "check",
         [

@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from nodecheck import __version__
 from nodecheck.checks import CHECKS
+from nodecheck.checks.themes import themes
+from nodecheck.frontends.cli.catalogue import listing
 from nodecheck.frontends.cli.main import main
 from nodecheck.mutants import MUTANTS
 from nodecheck.problems import PROBLEMS
@@ -277,6 +279,20 @@ def test_a_long_name_in_a_list_is_set_off_from_its_text(run):
     assert [line.partition("  ")[0] for line in lines] == [mutant.name for mutant in MUTANTS]
 
 
+def test_mutants_read_from_their_source_are_those_imported():
+    assert list(listing("mutants")) == [(mutant.name, mutant.summary) for mutant in MUTANTS]
+
+
+def test_the_list_of_checks_can_be_searched_for_a_theme(run):
+    found = [line for line in run("list", "checks").output.splitlines() if "(memory)" in line]
+    assert [line.split()[0] for line in found] == [c.id for c in CHECKS if c.theme == "Memory"]
+
+
+def test_all_themes_are_listed(run):
+    lines = run("list", "themes").output.splitlines()
+    assert [line.split()[0] for line in lines] == list(themes())
+
+
 def test_an_unknown_list_exits_with_2(run):
     assert run("list", "bugs").exit_code == 2
 
@@ -298,6 +314,23 @@ def test_a_check_that_resembles_none_is_answered_with_where_they_are_listed(run)
     result = run("explain", "zzz")
     assert result.exit_code == 2
     assert "nodecheck list checks" in result.output
+
+
+@pytest.mark.parametrize("theme", themes().values(), ids=lambda theme: theme.name)
+def test_a_theme_is_explained_with_its_checks_and_causes(run, theme):
+    said = " ".join(run("explain", theme.name).output.split())
+    causes = [text for cause in theme.causes for text in cause]
+    assert all(text in said for text in (theme.asks, *causes, *(f"{c.id} {c.title}" for c in theme.checks)))
+
+
+def test_a_column_of_the_scorecard_is_explained_as_it_is_written(run):
+    assert run("explain", "Gradient").output == run("explain", "gradient").output
+
+
+def test_a_theme_that_does_not_exist_is_answered_with_the_nearest(run):
+    result = run("explain", "tolerances")
+    assert result.exit_code == 2
+    assert "did you mean tolerance?" in result.output
 
 
 def test_the_version_is_told_of_a_source_tree_too(run):

@@ -92,6 +92,22 @@ def test_the_changes_are_written_as_markdown_too(command, tmp_path):
     assert "order of y1 fell" in target.read_text(encoding="utf-8")
 
 
+def test_the_page_of_the_changes_is_written_into_a_folder(command, tmp_path):
+    folder = tmp_path / "new" / "changes"
+    result = command(run_of("rk4", "forward-order"), run_of("heun", "forward-order"), "--output", folder)
+    assert result.exit_code == 1
+    assert f"report  {folder / 'index.html'}" in result.output
+    assert "order of y1 fell" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_cannot_be_made_is_a_usage_error(command, tmp_path):
+    (tmp_path / "file").write_text("")
+    run = run_of("rk4", "forward-order")
+    result = command(run, run, "--output", tmp_path / "file" / "inside")
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
 def test_a_place_that_cannot_be_written_is_a_usage_error(command, tmp_path):
     run = run_of("rk4", "forward-order")
     result = command(run, run, "--markdown", tmp_path / "missing" / "changes.md")

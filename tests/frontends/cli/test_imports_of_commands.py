@@ -75,7 +75,11 @@ def test_a_replay_imports_nothing_heavy(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [("list", "checks"), ("list", "layers"), ("list", "problems"), ("explain", "forward-order"), ("--help",)],
+    [
+        *(("list", what) for what in ("checks", "themes", "layers", "problems", "mutants")),
+        *(("explain", name) for name in ("forward-order", "gradient")),
+        ("--help",),
+    ],
     ids=" ".join,
 )
 def test_what_only_prints_imports_nothing_heavy(tmp_path, command):

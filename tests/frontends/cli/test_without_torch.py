@@ -38,7 +38,14 @@ def run(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [("explain", "gradient-order"), ("list", "checks"), ("list", "problems"), ("schema", "run")],
+    [
+        ("explain", "gradient-order"),
+        ("explain", "gradient"),
+        ("list", "checks"),
+        ("list", "problems"),
+        ("list", "mutants"),
+        ("schema", "run"),
+    ],
     ids=" ".join,
 )
 def test_what_needs_no_layer_works_without_torch(run, command):
@@ -52,7 +59,6 @@ def test_what_needs_no_layer_works_without_torch(run, command):
         ("check", "odelayer", "--output", "out"),
         ("memory", "mine.py:LAYER", "--output", "out"),
         ("list", "layers", "odelayer"),
-        ("list", "mutants"),
     ],
     ids=" ".join,
 )
