@@ -236,8 +236,8 @@ def test_nothing_is_printed(module):
     assert not [call.lineno for call in calls if ast.unparse(call.func) == "print"]
 
 
-# The runner, `attempt`, the trial of a script and the command `audit` catch what the user's code raises, and the import of a target
-# what its file raises; what a thread raises is handed to the one that waits for it.
+# The runner, `attempt`, the trial of a script and the command `audit` catch what the user's code raises, and
+# the import of a target what its file raises; what a thread raises is handed to the one that waits for it.
 MAY_CATCH_EVERYTHING = {
     "runner.measure",
     "runner.parallel",
