@@ -666,7 +666,7 @@ SCRIPT_LINES = 25
 # fields of rate one from here on, and the error of one of order five stays above rounding at four times as
 # many.
 SCRIPT_STEPS = 8
-SCRIPT_TOLERANCE = 1e-6
+SCRIPT_TOLERANCE = 1e-9
 # Fewest steps of the coarse error: h is 0.35 or less, where every usual method shows its order within 0.5.
 SCRIPT_FEWEST_STEPS = 4
 # Factor of the steps between two errors: an error that stays is above the bound of order one by the root of

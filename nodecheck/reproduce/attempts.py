@@ -20,9 +20,9 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
         "forward-pass": (others.NOT_FINITE,),
         "backward-pass": (others.MISSING, others.NOT_FINITE),
         "determinism": (same.AGAIN, same.GRADIENT_AGAIN),
-        "nothing-mutated": (same.INPUT, same.PARAMETERS, same.RANDOM, same.FROZEN_STAYS),
+        "nothing-mutated": (same.INPUT, same.DATA, same.PARAMETERS, same.RANDOM, same.FROZEN_STAYS),
         "interleaved-calls": (same.OVERLAPPING, same.OVERLAPPING_OF_ONE),
-        "repeated-use": (same.TRAINED, same.TRAINED_GRADIENT),
+        "repeated-use": (same.TRAINED, same.TRAINED_GRADIENT, same.TRAINED_NO_GRAD),
         "float32-state": (same.FLOAT32,),
         "not-a-number": (others.HIDES_NAN, others.HIDES_NAN_BACKWARDS),
         "constant-field": _FORWARD,
@@ -47,21 +47,28 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
         "gradient-class": (others.OWN_DERIVATIVE, *_GRADIENT),
         "finite-differences": (others.OWN_DERIVATIVE, *_GRADIENT),
         "backprop-agreement": (others.OWN_DERIVATIVE, *_GRADIENT),
-        "cotangent-linearity": (same.LINEAR, same.SMALL),
+        "cotangent-linearity": (same.LINEAR, same.SMALL, same.LARGE),
         "output-gradients": (accuracy.GRADIENT_OF_STATES,),
         "time-gradients": (accuracy.TIME_GRADIENT,),
         "member-times": (same.MEMBER_TIMES,),
         "second-derivatives": (accuracy.SECOND_DERIVATIVE,),
         "log-det-gradient": (accuracy.GRADIENT_OF_LOG_DET,),
-        "uninvolved-parameters": (same.FROZEN, same.UNUSED, same.TIED),
+        "uninvolved-parameters": (
+            same.FROZEN,
+            same.FROZEN_WITHOUT,
+            same.UNUSED,
+            same.UNUSED_BEFORE,
+        ),
         "other-uses": (
             same.DATA_GRADIENT,
+            same.COMPUTED_STATE,
             same.SECOND_BACKWARD,
             same.NO_GRAD,
             same.IN_PLACE,
             same.KEPT,
         ),
         "function-transforms": (same.VMAP, same.FORWARD_MODE),
+        "other-sizes": (accuracy.STATE, accuracy.GRADIENT),
         "other-modules": (same.TIED,),
         "computed-parameters": (same.COMPUTED,),
         "other-units": (same.UNITS,),
@@ -74,7 +81,6 @@ WITHOUT_SCRIPT = (
     "adapter",
     "both-tolerances",
     "complex-state",
-    "other-sizes",
     "hidden-memory",
     "gradient-cost",
     "device-placement",
@@ -116,8 +122,8 @@ def _groups(result: Result) -> tuple[str, ...]:
     if names and all(of_state):
         return ("y0",)
     if names and not any(of_state):
-        return ("A", "b")
-    return ("y0", "A", "b")
+        return ("A",)
+    return ("y0", "A")
 
 
 def _settings(kind: Kind, basis: Setting, result: Result) -> Iterator[Setting]:
@@ -130,6 +136,9 @@ def _settings(kind: Kind, basis: Setting, result: Result) -> Iterator[Setting]:
         return
     if kind is accuracy.STATE and result.check == "long-interval":
         yield replace(basis, t1=basis.t0 + 20 * (basis.t1 - basis.t0))
+        return
+    if result.check == "other-sizes":
+        yield replace(basis, batch=1)
         return
     groups = [(name,) for name in basis.wrt] if len(basis.wrt) > 1 else []
     of_gradients = kind in _ONE_GROUP

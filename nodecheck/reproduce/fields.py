@@ -10,7 +10,6 @@ from nodecheck.reproduce.source import PAIR, LayerSource
 
 # Neither symmetric nor normal, so that a transposed matrix shows; a block of it serves for fewer components.
 _A = ((-0.5, 1.0, 0.25, 0.5), (-0.25, -0.75, 1.0, -0.5), (0.5, -0.5, 0.25, 0.75), (0.25, 0.5, -1.0, -0.25))
-_B = (0.5, -0.25, 0.125, 0.75)
 _C = (1.0, -0.75, 0.5, 0.25)
 _Y0 = ((0.5, -1.0, 0.25, 0.75), (1.0, 0.5, -0.75, 0.25), (-0.25, 1.25, 0.5, -1.0))
 _TIME = "torch.as_tensor(t).to(y).reshape(-1, 1)"
@@ -23,8 +22,6 @@ def field(setting: Setting, source: LayerSource) -> list[str]:
     columns = rows if source.separable else setting.state
     matrix = [list(row[:columns]) for row in _A[:rows]]
     lines = [*_CLASS, f"        self.A = {_parameter(matrix, setting)}"]
-    if not setting.autonomous:
-        lines.append(f"        self.b = {_parameter(list(_B[:rows]), setting)}")
     return lines + _forward(setting, source)
 
 
@@ -37,7 +34,7 @@ def _forward(setting: Setting, source: LayerSource) -> list[str]:
     value = "q @ self.A.T" if source.separable else "y @ self.A.T"
     if not setting.autonomous:
         time = _TIME.replace("y", "q") if source.separable else _TIME
-        value += f" + {time} * self.b"
+        value = f"{time} * ({value})"
     value = value if setting.linear else f"torch.tanh({value})"
     if source.output == PAIR:
         value = f"({value}).split([1, {setting.state - 1}], -1)"
@@ -75,16 +72,16 @@ def start(setting: Setting) -> list[str]:
 
 def exact(setting: Setting, source: LayerSource, *, until: str = "t1") -> list[str]:
     """Return the lines of `exact(y)`, the solution at a time, which autograd can differentiate."""
-    if setting.closed_form and not source.second_order:
-        value = f"y @ torch.linalg.matrix_exp(({until} - t0) * f.A).T"
+    if setting.linear and not source.second_order:
+        part = f"({until} - t0)" if setting.autonomous else f"({until} ** 2 - t0 ** 2) / 2"
+        value = f"y @ torch.linalg.matrix_exp({part} * f.A).T"
         return [f"def exact(y{_argument(until)}): return {value}"]
     slope = slope_of(setting, source)
     return [
         f"def exact(y{_argument(until)}, n={SCRIPT_REFERENCE_STEPS}):  # the classical Runge-Kutta method",
         f"    h = ({until} - t0) / n",
         "    for t in (t0 + k * h for k in range(n)):",
-        f"        k1 = {slope('t', 'y')}",
-        f"        k2 = {slope('t + h / 2', 'y + h / 2 * k1')}",
+        f"        k1 = {slope('t', 'y')}; k2 = {slope('t + h / 2', 'y + h / 2 * k1')}",
         f"        k3 = {slope('t + h / 2', 'y + h / 2 * k2')}",
         f"        y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + {slope('t + h', 'y + h * k3')})",
         "    return y",

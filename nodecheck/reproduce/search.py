@@ -56,12 +56,16 @@ class Search:
     def script(self) -> str:
         """Return a script of at most `SCRIPT_LINES` lines that was seen to fail; "" if none was found."""
         for kind, setting in attempts(self.result, self.card, self.source):
-            found = self._try(kind, setting) if self._left() > 0 else None
-            if found is not None:
-                text = self._reduced(found).text
-                if lines_of(text) <= SCRIPT_LINES and fails_alone(text, SCRIPT_TRIAL_SECONDS):
-                    return text
+            text = self.of_kind(kind, setting)
+            if text and fails_alone(text, SCRIPT_TRIAL_SECONDS):
+                return text
         return ""
+
+    def of_kind(self, kind: Kind, setting: Setting) -> str:
+        """Return the reduced script of a kind; "" if the fault does not show, or it has too many lines."""
+        found = self._try(kind, setting) if self._left() > 0 else None
+        text = "" if found is None else self._reduced(found).text
+        return text if lines_of(text) <= SCRIPT_LINES else ""
 
     def _left(self) -> float:
         return min(self._end - time.monotonic(), SCRIPT_TRIAL_SECONDS)

@@ -15,7 +15,7 @@ LARGEST = 3  # members of the batch, and components of the state
 
 @dataclass(frozen=True)
 class Setting:
-    """The problem y' = tanh(A y + t b) of a script, and how it is solved.
+    """The problem y' = tanh(t A y) of a script, and how it is solved.
 
     Attributes
     ----------
@@ -26,11 +26,11 @@ class Setting:
     tol
         Tolerance of an adaptive layer.
     autonomous, linear
-        True if the term t b, or the tanh, is left out.
+        True if the factor t, or the tanh, is left out.
     t0, t1
         Interval.
     wrt
-        Whose gradient is looked at: "y0", "A" and "b".
+        Whose gradient is looked at: "y0" and "A".
     order
         The order that the layer is held to.
     power
@@ -47,20 +47,10 @@ class Setting:
     linear: bool = False
     t0: float = 0.3
     t1: float = 1.7
-    wrt: tuple[str, ...] = ("y0", "A", "b")
+    wrt: tuple[str, ...] = ("y0", "A")
     order: int = 1
     power: int = 0
     dtype: str = "float64"
-
-    @property
-    def closed_form(self) -> bool:
-        """True if the solution is a matrix exponential."""
-        return self.autonomous and self.linear
-
-    @property
-    def leaves(self) -> tuple[str, ...]:
-        """The names of `wrt` that the field has."""
-        return tuple(name for name in self.wrt if not (self.autonomous and name == "b"))
 
 
 def smaller(setting: Setting, what: str, fewest: int = 1, fewest_steps: int = 1) -> Iterator[Setting]:
@@ -85,11 +75,6 @@ def smaller(setting: Setting, what: str, fewest: int = 1, fewest_steps: int = 1)
     elif what == STEPS:
         yield from (replace(setting, steps=n) for n in range(fewest_steps, setting.steps))
     elif what == AUTONOMOUS and not setting.autonomous:
-        yield _with_leaves(replace(setting, autonomous=True))
+        yield replace(setting, autonomous=True)
     elif what == LINEAR and not setting.linear:
         yield replace(setting, linear=True)
-
-
-def _with_leaves(setting: Setting) -> Setting:
-    """Return a setting without the term t b, whose gradient then is no longer looked at."""
-    return replace(setting, wrt=setting.leaves or ("A",))

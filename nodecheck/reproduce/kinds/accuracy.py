@@ -21,12 +21,12 @@ Lines = Callable[[Setting, LayerSource], list[str]]
 
 def leaves(setting: Setting) -> str:
     """Return the list of the tensors whose gradient is looked at."""
-    return ", ".join(name if name == "y0" else f"f.{name}" for name in setting.leaves)
+    return ", ".join(name if name == "y0" else f"f.{name}" for name in setting.wrt)
 
 
 def flat_gradient(setting: Setting, loss: str) -> str:
     """Return the text of the gradient of a loss, as one vector."""
-    if len(setting.leaves) == 1:
+    if len(setting.wrt) == 1:
         return f"torch.autograd.grad({loss}, {leaves(setting)})[0]"
     return f"torch.cat([g.flatten() for g in torch.autograd.grad({loss}, [{leaves(setting)}])])"
 
@@ -48,23 +48,30 @@ def compared(
         The words for what is compared, with its tensors.
     """
     lines = [f"def answer(y): return {answer}", f"right = answer({right})"]
-    floor = SCRIPT_EXACT[setting.dtype]
-    if source.adaptive:
-        return [
-            *lines,
-            f"tol = {setting.tol:g}",
-            f"error = (answer({found}) - right).abs().max().item()",
-            f"bound = {TOLERANCE_FACTOR:g} * tol",
-            f'expected = f"an error of {of} of at most {{bound:.2g}} at tolerance {{tol:g}}"',
-            'received = f"{error:.2g}"',
-        ]
     few, many = setting.steps, SCRIPT_REFINED * setting.steps
+    where = "at tolerance {tol:g}" if source.adaptive else f"with {many} steps (order {setting.order})"
+    note = "" if source.adaptive else f" (with {few}: {{coarse:.2g}})"
     return [
         *lines,
+        *(_by_tolerance(setting, found) if source.adaptive else _by_order(setting, found, few, many)),
+        f'print(f"expected an error of {of} of at most {{bound:.2g}} {where}, received {{error:.2g}}{note}")',
+    ]
+
+
+def _by_tolerance(setting: Setting, found: str) -> list[str]:
+    """Return the lines of the error and its bound: see `GROWTH_OF_LOWEST_ORDER`."""
+    return [
+        f"tol = {setting.tol:g}",
+        f"error = (answer({found}) - right).abs().max().item()",
+        f"bound = {TOLERANCE_FACTOR:g} * tol ** ({setting.order} / {setting.order + 1})",
+    ]
+
+
+def _by_order(setting: Setting, found: str, few: int, many: int) -> list[str]:
+    floor = SCRIPT_EXACT[setting.dtype]
+    return [
         f"coarse, error = [(answer({found}) - right).abs().max().item() for n in ({few}, {many})]",
         f"bound = coarse / {SCRIPT_REFINED} ** {setting.order - ORDER_MARGIN:g} + {floor:g}",
-        f'expected = f"an error of {of} of at most {{bound:.2g}} with {many} steps (order {setting.order})"',
-        f'received = f"{{error:.2g}} (with {few}: {{coarse:.2g}})"',
     ]
 
 
@@ -81,7 +88,7 @@ def _state(setting: Setting, source: LayerSource) -> list[str]:
 
 
 def _gradient(setting: Setting, source: LayerSource) -> list[str]:
-    of = f"the gradient of {', '.join(setting.leaves)}"
+    of = f"the gradient of {', '.join(setting.wrt)}"
     return [
         *_problem(setting, source),
         *compared(
@@ -101,7 +108,7 @@ def _states(setting: Setting, source: LayerSource) -> list[str]:
 
 def _gradient_of_states(setting: Setting, source: LayerSource) -> list[str]:
     answer = flat_gradient(setting, "y.sum()")
-    return _at_outputs(setting, source, answer, f"the gradient of {', '.join(setting.leaves)}")
+    return _at_outputs(setting, source, answer, f"the gradient of {', '.join(setting.wrt)}")
 
 
 def _at_outputs(setting: Setting, source: LayerSource, answer: str, of: str) -> list[str]:
@@ -128,7 +135,7 @@ def _time_gradient(setting: Setting, source: LayerSource) -> list[str]:
 
 def _second_derivative(setting: Setting, source: LayerSource) -> list[str]:
     penalty = "torch.autograd.grad(y.pow(2).sum(), y0, create_graph=True)[0].pow(2).sum()"
-    of = f"the gradient of |dL/dy0|^2 with respect to {', '.join(setting.leaves)}"
+    of = f"the gradient of |dL/dy0|^2 with respect to {', '.join(setting.wrt)}"
     return [
         *_problem(setting, source),
         *compared(
@@ -151,7 +158,7 @@ def _log_det(setting: Setting, source: LayerSource) -> list[str]:
 
 
 def _gradient_of_log_det(setting: Setting, source: LayerSource) -> list[str]:
-    of = f"the gradient of the log-determinant with respect to {', '.join(setting.leaves)}"
+    of = f"the gradient of the log-determinant with respect to {', '.join(setting.wrt)}"
     answer = flat_gradient(setting, "y.sum() + 0 * sum(x.sum() for x in (y0, *f.parameters()))")
     return [
         *_problem(setting, source),

@@ -42,8 +42,8 @@ def _final_state(setting: Setting, source: LayerSource) -> list[str]:
         *says(
             "(y1 - exact).abs().max().item()",
             exact_bound(setting, source),
-            'f"y1 = {exact.tolist()}"',
-            'f"{y1.tolist()}; the field was called at the times {times}"',
+            "y1 = {exact.tolist()}",
+            "{y1.tolist()}; the field was called at the times {times}",
         ),
     ]
 
@@ -54,7 +54,7 @@ def _times(setting: Setting, source: LayerSource) -> list[str]:
         *start(setting),
         f"y1 = {source.y1(resolution(setting, source))}",
         "outside = [t for t in times if not min(t0, t1) <= t <= max(t0, t1)]",
-        *says("len(outside)", "0", 'f"calls between {t0} and {t1} only"', 'f"calls at {times}"'),
+        *says("len(outside)", "0", "calls between {t0} and {t1} only", "calls at {times}"),
     ]
 
 
@@ -69,8 +69,8 @@ def _gradient(setting: Setting, source: LayerSource) -> list[str]:
         *says(
             "(found - exact).abs().max().item()",
             exact_bound(setting, source),
-            'f"the gradient {exact.tolist()} of y0 and c"',
-            'f"{found.tolist()}"',
+            "the gradient {exact.tolist()} of y0 and c",
+            "{found.tolist()}",
         ),
     ]
 
@@ -85,8 +85,8 @@ def _outputs(setting: Setting, source: LayerSource) -> list[str]:
         *says(
             "(ys - exact).abs().max().item()",
             exact_bound(setting, source),
-            'f"the states {exact.tolist()} at {ts.tolist()}"',
-            'f"{ys.tolist()}"',
+            "the states {exact.tolist()} at {ts.tolist()}",
+            "{ys.tolist()}",
         ),
     ]
 

@@ -19,7 +19,7 @@ class Kind:
         Identifier.
     body
         The lines of the script after those of the layer.  They leave two numbers, `error` and `bound`, and
-        the texts `expected` and `received`.
+        print what is expected and what is received.
     reduces
         What may be reduced.
     fewest_steps
@@ -39,10 +39,9 @@ def script(kind: Kind, setting: Setting, source: LayerSource, title: str) -> str
     """Return the whole script; it fails with `title` where the layer is wrong."""
     lines = [f"# {title}." + (f"  {source.note}" if source.note else ""), "import torch"]
     lines += [*source.lines, *kind.body(setting, source)]
-    lines += ['print(f"expected {expected}, received {received}")', f"assert error <= bound, {title!r}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, f"assert error <= bound, {title!r}"]) + "\n"
 
 
 def says(error: str, bound: str, expected: str, received: str) -> list[str]:
-    """Return the lines of what was measured, what is allowed, and how both are said."""
-    return [f"error, bound = {error}, {bound}", f"expected, received = {expected}, {received}"]
+    """Return the lines of what was measured, what is allowed, and how both are said in an f-string."""
+    return [f"error, bound = {error}, {bound}", f'print(f"expected {expected}, received {received}")']

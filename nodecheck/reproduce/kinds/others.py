@@ -25,7 +25,7 @@ def _raises(setting: Setting, source: LayerSource) -> list[str]:
         f"    torch.autograd.grad(y1.sum(), [{leaves(setting)}], allow_unused=True)",
         "except Exception as exception:",
         "    error, raised = 1, repr(exception)",
-        *says("error", "0", '"a forward and a backward pass"', "raised"),
+        *says("error", "0", "a forward and a backward pass", "{raised}"),
     ]
 
 
@@ -39,8 +39,8 @@ def _missing(setting: Setting, source: LayerSource) -> list[str]:
         *says(
             "sum(missing)",
             "0",
-            f'"a gradient of {", ".join(setting.leaves)}"',
-            'f"of {sum(missing)} of these no gradient (y1.requires_grad is {y1.requires_grad})"',
+            f"a gradient of {', '.join(setting.wrt)}",
+            "of {sum(missing)} of these no gradient (y1.requires_grad is {y1.requires_grad})",
         ),
     ]
 
@@ -54,8 +54,8 @@ def _not_finite(setting: Setting, source: LayerSource) -> list[str]:
         *says(
             "sum(int((~x.isfinite()).sum()) for x in answers)",
             "0",
-            '"finite numbers"',
-            'f"y1 and gradients {[x.tolist() for x in answers]}"',
+            "finite numbers",
+            "y1 and gradients {[x.tolist() for x in answers]}",
         ),
     ]
 
@@ -66,7 +66,7 @@ def _hides_nan(setting: Setting, source: LayerSource) -> list[str]:
         *start(setting),
         "y0.data[0, 0] = torch.nan",
         f"y1 = {source.y1(resolution(setting, source))}",
-        *says("int(y1.isfinite().all())", "0", '"NaN in y1 for NaN in y0"', 'f"y1 = {y1.tolist()}"'),
+        *says("int(y1.isfinite().all())", "0", "NaN in y1 for NaN in y0", "y1 = {y1.tolist()}"),
     ]
 
 
@@ -80,26 +80,31 @@ def _hides_nan_backwards(setting: Setting, source: LayerSource) -> list[str]:
         *says(
             "sum(int(g.isfinite().all()) for g in found)",
             "0",
-            '"gradients that are NaN, as the cotangent is"',
-            'f"{[g.tolist() for g in found]}"',
+            "gradients that are NaN, as the cotangent is",
+            "{[g.tolist() for g in found]}",
         ),
     ]
 
 
 def _own_derivative(setting: Setting, source: LayerSource) -> list[str]:
-    name = setting.leaves[0]
+    name = setting.wrt[0]
     leaf = name if name == "y0" else f"f.{name}"
     call = f"{source.y1(resolution(setting, source))}.sin().sum()"
     return [
         *field(setting, source),
         *start(setting),
         f"def loss(): return {call}",
-        f"received = torch.autograd.grad(loss(), {leaf})[0].sum().item()",
+        f"found = torch.autograd.grad(loss(), {leaf})[0].sum().item()",
         f"{leaf}.data += {SCRIPT_DIFFERENCE:g}",
         "above = loss().item()",
         f"{leaf}.data -= {2 * SCRIPT_DIFFERENCE:g}",
-        f"expected = (above - loss().item()) / {2 * SCRIPT_DIFFERENCE:g}  # of the layer's own y1",
-        f"error, bound = abs(received - expected), {SCRIPT_OWN_DERIVATIVE:g}",
+        f"difference = (above - loss().item()) / {2 * SCRIPT_DIFFERENCE:g}",
+        *says(
+            "abs(found - difference)",
+            f"{SCRIPT_OWN_DERIVATIVE:g}",
+            f"a sum of dL/d{name} of {{difference}} by differences of the layer's own loss",
+            "{found}",
+        ),
     ]
 
 
@@ -119,7 +124,7 @@ def _saved(setting: Setting, source: LayerSource) -> list[str]:
         "    return sum({m.data_ptr(): m.nbytes() for m in memories}.values())",
         f"error = (held({many}) - held({few})) / {many - few} / (y0.numel() * y0.element_size())",
         "bound = 0.5",
-        'expected, received = "at most 0.5 states held for a further step", f"{error:.2g}"',
+        'print(f"expected at most {bound} states held for a further step, received {error:.2g}")',
     ]
 
 
@@ -136,8 +141,8 @@ def _leaks(setting: Setting, source: LayerSource) -> list[str]:
         *says(
             "counts[-1] - counts[2]",
             "0",
-            '"as many tensors after every training step"',
-            "counts",
+            "as many tensors after every training step",
+            "{counts}",
         ),
     ]
 

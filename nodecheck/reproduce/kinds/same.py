@@ -26,10 +26,12 @@ class Pair:
     expected: str
     steps_may_differ: bool = False
     dtype: str = ""
+    bitwise: bool = False
 
     def body(self, setting: Setting, source: LayerSource) -> list[str]:
         """Return the lines of a script."""
         exact = SCRIPT_EXACT[self.dtype or setting.dtype]
+        exact = 0.0 if self.bitwise else exact
         bound = TOLERANCE_FACTOR * setting.tol if source.adaptive and self.steps_may_differ else exact
         return [
             *field(setting, source),
@@ -38,8 +40,8 @@ class Pair:
             *says(
                 "(first - second).abs().nan_to_num(nan=torch.inf).max().item()",
                 f"{bound:g}",
-                f'f"{self.expected} {{first.tolist()}}"',
-                'f"{second.tolist()}"',
+                f"{self.expected} {{first.tolist()}}",
+                "{second.tolist()}",
             ),
         ]
 
@@ -62,6 +64,10 @@ def _written(lines: tuple[str, ...], setting: Setting, source: LayerSource) -> l
     return [*before, *text.splitlines()]
 
 
+def _bitwise(name: str, expected: str, *lines: str) -> Kind:
+    return Kind(name, Pair(lines, expected, bitwise=True).body)
+
+
 def _same(
     name: str, expected: str, *lines: str, reduces: tuple[str, ...] = ORDER, loose: bool = False
 ) -> Kind:
@@ -70,8 +76,8 @@ def _same(
 
 _NOT_BATCH = tuple(what for what in ORDER if what != BATCH)
 
-AGAIN = _same("two calls", "the same y1 twice,", "first, second = solve(y0), solve(y0)")
-GRADIENT_AGAIN = _same(
+AGAIN = _bitwise("two calls", "the same y1 twice,", "first, second = solve(y0), solve(y0)")
+GRADIENT_AGAIN = _bitwise(
     "two gradients",
     "the same gradient twice,",
     "first, second = gradient(solve(y0).sum()), gradient(solve(y0).sum())",
@@ -160,6 +166,19 @@ SMALL = _same(
     "second = 1e6 * gradient(1e-6 * solve(y0).sum())",
     loose=True,
 )
+LARGE = _same(
+    "a large cotangent",
+    "the gradient times 1e6 for the loss times 1e6, over 1e6:",
+    "first = gradient(solve(y0).sum())",
+    "second = gradient(1e6 * solve(y0).sum()) / 1e6",
+    loose=True,
+)
+COMPUTED_STATE = _same(
+    "y0 is computed",
+    "the gradient as where y0 is a leaf,",
+    "first = gradient(solve(y0).sum())",
+    "second = gradient(solve(1 * y0).sum())",
+)
 VMAP = _same(
     "vmap",
     "y1 under vmap as in a loop,",
@@ -184,9 +203,8 @@ IN_PLACE = _same(
     "the gradient as before y1 is changed in place,",
     "first = gradient(solve(y0).sum())",
     "y1 = solve(y0)",
-    "loss = y1.sum()",
-    "with torch.no_grad(): y1.data.mul_(2)",
-    "second = gradient(loss)",
+    "y1 *= 2",
+    "second = gradient(y1.sum()) / 2",
 )
 KEPT = _same(
     "y1 kept over another call",
@@ -205,6 +223,15 @@ TRAINED = _same(
     "f.A.data.mul_(0.5)",
     "first = solve(y0)",
     "second = Y1",
+)
+TRAINED_NO_GRAD = _same(
+    "used again under no_grad",
+    "y1 of a layer built anew,",
+    "layer = LAYER",
+    "with torch.no_grad(): Y1",
+    "f.A.data.mul_(0.5)",
+    "first = solve(y0)",
+    "with torch.no_grad(): second = Y1",
 )
 TRAINED_GRADIENT = _same(
     "gradient after a training step",
@@ -228,6 +255,13 @@ FROZEN = _same(
     "f.A.requires_grad_(False)",
     "second = torch.autograd.grad(solve(y0).sum(), y0)[0]",
 )
+FROZEN_WITHOUT = _same(
+    "a frozen parameter gets no gradient",
+    "no gradient (0) of A, which is frozen,",
+    "f.A.requires_grad_(False)",
+    "solve(y0).sum().backward()",
+    "first, second = torch.tensor([0.0]), torch.tensor([float(f.A.grad is not None)])",
+)
 FROZEN_STAYS = _same(
     "a frozen parameter stays frozen",
     "requires_grad of A as it was,",
@@ -240,6 +274,15 @@ UNUSED = _same(
     "the gradient of A as without an unused parameter,",
     "first = torch.autograd.grad(solve(y0).sum(), f.A)[0]",
     "f.unused = torch.nn.Parameter(torch.ones(7, dtype=y0.dtype))",
+    "solve(y0).sum().backward()",
+    "second = f.A.grad",
+)
+UNUSED_BEFORE = _same(
+    "an unused parameter before the others",
+    "the gradient of A as without an unused parameter,",
+    "first = torch.autograd.grad(solve(y0).sum(), f.A)[0]",
+    "A = f._parameters.pop('A')",
+    "f.unused, f.A = torch.nn.Parameter(torch.ones(7, dtype=y0.dtype)), A",
     "solve(y0).sum().backward()",
     "second = f.A.grad",
 )
