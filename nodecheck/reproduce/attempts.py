@@ -137,6 +137,9 @@ def _settings(kind: Kind, basis: Setting, result: Result) -> Iterator[Setting]:
     if kind is accuracy.STATE and result.check == "long-interval":
         yield replace(basis, t1=basis.t0 + 20 * (basis.t1 - basis.t0))
         return
+    if kind is same.UNITS:
+        yield replace(basis, linear=True)
+        return
     if result.check == "other-sizes":
         yield replace(basis, batch=1)
         return

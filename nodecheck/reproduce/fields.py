@@ -77,12 +77,12 @@ def exact(setting: Setting, source: LayerSource, *, until: str = "t1") -> list[s
         value = f"y @ torch.linalg.matrix_exp({part} * f.A).T"
         return [f"def exact(y{_argument(until)}): return {value}"]
     slope = slope_of(setting, source)
+    k2, k3 = (f"k{i + 1} = {slope('t + h / 2', f'y + h / 2 * k{i}')}" for i in (1, 2))
     return [
         f"def exact(y{_argument(until)}, n={SCRIPT_REFERENCE_STEPS}):  # the classical Runge-Kutta method",
         f"    h = ({until} - t0) / n",
         "    for t in (t0 + k * h for k in range(n)):",
-        f"        k1 = {slope('t', 'y')}; k2 = {slope('t + h / 2', 'y + h / 2 * k1')}",
-        f"        k3 = {slope('t + h / 2', 'y + h / 2 * k2')}",
+        f"        k1 = {slope('t', 'y')}; {k2}; {k3}",
         f"        y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + {slope('t + h', 'y + h * k3')})",
         "    return y",
     ]

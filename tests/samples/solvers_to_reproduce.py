@@ -1,5 +1,7 @@
 """Layers in plain torch for scripts of failures: each is right, but for one fault that an argument names."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -86,7 +88,7 @@ BEFORE = {
     "mutates y0": lambda _layer, y: y.data.add_(1.0),
     "mutates data": lambda _layer, y: y if y.requires_grad else y.add_(1.0),
     "mutates A": lambda layer, _: layer.f.A.data.add_(1.0),
-    "seeds": lambda _layer, _y: torch.manual_seed(len(KEPT)),
+    "draws": lambda _layer, _y: torch.rand(()),
     "unfreezes": lambda layer, _: layer.f.A.requires_grad_(True),
     "frozen differentiated": lambda layer, y: _thaw(layer.f) if y.requires_grad else None,
     "raises": lambda _layer, _y: torch.ones(2) @ torch.ones(3),
@@ -169,7 +171,7 @@ def at_times(f, ts, n, fault=""):
 
     def solve(y0):
         states, y = [y0], y0
-        for start, end in zip(ts[:-1], ts[1:], strict=True):
+        for start, end in pairwise(ts):
             h = (end - start) * (1.01 if fault == "late outputs" else 1.0)
             y = Heun(f, start, start + h, n, "stage time" if fault == "stage time" else "")(y)
             states.append(y)

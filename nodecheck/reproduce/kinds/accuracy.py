@@ -94,7 +94,7 @@ def _gradient(setting: Setting, source: LayerSource) -> list[str]:
         *compared(
             setting,
             source,
-            flat_gradient(setting, "y.sum()"),
+            flat_gradient(setting, "y.pow(2).sum()"),
             source.y1(source.variable),
             "exact(y0)",
             of,
@@ -107,7 +107,7 @@ def _states(setting: Setting, source: LayerSource) -> list[str]:
 
 
 def _gradient_of_states(setting: Setting, source: LayerSource) -> list[str]:
-    answer = flat_gradient(setting, "y.sum()")
+    answer = flat_gradient(setting, "y.pow(2).sum()")
     return _at_outputs(setting, source, answer, f"the gradient of {', '.join(setting.wrt)}")
 
 

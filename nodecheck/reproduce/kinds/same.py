@@ -123,8 +123,8 @@ ALONE = _same(
 GRADIENT_ALONE = _same(
     "the gradient of a member alone",
     "the gradient as the sum of those of each member alone,",
-    "first = sum(gradient(solve(row[None]).sum()) for row in y0)",
-    "second = gradient(solve(y0).sum())",
+    "first = sum(gradient(solve(row[None]).pow(2).sum()) for row in y0)",
+    "second = gradient(solve(y0).pow(2).sum())",
     reduces=_NOT_BATCH,
     loose=True,
 )
