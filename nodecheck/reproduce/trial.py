@@ -111,14 +111,27 @@ class Laboratory:
 
 def fails_alone(text: str, seconds: float) -> bool:
     """Return True if a script, in an interpreter of its own, ends with the assertion that it makes."""
+    done = _alone(text, seconds)
+    if done is None:
+        return False
+    last = done.stderr.strip().rpartition("\n")[2]
+    return done.returncode == 1 and last.startswith("AssertionError") and "expected " in done.stdout
+
+
+def runs_alone(text: str, seconds: float) -> bool:
+    """Return True if a script, in an interpreter of its own, ends without an error."""
+    done = _alone(text, seconds)
+    return done is not None and done.returncode == 0
+
+
+def _alone(text: str, seconds: float) -> subprocess.CompletedProcess[str] | None:
+    """Return the outcome of a script in an interpreter of its own; None if it takes too long."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "reproduce.py"
         file.write_text(text, encoding="utf-8")
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 [sys.executable, str(file)], capture_output=True, text=True, timeout=seconds, check=False
             )
         except subprocess.TimeoutExpired:
-            return False
-    last = done.stderr.strip().rpartition("\n")[2]
-    return done.returncode == 1 and last.startswith("AssertionError") and "expected " in done.stdout
+            return None

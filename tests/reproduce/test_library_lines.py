@@ -36,6 +36,7 @@ class Field(nn.Module):
         return torch.tanh(torch.as_tensor(t).to(y).reshape(-1, 1) * (y @ self.A.T))
 
 
+@pytest.mark.filterwarnings("ignore:Functional iteration did not converge")
 @pytest.mark.parametrize(("layer", "source"), list(layers_with_lines()))
 def test_the_lines_of_a_registered_layer_give_its_numbers(layer, source):
     names: dict = {"torch": torch}

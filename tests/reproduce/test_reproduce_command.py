@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from nodecheck.frontends.cli.main import main
 from nodecheck.reproduce.trial import fails_alone
-from nodecheck.results import LayerCard, Outcome, Result, Run, at_most, to_json
+from nodecheck.results import LayerCard, Outcome, Result, Run, at_most, load_run, to_json
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 LAYERS = """
@@ -66,6 +66,14 @@ def test_a_failure_becomes_a_script_that_fails_by_itself(folder):
     assert ran.returncode == 1
     assert "AssertionError: It is not exact" in ran.stderr
     assert "expected y1 = " in ran.stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_script_that_is_stored_is_on_the_page():
+    assert command("run.json", "extra step:constant-field:constant", "--store").exit_code == 0
+    stored = load_run(Path("run.json")).results[0].reproducer
+    assert "import torch\n" in stored
+    assert "nodecheck" not in stored
 
 
 def _bare():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,10 +11,11 @@ import click
 
 from nodecheck.frontends.cli.arguments import interruptible
 from nodecheck.frontends.cli.stored_result import find_result, target_of
-from nodecheck.frontends.cli.stored_run import stored_run
+from nodecheck.frontends.cli.stored_run import read_run, run_file
 
 if TYPE_CHECKING:
-    from nodecheck.results import Run
+    from nodecheck.results import Result, Run
+
 _EXIT_CODES = """\b
 Exit codes:
   0  a script was written, and it fails as it should
@@ -22,19 +24,23 @@ Exit codes:
 """
 
 
+SECONDS = 60.0  # of the search: some thirty trials
+
+
 @click.command(epilog=_EXIT_CODES)
-@click.argument("run", callback=stored_run, metavar="RUN")
+@click.argument("path", metavar="RUN")
 @click.argument("result_id", metavar="RESULT-ID")
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path), help="Default: standard output.")
+@click.option("--store", is_flag=True, help="Keep it in RUN, too, for `nodecheck report RUN`.")
 @click.option(
     "--time-limit",
     metavar="SECONDS",
     type=click.FloatRange(min=1),
-    default=60.0,
+    default=SECONDS,
     show_default=True,
     help="Time of the search.",
 )
-def reproduce(run: Run, result_id: str, output: Path | None, time_limit: float) -> None:
+def reproduce(path: str, result_id: str, output: Path | None, store: bool, time_limit: float) -> None:
     """Write a failure as a script of at most 25 lines that needs only torch and the layer.
 
     RUN is a run.json, or the folder that holds it.  RESULT-ID is layer:check:problem, as the report shows it.
@@ -44,6 +50,10 @@ def reproduce(run: Run, result_id: str, output: Path | None, time_limit: float) 
     """
     from nodecheck.reproduce.command import NoScript, NotLoaded, reproduced
 
+    run = read_run(path)
+    if store and run_file(path).suffix != ".json":
+        message = f"--store keeps the script in a run.json, got {path}; name that, or use --output"
+        raise click.UsageError(message)
     result = find_result(run, result_id)
     target_of(run, result)
     if not result.violated and not result.reason:
@@ -58,6 +68,20 @@ def reproduce(run: Run, result_id: str, output: Path | None, time_limit: float) 
         except NotLoaded as error:
             _end(str(error), 3)
     _write(text, output)
+    if store:
+        _store(run, result, text, run_file(path))
+
+
+def _store(run: Run, result: Result, text: str, file: Path) -> None:
+    """Write the run again, with the script as the lines that show the failure."""
+    from nodecheck.results import to_json
+
+    results = (replace(r, reproducer=text) if r.id == result.id else r for r in run.results)
+    try:
+        file.write_bytes(to_json(replace(run, results=tuple(results))))
+    except OSError as error:
+        message = f"--store must be able to write RUN, got {file} ({error.strerror}); use --output"
+        raise click.UsageError(message) from error
 
 
 def _end(message: str, code: int) -> NoReturn:
