@@ -40,6 +40,7 @@ LAYERS = (
     "checks",
     "own_model",
     "runner",
+    "reproduce",
     "report",
     "frontends",
     "__main__",
@@ -235,11 +236,12 @@ def test_nothing_is_printed(module):
     assert not [call.lineno for call in calls if ast.unparse(call.func) == "print"]
 
 
-# The runner, `attempt` and the command `audit` catch what the user's code raises, and the import of a target
-# what its file raises; what a thread raises is handed to the one that waits for it.
+# The runner, `attempt`, the trial of a script and the command `audit` catch what the user's code raises, and
+# the import of a target what its file raises; what a thread raises is handed to the one that waits for it.
 MAY_CATCH_EVERYTHING = {
     "runner.measure",
     "runner.parallel",
+    "reproduce.trial",
     "layers.attempt",
     "targets.imports",
     "frontends.cli.audit",

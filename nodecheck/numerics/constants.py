@@ -658,3 +658,38 @@ PICTURE_POINTS, PICTURE_BACKWARD_POINTS = 61, 16
 PICTURE_ARROWS = 13  # on each axis
 PICTURE_DIGITS = 4  # finer than a pen; the page carries every number
 PICTURE_MARGIN, PICTURE_STROKE = 0.1, 0.35  # of the region, and of the distance of two arrows
+
+# Scripts that show a failure without nodecheck (held by tests/reproduce/).
+# Lines of a script, blank ones not counted: as many as fit on a page beside the text of a bug report.
+SCRIPT_LINES = 25
+# Steps, and a tolerance, of a script before it is reduced: a method of order one shows its order on tanh
+# fields of rate one from here on, and the error of one of order five stays above rounding at four times as
+# many.
+SCRIPT_STEPS = 8
+SCRIPT_TOLERANCE = 1e-9
+# Fewest steps of the coarse error: h is 0.35 or less, where every usual method shows its order within 0.5.
+SCRIPT_FEWEST_STEPS = 4
+# Factor of the steps between two errors: an error that stays is above the bound of order one by the root of
+# this factor.
+SCRIPT_REFINED = 4
+# Steps of the classical Runge-Kutta method for the exact solution: h is 5.6e-3, so its error is about h^4/120
+# = 8e-12.
+SCRIPT_REFERENCE_STEPS = 250
+# What rounding leaves of an exact answer: some hundred steps on numbers of size ten, in units of 8 eps.
+SCRIPT_EXACT = {"float64": 1e-11, "float32": 2e-3}
+# A central difference of step e errs by e^2/6 and by eps/e: both are below 1e-9 here.
+SCRIPT_DIFFERENCE = 1e-5
+# What a central difference leaves, with a margin of a hundred.
+SCRIPT_OWN_DERIVATIVE = 1e-7
+# Numbers of steps between which the bytes that are held are compared.
+SCRIPT_MEMORY_STEPS = (16, 64)
+# A smaller problem shows the same fault if it exceeds its bound by at least half as many orders of magnitude.
+SAME_FAULT_SHARE = 0.5
+# Seconds that one trial of a script may take: the start of torch takes a few, a solve of this size less.
+SCRIPT_TRIAL_SECONDS = 20.0
+# Steps of a script for failures at odd numbers of steps alone; four times as many are compared with it.
+SCRIPT_ODD_STEPS = 9
+# Other numbers of steps, and other intervals, of scripts on a constant field: one step, and quotients that
+# are rounded up; decimal, long, short and from later to earlier.
+SCRIPT_OTHER_STEPS = (1, 3, 7, 10, 49, 93)
+SCRIPT_OTHER_INTERVALS = ((0.1, 0.7), (0.0, 10.0), (-0.5, 0.1), (1.7, 0.3))

@@ -1,4 +1,4 @@
-"""The command line: check, audit, memory, compare, replay, report, list, explain, schema."""
+"""The command line: check, audit, memory, compare, replay, reproduce, report, list, explain, schema."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nodecheck.frontends.cli.check import check
 from nodecheck.frontends.cli.compare import compare
 from nodecheck.frontends.cli.memory import memory
 from nodecheck.frontends.cli.replay import replay
+from nodecheck.frontends.cli.reproduce import reproduce
 from nodecheck.frontends.cli.schema import schema
 from nodecheck.options.option import on_command_line
 
@@ -30,6 +31,7 @@ main.add_command(audit)
 main.add_command(memory)
 main.add_command(compare)
 main.add_command(replay)
+main.add_command(reproduce)
 main.add_command(schema)
 
 

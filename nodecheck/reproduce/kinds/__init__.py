@@ -1,0 +1,1 @@
+"""Kinds of scripts: each is the same few lines for many checks."""
