@@ -50,6 +50,7 @@ GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE, Feature.AT_REST}
     requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
+    own=True,
     needs="backward-pass",
     cite="Onken & Ruthotto (2020): discretise-optimise against optimise-discretise",
 )
@@ -159,6 +160,7 @@ def _explain_class(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
+    own=True,
     needs="backward-pass",
     profile="ci",
     cite="scipy.differentiate.derivative; Griewank & Walther (2008), ch. 3",
@@ -221,6 +223,7 @@ def _explain_distances(
     requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
+    own=True,
     needs="backward-pass",
     profile="ci",
     cite="Chen et al. (2018), sec. 2; Gholami, Keutzer & Biros (2019): backprop as the discrete adjoint",

@@ -66,6 +66,7 @@ class Table:
     profile: Literal["smoke", "ci", "full"] | None = None
     select: _Texts | None = None
     layer: _Texts | None = None
+    problem: _Texts | None = None
     seed: Annotated[int, Ge(0)] | None = None
     device: Literal["cpu", "cuda", "both"] | None = None
     dtype: Literal["float64", "float32"] | None = None

@@ -105,6 +105,13 @@ OPTIONS = (
         metavar="GLOB",
         many=True,
     ),
+    Option(
+        "problem",
+        "Check on a field of your own, from_module(...) or an Audit, in place of nodecheck's; may be repeated.",
+        default=(),
+        metavar="FILE:PROBLEM",
+        many=True,
+    ),
     Option("output", "Folder of all files that are written.", Path, metavar="DIR"),
     Option("seed", "Seed of all random numbers.", int, 0, minimum=0),
     Option(

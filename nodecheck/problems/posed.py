@@ -51,6 +51,13 @@ at_rest = time_linear.replace(
 # them close together.  Of a step, a third or two thirds lie before them, and after doubling the steps two
 # thirds or a third: so the error of an interpolation is that of the same places on every level of a ladder.
 _SHARES = (1 / 8, 5 / 12, 5 / 12 + 1e-4, 17 / 24)
+
+
+def at_usual_outputs(problem: Problem) -> Problem:
+    """Return a problem with these output times, under its own name."""
+    return problem.at_shares(*_SHARES, name=problem.name)
+
+
 neural_at_outputs = neural.at_shares(*_SHARES, name="neural_at_outputs")
 neural_reversed_at_outputs = neural.reversed().at_shares(*_SHARES, name="neural_reversed_at_outputs")
 quarter_reversed_at_outputs = neural_reversed_quarter.at_shares(*_SHARES, name="quarter_reversed_at_outputs")

@@ -8,7 +8,7 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 
 import torch
@@ -18,6 +18,7 @@ from nodecheck.layers import LayerUnderTest
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard
+from nodecheck.results.field_card import FieldCard
 from nodecheck.runner import journal
 from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Subject
 from nodecheck.runner.environment import environment
@@ -75,6 +76,14 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
         return loaded
 
 
+def describe_fields(targets: Sequence[str]) -> tuple[dict[str, FieldCard], dict[str, str], dict[str, str]]:
+    """Return the cards of the problems of the user's own, and the errors of the others."""
+    from nodecheck.runner import own_problems
+
+    with seen_to_exit():
+        return own_problems.describe(targets)
+
+
 def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:
     """Run one check on one problem of one layer, all by name, and return the result as JSON."""
     chosen = next(c for c in CHECKS if c.id == check)
@@ -82,7 +91,8 @@ def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, 
     with seen_to_exit():
         try:
             layer = _layer(subject, profile, seed)
-            posed = _named(problem, problems_of(chosen, profile, layer.claims.supports))
+            own = _own_problems(subject.problems)
+            posed = _named(problem, problems_of(chosen, profile, layer.claims.supports, own))
             return encode(measure(chosen, posed, layer))
         except (KeyboardInterrupt, MemoryError) as error:  # the layer raised the first, or left no memory
             return encode(raised(blank(subject.name, chosen, posed, seed), chosen, error))
@@ -91,6 +101,16 @@ def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, 
 def _named(name: str, problems: Iterable[Problem | None]) -> Problem | None:
     """Return the problem of a name; None for a check that brings its own."""
     return next((p for p in problems if p and p.name == name), None)
+
+
+@functools.lru_cache(maxsize=1)
+def _own_problems(targets: tuple[str, ...]) -> tuple[Problem, ...]:
+    """Return the problems of the user's own; each has passed its gate in another process."""
+    if not targets:
+        return ()
+    from nodecheck.runner.own_problems import load_problem
+
+    return tuple(map(load_problem, targets))
 
 
 @functools.lru_cache(maxsize=1)

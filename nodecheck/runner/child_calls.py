@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nodecheck.options.profile import Profile
     from nodecheck.results import LayerCard
+    from nodecheck.results.field_card import FieldCard
     from nodecheck.targets.loading import LoadedTargets
 
 # The pool takes exit code 0 for the end of an idle worker, so a layer that exits with 0 gets this code.
@@ -28,6 +29,7 @@ class Subject:
     device: str
     dtype: str
     name: str
+    problems: tuple[str, ...] = ()  # the targets of the user's own problems
 
 
 def start(output: Connection, memory_limit: int) -> None:
@@ -42,6 +44,13 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
     from nodecheck.runner import child
 
     return child.describe(target)
+
+
+def describe_fields(targets: tuple[str, ...]) -> tuple[dict[str, FieldCard], dict[str, str], dict[str, str]]:
+    """Return the cards of the problems of the user's own, and errors; see `own_problems.describe`."""
+    from nodecheck.runner import child
+
+    return child.describe_fields(targets)
 
 
 def measure(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:

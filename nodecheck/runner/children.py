@@ -46,10 +46,11 @@ class Children(AbstractContextManager["Children"]):
         self._idle: dict[str, Child] = {}
         self._lock = threading.Lock()
 
-    def describe(self, targets: Sequence[str]) -> LoadedTargets[LayerCard]:
+    def describe(self, targets: Sequence[str], problems: Sequence[str] = ()) -> LoadedTargets[LayerCard]:
         """Import the targets, each once, and return the claims of all their layers.
 
-        They are filed by target, without the pattern for the names of layers that it may have.
+        They are filed by target, without the pattern for the names of layers that it may have.  `problems`
+        are targets of problems of the user's own, whose cards are returned beside.
         """
         if reason := why_no_torch():
             return LoadedTargets(load_errors=dict.fromkeys(sources(targets), reason))
@@ -65,6 +66,9 @@ class Children(AbstractContextManager["Children"]):
                 self._idle[target] = child
             else:
                 child.close()
+        if problems:
+            with Child(self._memory_limit) as child:
+                _describe_fields(child, tuple(problems), loaded)
         return loaded
 
     def take(self, target: str) -> Child:
@@ -96,10 +100,31 @@ def _describe(child: Child, target: str) -> LoadedTargets[LayerCard]:
         return LoadedTargets(load_errors={target: message}, tracebacks={target: child.output.take()})
 
 
-def describe(targets: Sequence[str], memory_limit: int) -> LoadedTargets[LayerCard]:
+def _describe_fields(child: Child, problems: tuple[str, ...], loaded: LoadedTargets[LayerCard]) -> None:
+    """Add the cards of problems, or their errors, to what is loaded."""
+    try:
+        cards, usage, load = child.call(
+            child_calls.describe_fields, problems, seconds=child_process.SECONDS_TO_IMPORT
+        )
+    except Lost as error:
+        names = ", ".join(problems)
+        message = (
+            f"expected problems that can be imported and solved, got {names}: the process {error}; "
+            f"take a shorter interval, a smaller batch or a narrower module"
+        )
+        cards, usage, load = {}, {}, dict.fromkeys(problems, message)
+        loaded.tracebacks[names] = child.output.take()
+    loaded.fields.update(cards)
+    loaded.usage_errors.update(usage)
+    loaded.load_errors.update(load)
+
+
+def describe(
+    targets: Sequence[str], memory_limit: int, problems: Sequence[str] = ()
+) -> LoadedTargets[LayerCard]:
     """Import the targets in child processes that end at once, and return the claims of their layers."""
     with Children(memory_limit) as children:
-        return children.describe(targets)
+        return children.describe(targets, problems)
 
 
 class Isolation(AbstractContextManager["Isolation"]):
@@ -111,10 +136,15 @@ class Isolation(AbstractContextManager["Isolation"]):
         As in the plan.
     children
         The processes of the run.
+    problems
+        Targets of the problems of the user's own.
     """
 
-    def __init__(self, profile: Profile, seed: int, children: Children) -> None:
+    def __init__(
+        self, profile: Profile, seed: int, children: Children, problems: Sequence[str] = ()
+    ) -> None:
         self._profile, self._seed, self._children = profile, seed, children
+        self._problems = tuple(problems)
         self._child: Child | None = None
         self._layer = ""
         self._aborted = False
@@ -123,7 +153,7 @@ class Isolation(AbstractContextManager["Isolation"]):
         """Return the result of a check; where the child is lost, an error with what is known."""
         child = self._child_of(card)
         name = problem.name if problem is not None else ""
-        subject = Subject(card.target, card.name_in_target, card.device, card.dtype, card.name)
+        subject = Subject(card.target, card.name_in_target, card.device, card.dtype, card.name, self._problems)
         arguments = (subject, check.id, name, self._profile, self._seed)
         clock = time.perf_counter()
         try:
@@ -162,15 +192,20 @@ class Isolation(AbstractContextManager["Isolation"]):
 
 
 def examine_in_children(
-    plan: Plan, children: Children, *, jobs: int = 1, done: Iterable[Result] = ()
+    plan: Plan,
+    children: Children,
+    *,
+    jobs: int = 1,
+    done: Iterable[Result] = (),
+    problems: Sequence[str] = (),
 ) -> Iterator[Result]:
     """Yield the results of a plan as they come, measured in up to `jobs` child processes at a time.
 
-    Results in `done` are not measured again.
+    Results in `done` are not measured again.  `problems` are the targets of the problems of the user's own.
     """
 
     def isolation() -> Isolation:
-        return Isolation(plan.profile, plan.seed, children)
+        return Isolation(plan.profile, plan.seed, children, problems)
 
     if jobs > 1:
         yield from examine_in_parallel(plan, jobs, isolation, done)

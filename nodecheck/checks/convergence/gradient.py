@@ -56,6 +56,7 @@ _OF_SCALARS = (lotka_volterra, time_linear, van_der_pol(1.0))
     theme="Gradient",
     kind="contract",
     problems=(neural,),
+    own=True,
     needs="backward-pass",
     cite="torchdiffeq issues 118, 227 and pull request 104: gradients that are silently None",
 )
@@ -82,6 +83,7 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     problems=(neural, spiral, linear, *_OF_SCALARS),
     more=(("ci", neural_reversed_quarter),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
+    own=True,
     needs="backward-pass",
     cite="Roache (1998): observed order of accuracy; Chen et al. (2018), sec. 2: the adjoint method",
 )
