@@ -8,8 +8,9 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,7 +19,6 @@ from nodecheck.layers import LayerUnderTest
 from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard
-from nodecheck.results.field_card import FieldCard
 from nodecheck.runner import journal
 from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Subject
 from nodecheck.runner.environment import environment
@@ -27,6 +27,9 @@ from nodecheck.runner.measure import blank, measure, raised
 from nodecheck.runner.plan import card_of, problems_of
 from nodecheck.targets.discovery import load_target
 from nodecheck.targets.loading import LoadedTargets, load_targets
+
+if TYPE_CHECKING:
+    from nodecheck.runner.own_problems import Described
 
 
 def start(output: Connection, memory_limit: int) -> None:
@@ -76,12 +79,31 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
         return loaded
 
 
-def describe_fields(targets: Sequence[str]) -> tuple[dict[str, FieldCard], dict[str, str], dict[str, str]]:
-    """Return the cards of the problems of the user's own, and the errors of the others."""
+def describe_problems(targets: Sequence[str], *, outputs: bool) -> Described:
+    """Return the problems of the user's own with their references, or their errors."""
     from nodecheck.runner import own_problems
 
     with seen_to_exit():
-        return own_problems.describe(targets)
+        return own_problems.describe(targets, outputs=outputs)
+
+
+def take_problems(references: Mapping[str, bytes]) -> None:
+    """Load problems of the user's own, by target, and take their references from another process."""
+    from nodecheck.runner.own_problems import learn
+
+    with seen_to_exit():
+        for problem, known in zip(_own_problems(tuple(references)), references.values(), strict=True):
+            learn(problem, known)
+
+
+@functools.lru_cache(maxsize=1)
+def _own_problems(targets: tuple[str, ...]) -> tuple[Problem, ...]:
+    """Return problems of the user's own; each has passed its gate in another process."""
+    if not targets:
+        return ()
+    from nodecheck.runner.own_problems import load_problem
+
+    return tuple(map(load_problem, targets))
 
 
 def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:
@@ -101,16 +123,6 @@ def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, 
 def _named(name: str, problems: Iterable[Problem | None]) -> Problem | None:
     """Return the problem of a name; None for a check that brings its own."""
     return next((p for p in problems if p and p.name == name), None)
-
-
-@functools.lru_cache(maxsize=1)
-def _own_problems(targets: tuple[str, ...]) -> tuple[Problem, ...]:
-    """Return the problems of the user's own; each has passed its gate in another process."""
-    if not targets:
-        return ()
-    from nodecheck.runner.own_problems import load_problem
-
-    return tuple(map(load_problem, targets))
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ alone, so that the parent needs neither torch nor SciPy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nodecheck.options.profile import Profile
     from nodecheck.results import LayerCard
-    from nodecheck.results.field_card import FieldCard
+    from nodecheck.runner.own_problems import Described
     from nodecheck.targets.loading import LoadedTargets
 
 # The pool takes exit code 0 for the end of an idle worker, so a layer that exits with 0 gets this code.
@@ -29,7 +30,7 @@ class Subject:
     device: str
     dtype: str
     name: str
-    problems: tuple[str, ...] = ()  # the targets of the user's own problems
+    problems: tuple[str, ...] = ()  # the targets of problems of the user's own
 
 
 def start(output: Connection, memory_limit: int) -> None:
@@ -46,11 +47,18 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
     return child.describe(target)
 
 
-def describe_fields(targets: tuple[str, ...]) -> tuple[dict[str, FieldCard], dict[str, str], dict[str, str]]:
-    """Return the cards of the problems of the user's own, and errors; see `own_problems.describe`."""
+def describe_problems(targets: Sequence[str], outputs: bool) -> Described:
+    """Return the problems of the user's own, or their errors; see `own_problems.describe`."""
     from nodecheck.runner import child
 
-    return child.describe_fields(targets)
+    return child.describe_problems(targets, outputs=outputs)
+
+
+def take_problems(references: Mapping[str, bytes]) -> None:
+    """Load the problems of the user's own, by target with their references; see `child.take_problems`."""
+    from nodecheck.runner import child
+
+    child.take_problems(references)
 
 
 def measure(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from nodecheck.checks import Check
 from nodecheck.options.layer_names import sources
@@ -26,6 +27,7 @@ from nodecheck.runner.plan import Plan
 from nodecheck.targets.imports import why_no_torch
 from nodecheck.targets.loading import LoadedTargets
 
+_NONE: Mapping[str, bytes] = MappingProxyType({})
 _MOST_IDLE = 4  # processes that wait for a layer of the target they imported; each holds its libraries
 
 
@@ -68,7 +70,7 @@ class Children(AbstractContextManager["Children"]):
                 child.close()
         if problems:
             with Child(self._memory_limit) as child:
-                _describe_fields(child, tuple(problems), loaded)
+                _describe_problems(child, problems, loaded)
         return loaded
 
     def take(self, target: str) -> Child:
@@ -100,23 +102,25 @@ def _describe(child: Child, target: str) -> LoadedTargets[LayerCard]:
         return LoadedTargets(load_errors={target: message}, tracebacks={target: child.output.take()})
 
 
-def _describe_fields(child: Child, problems: tuple[str, ...], loaded: LoadedTargets[LayerCard]) -> None:
-    """Add the cards of problems, or their errors, to what is loaded."""
+def _describe_problems(child: Child, problems: Sequence[str], loaded: LoadedTargets[LayerCard]) -> None:
+    """Add the problems of the user's own, or their errors, to what is loaded."""
+    outputs = any(card.output_times for card in loaded.layers)
     try:
-        cards, usage, load = child.call(
-            child_calls.describe_fields, problems, seconds=child_process.SECONDS_TO_IMPORT
+        found = child.call(
+            child_calls.describe_problems, tuple(problems), outputs, seconds=child_process.SECONDS_TO_IMPORT
         )
     except Lost as error:
-        names = ", ".join(problems)
         message = (
-            f"expected problems that can be imported and solved, got {names}: the process {error}; "
-            f"take a shorter interval, a smaller batch or a narrower module"
+            f"expected problems that can be imported and solved, got {', '.join(problems)}: the process "
+            f"{error}; take a shorter interval, a smaller batch or a narrower module"
         )
-        cards, usage, load = {}, {}, dict.fromkeys(problems, message)
-        loaded.tracebacks[names] = child.output.take()
-    loaded.fields.update(cards)
-    loaded.usage_errors.update(usage)
-    loaded.load_errors.update(load)
+        loaded.load_errors.update(dict.fromkeys(problems, message))
+        loaded.tracebacks.update(dict.fromkeys(problems, child.output.take()))
+        return
+    loaded.fields.update(found.cards)
+    loaded.references.update(found.references)
+    loaded.usage_errors.update(found.usage_errors)
+    loaded.load_errors.update(found.load_errors)
 
 
 def describe(
@@ -136,15 +140,15 @@ class Isolation(AbstractContextManager["Isolation"]):
         As in the plan.
     children
         The processes of the run.
-    problems
-        Targets of the problems of the user's own.
+    references
+        The problems of the user's own: their references by target.
     """
 
     def __init__(
-        self, profile: Profile, seed: int, children: Children, problems: Sequence[str] = ()
+        self, profile: Profile, seed: int, children: Children, references: Mapping[str, bytes] = _NONE
     ) -> None:
         self._profile, self._seed, self._children = profile, seed, children
-        self._problems = tuple(problems)
+        self._references = references
         self._child: Child | None = None
         self._layer = ""
         self._aborted = False
@@ -153,7 +157,8 @@ class Isolation(AbstractContextManager["Isolation"]):
         """Return the result of a check; where the child is lost, an error with what is known."""
         child = self._child_of(card)
         name = problem.name if problem is not None else ""
-        subject = Subject(card.target, card.name_in_target, card.device, card.dtype, card.name, self._problems)
+        own = tuple(self._references)
+        subject = Subject(card.target, card.name_in_target, card.device, card.dtype, card.name, own)
         arguments = (subject, check.id, name, self._profile, self._seed)
         clock = time.perf_counter()
         try:
@@ -171,7 +176,16 @@ class Isolation(AbstractContextManager["Isolation"]):
             self._child, self._layer = self._children.take(card.target), card.name
             if self._aborted:  # before there was a child
                 self._child.abort()
+            self._give_references(self._child)
         return self._child
+
+    def _give_references(self, child: Child) -> None:
+        """Give a process the references of the user's own problems; without them it computes its own."""
+        if self._references:
+            with contextlib.suppress(Lost):
+                child.call(
+                    child_calls.take_problems, dict(self._references), seconds=child_process.SECONDS_TO_IMPORT
+                )
 
     def abort(self) -> None:
         """End the check that another thread waits for or is about to begin: it gets `CancelledError`."""
@@ -197,15 +211,15 @@ def examine_in_children(
     *,
     jobs: int = 1,
     done: Iterable[Result] = (),
-    problems: Sequence[str] = (),
+    references: Mapping[str, bytes] = _NONE,
 ) -> Iterator[Result]:
     """Yield the results of a plan as they come, measured in up to `jobs` child processes at a time.
 
-    Results in `done` are not measured again.  `problems` are the targets of the problems of the user's own.
+    Results in `done` are not measured again.  `references` are those of the problems of the user's own.
     """
 
     def isolation() -> Isolation:
-        return Isolation(plan.profile, plan.seed, children, problems)
+        return Isolation(plan.profile, plan.seed, children, references)
 
     if jobs > 1:
         yield from examine_in_parallel(plan, jobs, isolation, done)

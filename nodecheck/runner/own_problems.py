@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,8 +12,8 @@ import torch
 from nodecheck.own_model.audit import Audit, Task
 from nodecheck.own_model.gate import examine_field, examine_field_in_float64
 from nodecheck.own_model.states import layout_of
-from nodecheck.problems import OwnField, Problem, from_module, is_own
-from nodecheck.reference import ReferenceFailure
+from nodecheck.problems import OwnField, Problem, at_usual_outputs, from_module, is_own
+from nodecheck.reference import Feature, ReferenceFailure, features, sensitivity
 from nodecheck.reference.blindness import blindness
 from nodecheck.results.field_card import FieldCard
 from nodecheck.results.phrases import plural
@@ -87,11 +89,11 @@ def require_field(problem: Problem) -> None:
 
 def _task(problem: Problem) -> Task:
     """Return the field and the batch of a problem in the form of an audit."""
-    field = problem.vector_field
-    assert isinstance(field, OwnField)
-    y0 = torch.tensor(problem.y0).reshape(-1, *field.shape)
+    own = problem.vector_field
+    assert isinstance(own, OwnField)
+    y0 = torch.tensor(problem.y0).reshape(-1, *own.shape)
     times = torch.tensor([problem.t0, problem.t1], dtype=torch.float64)
-    return Task(field.module, y0, times, lambda _: torch.zeros(()), layout_of(y0), wrt_y0=False)
+    return Task(own.module, y0, times, lambda _: torch.zeros(()), layout_of(y0), wrt_y0=False)
 
 
 def card_of_problem(problem: Problem, target: str = "") -> FieldCard:
@@ -102,25 +104,65 @@ def card_of_problem(problem: Problem, target: str = "") -> FieldCard:
     ReferenceFailure
         If it cannot be solved exactly.
     """
-    field = problem.vector_field
-    assert isinstance(field, OwnField)
+    own = problem.vector_field
+    assert isinstance(own, OwnField)
     batch = len(problem.y0)
-    members = f"{plural(batch, 'member')} of shape {field.shape}"
+    members = f"{plural(batch, 'member')} of shape {own.shape}"
     count = plural(sum(p.size for p in problem.params.values()), "parameter")
     size = f"{members}, {count}, from t = {problem.t0:g} to {problem.t1:g}"
     return FieldCard(problem.name, target, size, blindness(problem))
 
 
-def describe(targets: Sequence[str]) -> tuple[dict[str, FieldCard], dict[str, str], dict[str, str]]:
-    """Return the cards of problems by target, and the errors of the others: of usage, and of loading."""
-    cards, usage, load = {}, {}, {}
+@dataclass
+class Described:
+    """Problems of the user's own, by target: their cards and references, and the errors of the others.
+
+    A reference is pickled: the processes that measure layers take it from there, and not each its own.
+    """
+
+    cards: dict[str, FieldCard] = field(default_factory=dict)
+    references: dict[str, bytes] = field(default_factory=dict)
+    usage_errors: dict[str, str] = field(default_factory=dict)
+    load_errors: dict[str, str] = field(default_factory=dict)
+
+
+def describe(targets: Sequence[str], *, outputs: bool) -> Described:
+    """Return the cards of problems with their references, at output times too if `outputs`."""
+    found = Described()
     for target in dict.fromkeys(targets):
         try:
             problem = load_problem(target)
             require_field(problem)
-            cards[target] = card_of_problem(problem, target)
+            found.cards[target] = card_of_problem(problem, target)
+            found.references[target] = _references(problem, outputs=outputs)
         except UsageError as error:
-            usage[target] = str(error)
+            found.usage_errors[target] = str(error)
         except (TargetError, ReferenceFailure, ValueError) as error:
-            load[target] = str(error)
-    return cards, usage, load
+            found.load_errors[target] = str(error)
+    return found
+
+
+def _references(problem: Problem, *, outputs: bool) -> bytes:
+    """Return what is known of a problem, and of the same at output times; none where its Jacobian jumps."""
+    known = {_PLAIN: (features(problem), None), _AT_OUTPUTS: (None, None)}
+    if Feature.SMOOTH in features(problem):
+        at = at_usual_outputs(problem) if outputs else None
+        known = {
+            _PLAIN: (features(problem), sensitivity(problem)),
+            _AT_OUTPUTS: (at and features(at), at and sensitivity(at)),
+        }
+    return pickle.dumps(known)
+
+
+_PLAIN, _AT_OUTPUTS = "plain", "at output times"
+
+
+def learn(problem: Problem, references: bytes) -> None:
+    """Take the references of a problem that another process has computed."""
+    known = pickle.loads(references)
+    for name, posed in ((_PLAIN, problem), (_AT_OUTPUTS, at_usual_outputs(problem))):
+        present, exact = known[name]
+        if present is not None:
+            features.learn(posed, present)
+        if exact is not None:
+            sensitivity.learn(posed, exact)

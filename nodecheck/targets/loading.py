@@ -31,6 +31,8 @@ class LoadedTargets(Generic[_T]):
         The tracebacks of these errors.
     fields
         The cards of the problems of the user's own, by target; their errors are among those above.
+    references
+        The exact derivatives of those problems, pickled.
     environment
         Facts about the process that loaded them: versions, threads, devices.
     """
@@ -42,6 +44,7 @@ class LoadedTargets(Generic[_T]):
     tracebacks: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     fields: dict[str, FieldCard] = field(default_factory=dict)
+    references: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[_T, ...]:

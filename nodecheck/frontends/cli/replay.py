@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nodecheck.results import LayerCard, Result, Run
-    from nodecheck.results.field_card import FieldCard
+    from nodecheck.targets.loading import LoadedTargets
     from nodecheck.runner.children import Children
 
 _LONGEST_ID = 400  # characters in a message
@@ -65,7 +65,7 @@ def _repeat(
     from nodecheck.runner.plan import make_plan, standing_for
 
     with Children(memory_limit) as children:
-        card, fields = _load(children, target, run, then)
+        card, own = _load(children, target, run, then)
         select = glob.escape(then.check)
         try:
             plan = make_plan(
@@ -74,11 +74,11 @@ def _repeat(
                 select=select,
                 seed=run.seed,
                 seconds=seconds,
-                problems=tuple(map(standing_for, fields)),
+                problems=tuple(map(standing_for, own.fields.values())),
             )
         except ValueError as error:
             raise click.UsageError(f"{then.id} cannot be repeated: {error}") from error
-        return tuple(examine_in_children(plan, children, problems=_own_problems(run)))
+        return tuple(examine_in_children(plan, children, references=own.references))
 
 
 def _own_problems(run: Run) -> tuple[str, ...]:
@@ -95,10 +95,10 @@ def _own_problems(run: Run) -> tuple[str, ...]:
 
 def _load(
     children: Children, target: str, run: Run, then: Result
-) -> tuple[LayerCard, tuple[FieldCard, ...]]:
-    """Return the claims of the layer of a result as they are now, and the user's own problems of the run.
+) -> tuple[LayerCard, LoadedTargets[LayerCard]]:
+    """Return the claims of the layer of a result as they are now, and all that was loaded with it.
 
-    The command ends if they cannot be loaded.
+    The command ends if something cannot be loaded.
     """
     from nodecheck.frontends.cli.arguments import usage_errors
     from nodecheck.options.devices import devices_of
@@ -120,7 +120,7 @@ def _load(
         (card,) = in_dtype([card], before.dtype)
     place = {"device": before.device, "dtype": before.dtype}
     card = replace(card, name=before.name, source=before.source, **place)
-    return card, tuple(loaded.fields.values())
+    return card, loaded
 
 
 def _give_up(sentence: str) -> NoReturn:
