@@ -16,8 +16,8 @@ from nodecheck.results import Evidence, Inconclusive
 Kind = Literal["identity", "order", "resource", "contract"]
 Rank = Literal["smoke", "ci", "full"]
 KINKED = (
-    "{} cannot decide this: its Jacobian jumps along the solution, and no method has its order there; look at "
-    "a copy of the module with a smooth activation, as Softplus or SiLU for ReLU"
+    "{} cannot decide this: its Jacobian jumps along the solution, and no method has its order there; look "
+    "at a copy of the module with a smooth activation, as Softplus or SiLU for ReLU"
 )
 # What a check may require of a layer, and the reason for skipping it where that is lacking.
 REQUIREMENTS: Mapping[str, str] = MappingProxyType(
@@ -100,7 +100,7 @@ class Check:
         return next((REQUIREMENTS[r] for r in sorted(self.requires) if r not in properties), "")
 
     def on(self, problem: Problem) -> Problem:
-        """Return a problem of the user's own as the check asks for it: at output times, where it looks there."""
+        """Return a problem of the user's own, at output times where the check looks at them."""
         return at_usual_outputs(problem) if self.problems[0].ts else problem
 
     def _required(self, problem: Problem) -> frozenset[Feature]:
@@ -124,7 +124,8 @@ class Check:
         if problem is None:
             return self.function(layer)
         problem = layer.counterpart(problem)
-        lacking = self._required(problem) - features(problem)
+        required = self._required(problem)
+        lacking = required - features(problem) if required else required
         if lacking:
             message = f"{problem.name} cannot decide this: it is not {', not '.join(sorted(lacking))}"
             if Feature.SMOOTH in lacking:

@@ -402,9 +402,9 @@ FEATURE_CHANGE = 0.1
 # Times at which a field is examined, both ends included.  One oscillation has fewer zeros, and an odd number
 # has the middle among them.
 FEATURE_SAMPLES = 9
-# Numbers of intervals between the times at which the Jacobian of a user's module is compared with its
-# neighbour: from one to the next the largest change is halved, or stays where the Jacobian jumps; the ratio is
-# half-way.  A change below the smallest jump is none: what it does to an error is below that of any grid.
+# Numbers of intervals over which the change of the Jacobian of a user's module is looked at: from one to the
+# next the largest change is halved, or stays where the Jacobian jumps; the ratio is half-way.  A change below
+# the smallest jump is none: what it does to an error is below that of any grid.
 SMOOTH_SAMPLES = (32, 64, 128, 256)
 SMOOTH_RATIO = 0.75
 SMALLEST_JUMP = 1e-6

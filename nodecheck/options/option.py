@@ -107,7 +107,7 @@ OPTIONS = (
     ),
     Option(
         "problem",
-        "Check on a field of your own, from_module(...) or an Audit, in place of nodecheck's; may be repeated.",
+        "Check on this field of your own, in place of those of nodecheck; may be repeated.",
         default=(),
         metavar="FILE:PROBLEM",
         many=True,

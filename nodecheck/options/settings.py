@@ -30,7 +30,7 @@ class Settings:
     layers
         The shell patterns of the option `layer`, which are already those of the targets.
     problems
-        The targets of problems of the user's own, on which alone checks are run; empty: on those of nodecheck.
+        The targets of problems of the user's own, on which alone checks are run; empty: none.
     profile, select, seed
         The checks that run on the layers; `select` are shell patterns.
     device

@@ -28,8 +28,8 @@ from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral
 from nodecheck.problems.oscillators import rotation, time_linear
 from nodecheck.problems.own import OwnField, from_module, is_own
 from nodecheck.problems.posed import (
-    at_usual_outputs,
     at_rest,
+    at_usual_outputs,
     constant_at_outputs,
     constant_reversed_at_outputs,
     half_reversed_at_outputs,

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
 
-from nodecheck.problems.copies import copied
 from nodecheck.problems.own import OwnField
 from nodecheck.problems.problem import Array, Float64
 
-__all__ = ["ModuleField", "field_of_module"]
+__all__ = ["ModuleField"]
 
 
 class ModuleField(OwnField):
@@ -60,14 +59,14 @@ class ModuleField(OwnField):
             entries = enumerate(y)
             each = [self._of_tensors(t, s, {n: p[k, 0] for n, p in params.items()}) for k, s in entries]
             return torch.stack(each)
-        fixed = {name: x.to(y) if x.is_floating_point() else x.to(y.device) for name, x in self._fixed.items()}
+        fixed = {name: _beside(x, y) for name, x in self._fixed.items()}
         # A clone: some modules write into the state, or mark it as one that requires a gradient.
         state = y.reshape(-1, *self.shape).clone()
         value: Tensor = functional_call(self.module, {**fixed, **params}, (t, state))
         return value.reshape(y.shape)
 
     def _copies(self, params: Mapping[str, Array]) -> int:
-        """Return the number of copies of the parameters, which are (K, 1, *shape) then; 0 if there are none."""
+        """Return the number of copies of the parameters, then (K, 1, *shape); 0 if there are none."""
         return next((len(p) for name, p in params.items() if p.ndim > self._axes[name]), 0)
 
     def _complex(self, t: Array, y: Array, params: Mapping[str, Array]) -> npt.NDArray[np.complex128]:
@@ -87,7 +86,7 @@ class ModuleField(OwnField):
         return found
 
     def tangents(self, t: float, y: Float64, params: Mapping[str, Float64]) -> tuple[Float64, Float64]:
-        """Return f(t, y) of shape (B, d), and its derivatives (K, B, d) along the state and each parameter."""
+        """Return f(t, y), (B, d), and its derivatives (K, B, d) along state and parameters."""
         batch, size = y.shape
         inputs = [_tensor(x).requires_grad_() for x in (y, *params.values())]
         value = self._of_tensors(_tensor(t), inputs[0], dict(zip(params, inputs[1:], strict=True)))
@@ -101,11 +100,10 @@ class ModuleField(OwnField):
 
 
 _Field = Callable[..., Tensor]
+_Pair = tuple[Tensor, Tensor]
 
 
-def _directional(
-    field: _Field, at: Sequence[Tensor], along: Sequence[Tensor], copies: int
-) -> tuple[Tensor, Tensor]:
+def _directional(field: _Field, at: Sequence[Tensor], along: Sequence[Tensor], copies: int) -> _Pair:
     """Return f and its derivative along a direction; of copies each, with the time in common.
 
     By forward mode; where an operation of the module has none, by differentiating a vector-Jacobian product
@@ -113,25 +111,26 @@ def _directional(
     """
     axes = (None, *(0 for _ in at[1:]))
 
-    def forward_mode(*both: Tensor) -> tuple[Tensor, Tensor]:
-        found: tuple[Tensor, Tensor] = jvp(field, both[: len(at)], both[len(at) :])
-        return found
+    def forward_mode(*both: Tensor) -> _Pair:
+        value, slope = jvp(field, both[: len(at)], both[len(at) :])  # type: ignore[misc]  # three with has_aux
+        return value, slope
 
+    call = vmap(forward_mode, in_dims=(*axes, *axes)) if copies else forward_mode
     try:
-        call = vmap(forward_mode, in_dims=(*axes, *axes)) if copies else forward_mode
-        return call(*at, *along)
+        value, slope = call(*at, *along)
     except RuntimeError:
         return _by_double_backward(field, at, along, copies)
+    return value, slope
 
 
-def _by_double_backward(
-    field: _Field, at: Sequence[Tensor], along: Sequence[Tensor], copies: int
-) -> tuple[Tensor, Tensor]:
+def _by_double_backward(field: _Field, at: Sequence[Tensor], along: Sequence[Tensor], copies: int) -> _Pair:
     if not copies:
-        found: tuple[Tensor, Tensor] = torch.autograd.functional.jvp(field, tuple(at), tuple(along))  # type: ignore[no-untyped-call]
+        found: _Pair = torch.autograd.functional.jvp(field, tuple(at), tuple(along))  # type: ignore[no-untyped-call]
         return found
     each = [
-        _by_double_backward(field, *((x[0], *(v[k] for v in x[1:])) for x in (at, along)), copies=0)
+        _by_double_backward(
+            field, (at[0], *(x[k] for x in at[1:])), (along[0], *(v[k] for v in along[1:])), 0
+        )
         for k in range(copies)
     ]
     values, slopes = zip(*each, strict=True)
@@ -140,61 +139,39 @@ def _by_double_backward(
 
 def _jacobians(value: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
     """Return the derivatives of each entry of a value, (N, *shape) for each input; zeros without a graph."""
+    count = value.numel()
+    zeros = [x.new_zeros((count, *x.shape)) for x in inputs]
     if not value.requires_grad:
-        return [x.new_zeros((value.numel(), *x.shape)) for x in inputs]
-    rows = torch.eye(value.numel(), dtype=value.dtype).reshape(-1, *value.shape)
-    options = {"allow_unused": True, "retain_graph": True}
+        return zeros
+    rows = torch.eye(count, dtype=value.dtype).reshape(-1, *value.shape)
     try:
-        found = torch.autograd.grad(value, inputs, rows, is_grads_batched=True, **options)
+        found = _gradients(value, inputs, rows, batched=True)
     except RuntimeError:  # an operation that cannot be batched
-        each = [torch.autograd.grad(value, inputs, row, **options) for row in rows]
-        columns = zip(*each, strict=True)
-        found = tuple(None if column[0] is None else torch.stack(column) for column in columns)
-    zeros = (x.new_zeros((len(rows), *x.shape)) for x in inputs)
+        each = [_gradients(value, inputs, row, batched=False) for row in rows]
+        found = [_stacked(column) for column in zip(*each, strict=True)]
     return [zero if g is None else g for g, zero in zip(found, zeros, strict=True)]
+
+
+def _gradients(
+    value: Tensor, inputs: Sequence[Tensor], weights: Tensor, *, batched: bool
+) -> Sequence[Tensor | None]:
+    return torch.autograd.grad(
+        value, inputs, weights, retain_graph=True, allow_unused=True, is_grads_batched=batched
+    )
+
+
+def _stacked(rows: Sequence[Tensor | None]) -> Tensor | None:
+    """Return rows as one tensor; None if an input has no effect on any of them."""
+    known = [row for row in rows if row is not None]
+    return (
+        torch.stack([torch.zeros_like(known[0]) if row is None else row for row in rows]) if known else None
+    )
+
+
+def _beside(constant: Tensor, y: Tensor) -> Tensor:
+    """Return a constant of the field on the device and, if it is a real number, in the dtype of a state."""
+    return constant.to(y) if constant.is_floating_point() else constant.to(y.device)
 
 
 def _tensor(values: Any) -> Tensor:
     return torch.tensor(np.asarray(values), dtype=torch.float64)
-
-
-def field_of_module(module: nn.Module, y0: Tensor, t0: float) -> ModuleField:
-    """Return the field of the float64 copy of a module, after it has been called once.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no module, or cannot be called with y0 in float64.
-    """
-    if not isinstance(module, nn.Module) or isinstance(module, torch.jit.ScriptModule):
-        message = (
-            f"module must be an nn.Module, got {type(module).__name__}; give the module itself, "
-            "before torch.jit.script, or make one of the function"
-        )
-        raise TypeError(message)
-    if not isinstance(y0, Tensor) or not y0.is_floating_point() or y0.ndim < 2 or not y0.numel():
-        told = f"{y0.dtype} of shape {tuple(y0.shape)}" if isinstance(y0, Tensor) else type(y0).__name__
-        message = (
-            f"y0 must be a real tensor of shape (B, ...), a batch of states, got {told}; "
-            "add the axis of the batch with y0[None], and join the tensors of a tuple"
-        )
-        raise TypeError(message)
-    own = copied(module).to("cpu", torch.float64)
-    state = y0.detach().to("cpu", torch.float64)
-    expected = f"module(t, y) must return a float64 tensor of the shape of y, {tuple(y0.shape)}"
-    try:
-        with torch.no_grad():
-            value = own(torch.tensor(float(t0), dtype=torch.float64), state.clone())
-    except Exception as error:
-        line = (str(error).splitlines() or [""])[0]
-        message = (
-            f"{expected}, got {type(error).__name__}: {line}; it is called with a time without axes, in "
-            "float64: let it take its dtype from y, `t.to(y)`, and write no `.float()`"
-        )
-        raise ValueError(message) from error
-    if not isinstance(value, Tensor) or value.shape != y0.shape or value.dtype != torch.float64:
-        told = (
-            f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        )
-        raise ValueError(f"{expected}, got {told}; let it take its dtype from y, and return dy/dt alone")
-    return ModuleField(own, tuple(y0.shape[1:]))

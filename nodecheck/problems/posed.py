@@ -8,6 +8,7 @@ from nodecheck.problems.linear import constant
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic
 from nodecheck.problems.oscillators import time_linear
+from nodecheck.problems.problem import Problem
 
 # A quarter of the interval, from its end back: there our own solvers of order one to five show their order
 # for every group, or are exact to rounding.  On half of it that of order five shows it for one group, on all

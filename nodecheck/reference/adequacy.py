@@ -117,12 +117,12 @@ def _smooth(problem: Problem) -> bool:
     """
     if not is_own(problem):
         return True
-    changes = (_largest_change(problem, count) for count in SMOOTH_SAMPLES)
-    return any(fine <= max(SMOOTH_RATIO * coarse, SMALLEST_JUMP) for coarse, fine in itertools.pairwise(changes))
+    pairs = itertools.pairwise(_largest_change(problem, count) for count in SMOOTH_SAMPLES)
+    return any(fine <= max(SMOOTH_RATIO * coarse, SMALLEST_JUMP) for coarse, fine in pairs)
 
 
 def _largest_change(problem: Problem, count: int) -> float:
-    """Return the largest change of the Jacobian between two of so many times, relative to its largest norm."""
+    """Return the largest change of J from one of so many times to the next, relative to its largest norm."""
     times = np.linspace(problem.t0, problem.t1, count + 1)
     states = trajectory(problem, times)
     found = np.stack([jacobians(problem, t, y)[0] for t, y in zip(times, states, strict=True)])

@@ -15,14 +15,19 @@ _ALONE = (
 # What stays unseen on a field that lacks the feature.
 _UNSEEN = {
     Feature.TIME_DEPENDENT: (
-        "It does not depend on time, or hardly: a layer that evaluates it at wrong times gives the same answers."
+        "It does not depend on time, or hardly: a layer that evaluates it at wrong times gives the same "
+        "answers."
     ),
     Feature.STATE_DEPENDENT: (
-        "It does not depend on the state, or hardly: a layer without an adjoint equation gives the same gradient."
+        "It does not depend on the state, or hardly: a layer without an adjoint equation gives the same "
+        "gradient."
     ),
-    Feature.NONSYMMETRIC: "Its Jacobian is symmetric, or nearly: a transposed Jacobian gives the same gradient.",
+    Feature.NONSYMMETRIC: (
+        "Its Jacobian is symmetric, or nearly: a transposed Jacobian gives the same gradient."
+    ),
     Feature.NONNORMAL: (
-        "Its Jacobian commutes with its transpose, or nearly: products in another order give the same gradient."
+        "Its Jacobian commutes with its transpose, or nearly: products in another order give the same "
+        "gradient."
     ),
     Feature.NONLINEAR: (
         "Its Jacobian hardly changes with the state: one at a wrong state gives nearly the same gradient."

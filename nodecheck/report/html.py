@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from nodecheck.report import limits, numbers
 from nodecheck.report.anchors import anchor, layer_anchor
+from nodecheck.report.own_fields import unseen
 from nodecheck.report.plots import comparison_section, layer_sections
 from nodecheck.report.run_verdict import run_verdict
 from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
@@ -52,6 +53,7 @@ def render(run: Run) -> str:
     drawn = {name: _drawn(run, name, in_full=in_full) for name in layers}
     return environment().get_template("page.html.j2").render(
         run=run,
+        unseen=unseen(run),
         verdicts=[verdict(run, name) for name in layers],
         headline=run_verdict(run),
         counts=[(s, run.count(s)) for s in SYMBOLS if run.count(s)],

@@ -12,6 +12,7 @@ from rich.text import Text
 from nodecheck.report.console import STYLES, say
 from nodecheck.report.limits import LABEL, MOST_IN_FULL, MOST_NAMES, MOST_PROBLEMS, PARAGRAPH, REASON
 from nodecheck.report.numbers import clean, sentence, shorten
+from nodecheck.report.own_fields import unseen
 from nodecheck.report.run_verdict import run_verdict, totals
 from nodecheck.report.statuses import SYMBOLS, WRONG, statement
 from nodecheck.report.summary import Group, groups
@@ -51,6 +52,7 @@ def render(run: Run, console: Console, *, report: str = "") -> None:
     _known(run, console)
     _undecided(run, console)
     _verdicts(run, layers, console)
+    _unseen(run, console)
     if report:
         say(console, Text.assemble(("card    ", "dim"), _CARD), hang=8)
         say(console, Text.assemble(("report  ", "dim"), clean(report)))
@@ -160,6 +162,14 @@ def _undecided(run: Run, console: Console) -> None:
         count = f"{plural(len(unreached), 'result')} of {plural(len({r.layer for r in unreached}), 'layer')}"
         line = Text.assemble(("? ", STYLES[Status.INCONCLUSIVE]), f"{count} {NOT_REACHED}")
         say(console, line, indent=2, hang=2)
+
+
+def _unseen(run: Run, console: Console) -> None:
+    """Print what the user's own fields cannot reveal."""
+    for name, size, sentences in unseen(run):
+        _heading(console, f"What your field {shorten(name, LABEL)} cannot reveal ({shorten(size, REASON)})")
+        for sentence_ in sentences:
+            say(console, clean(sentence_), indent=2, hang=2)
 
 
 def _verdicts(run: Run, layers: Sequence[str], console: Console) -> None:

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -20,16 +19,13 @@ from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard
 from nodecheck.runner import journal
-from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Subject
+from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Described, Subject
 from nodecheck.runner.environment import environment
 from nodecheck.runner.journal import encode
 from nodecheck.runner.measure import blank, measure, raised
 from nodecheck.runner.plan import card_of, problems_of
 from nodecheck.targets.discovery import load_target
 from nodecheck.targets.loading import LoadedTargets, load_targets
-
-if TYPE_CHECKING:
-    from nodecheck.runner.own_problems import Described
 
 
 def start(output: Connection, memory_limit: int) -> None:

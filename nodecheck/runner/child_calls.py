@@ -7,14 +7,14 @@ alone, so that the parent needs neither torch nor SciPy.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nodecheck.options.profile import Profile
     from nodecheck.results import LayerCard
-    from nodecheck.runner.own_problems import Described
+    from nodecheck.results.field_card import FieldCard
     from nodecheck.targets.loading import LoadedTargets
 
 # The pool takes exit code 0 for the end of an idle worker, so a layer that exits with 0 gets this code.
@@ -31,6 +31,19 @@ class Subject:
     dtype: str
     name: str
     problems: tuple[str, ...] = ()  # the targets of problems of the user's own
+
+
+@dataclass
+class Described:
+    """Problems of the user's own, by target: their cards and references, and the errors of the others.
+
+    A reference is pickled: the processes that measure layers take it from there, and not each its own.
+    """
+
+    cards: dict[str, FieldCard] = field(default_factory=dict)
+    references: dict[str, bytes] = field(default_factory=dict)
+    usage_errors: dict[str, str] = field(default_factory=dict)
+    load_errors: dict[str, str] = field(default_factory=dict)
 
 
 def start(output: Connection, memory_limit: int) -> None:

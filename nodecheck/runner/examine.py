@@ -64,9 +64,7 @@ class Examination:
             nothing = blank(self._card.name, check, None, self._plan.seed)
             yield self._with_context(replace(nothing, outcome=Outcome.SKIPPED, reason=reason))
             return
-        for problem in problems_of(
-            check, self._plan.profile, self._card.supports, self._plan.problems
-        ):
+        for problem in problems_of(check, self._plan.profile, self._card.supports, self._plan.problems):
             known = self._done.get((check.id, problem.name if problem is not None else ""))
             result = known or self._with_context(self._measure(self._card, check, problem))
             if result.outcome is Outcome.UNSUPPORTED:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,10 +12,11 @@ from nodecheck.own_model.audit import Audit, Task
 from nodecheck.own_model.gate import examine_field, examine_field_in_float64
 from nodecheck.own_model.states import layout_of
 from nodecheck.problems import OwnField, Problem, at_usual_outputs, from_module, is_own
-from nodecheck.reference import Feature, ReferenceFailure, features, sensitivity
+from nodecheck.reference import Feature, ReferenceFailure, Sensitivity, features, sensitivity
 from nodecheck.reference.blindness import blindness
 from nodecheck.results.field_card import FieldCard
 from nodecheck.results.phrases import plural
+from nodecheck.runner.child_calls import Described
 from nodecheck.targets.discovery import load_object
 from nodecheck.targets.imports import TargetError, UsageError
 
@@ -81,9 +81,8 @@ def require_field(problem: Problem) -> None:
     if findings:
         first = findings[0]
         expected = "a function of (t, y) that autograd differentiates rightly, members apart"
-        message = (
-            f"the field of {problem.name!r} must be {expected}, got {first.kind}: {first.text}. {first.advice}"
-        )
+        received = f"{first.kind}: {first.text}. {first.advice}"
+        message = f"the field of {problem.name!r} must be {expected}, got {received}"
         raise ValueError(message)
 
 
@@ -113,19 +112,6 @@ def card_of_problem(problem: Problem, target: str = "") -> FieldCard:
     return FieldCard(problem.name, target, size, blindness(problem))
 
 
-@dataclass
-class Described:
-    """Problems of the user's own, by target: their cards and references, and the errors of the others.
-
-    A reference is pickled: the processes that measure layers take it from there, and not each its own.
-    """
-
-    cards: dict[str, FieldCard] = field(default_factory=dict)
-    references: dict[str, bytes] = field(default_factory=dict)
-    usage_errors: dict[str, str] = field(default_factory=dict)
-    load_errors: dict[str, str] = field(default_factory=dict)
-
-
 def describe(targets: Sequence[str], *, outputs: bool) -> Described:
     """Return the cards of problems with their references, at output times too if `outputs`."""
     found = Described()
@@ -142,27 +128,25 @@ def describe(targets: Sequence[str], *, outputs: bool) -> Described:
     return found
 
 
+_Known = tuple[frozenset[Feature], Sensitivity | None]
+
+
 def _references(problem: Problem, *, outputs: bool) -> bytes:
-    """Return what is known of a problem, and of the same at output times; none where its Jacobian jumps."""
-    known = {_PLAIN: (features(problem), None), _AT_OUTPUTS: (None, None)}
-    if Feature.SMOOTH in features(problem):
-        at = at_usual_outputs(problem) if outputs else None
-        known = {
-            _PLAIN: (features(problem), sensitivity(problem)),
-            _AT_OUTPUTS: (at and features(at), at and sensitivity(at)),
-        }
-    return pickle.dumps(known)
+    """Return what is known of a problem, and of the same at output times, pickled."""
+    posed = (problem, at_usual_outputs(problem)) if outputs else (problem,)
+    return pickle.dumps([_known(p) for p in posed])
 
 
-_PLAIN, _AT_OUTPUTS = "plain", "at output times"
+def _known(problem: Problem) -> _Known:
+    """Return the features and the reference of a problem; where its Jacobian jumps no check asks for it."""
+    present = features(problem)
+    return present, sensitivity(problem) if Feature.SMOOTH in present else None
 
 
 def learn(problem: Problem, references: bytes) -> None:
     """Take the references of a problem that another process has computed."""
-    known = pickle.loads(references)
-    for name, posed in ((_PLAIN, problem), (_AT_OUTPUTS, at_usual_outputs(problem))):
-        present, exact = known[name]
-        if present is not None:
-            features.learn(posed, present)
+    known: list[_Known] = pickle.loads(references)
+    for posed, (present, exact) in zip((problem, at_usual_outputs(problem)), known, strict=False):
+        features.learn(posed, present)
         if exact is not None:
             sensitivity.learn(posed, exact)

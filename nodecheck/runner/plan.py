@@ -98,7 +98,7 @@ def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
 
 def standing_for(card: FieldCard) -> Problem:
     """Return a problem that has the name of a user's own: the process of a layer alone has its field."""
-    return Problem(card.name, _elsewhere, np.zeros((1, 1)), 0.0, 1.0)
+    return Problem(card.name, _elsewhere, np.zeros((1, 1)), 0.0, 1.0, cite=card.target)
 
 
 def _elsewhere(_t: Array, _y: Array, /) -> Array:
@@ -170,8 +170,8 @@ def selected(select: str | Sequence[str], *, own: bool = False) -> tuple[Check, 
         if not chosen:
             names = ", ".join(check.id for check in CHECKS if check.own)
             message = (
-                f"--select must match a check that is asked on fields of your own, got {', '.join(patterns)}; "
-                f"with --problem these are: {names}"
+                f"--select must match a check that is asked on fields of your own, got "
+                f"{', '.join(patterns)}; with --problem these are: {names}"
             )
             raise ValueError(message)
     needed = {id_ for check in CHECKS if check.id in chosen for id_ in preconditions(check)}

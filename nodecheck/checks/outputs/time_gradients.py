@@ -22,7 +22,9 @@ from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, TOLERANCE_FACTO
 from nodecheck.numerics.constants import EXPLAINED_SHARE
 from nodecheck.problems import (
     Problem,
+    at_usual_outputs,
     half_reversed_at_outputs,
+    is_own,
     neural_at_outputs,
     neural_half,
     neural_reversed_half,

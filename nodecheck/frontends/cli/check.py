@@ -116,7 +116,11 @@ def _run(settings: Settings, session: Session, children: Children, journal: Jour
 
     with _progress(session, journal) as advance:
         results = examine_in_children(
-            session.plan, children, jobs=settings.jobs, done=journal.done, references=session.loaded.references
+            session.plan,
+            children,
+            jobs=settings.jobs,
+            done=journal.done,
+            references=session.loaded.references,
         )
         examined = session.examine(results, advance=advance)
     run = session.record(

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nodecheck.results import LayerCard, Result, Run
-    from nodecheck.targets.loading import LoadedTargets
     from nodecheck.runner.children import Children
+    from nodecheck.targets.loading import LoadedTargets
 
 _LONGEST_ID = 400  # characters in a message
 _EXIT_CODES = """\b
@@ -118,8 +118,7 @@ def _load(
     with usage_errors():
         devices_of(before.device, loaded.environment)
         (card,) = in_dtype([card], before.dtype)
-    place = {"device": before.device, "dtype": before.dtype}
-    card = replace(card, name=before.name, source=before.source, **place)
+    card = replace(card, name=before.name, source=before.source, device=before.device, dtype=before.dtype)
     return card, loaded
 
 
