@@ -103,15 +103,20 @@ class Check:
         """Return a problem of the user's own, at output times where the check looks at them."""
         return at_usual_outputs(problem) if self.problems[0].ts else problem
 
-    def _required(self, problem: Problem) -> frozenset[Feature]:
-        """Return the features without which a problem decides nothing.
+    def _require_adequate(self, problem: Problem) -> None:
+        """Raise `Inconclusive` if a problem decides nothing.
 
         On a field of the user's own the answer is about that field: what it shows is judged, and what it
-        cannot show is said beside.  Orders alone need something of it: that it is smooth.
+        cannot show is said beside.  Orders alone need something of it: that it has no kinks.
         """
-        if not is_own(problem):
-            return self.features
-        return frozenset({Feature.SMOOTH}) if self.kind == "order" else frozenset()
+        if is_own(problem):
+            if self.kind == "order" and Feature.KINKED in features(problem):
+                raise Inconclusive(KINKED.format(problem.name))
+            return
+        lacking = self.features - features(problem)
+        if lacking:
+            message = f"{problem.name} cannot decide this: it is not {', not '.join(sorted(lacking))}"
+            raise Inconclusive(message)
 
     def measure(self, layer: LayerUnderTest, problem: Problem | None) -> Evidence:
         """Run the check on one problem, or on the counterpart that the layer is asked for in its place.
@@ -124,13 +129,7 @@ class Check:
         if problem is None:
             return self.function(layer)
         problem = layer.counterpart(problem)
-        required = self._required(problem)
-        lacking = required - features(problem) if required else required
-        if lacking:
-            message = f"{problem.name} cannot decide this: it is not {', not '.join(sorted(lacking))}"
-            if Feature.SMOOTH in lacking:
-                message = KINKED.format(problem.name)
-            raise Inconclusive(message)
+        self._require_adequate(problem)
         return self.function(layer, problem)
 
 

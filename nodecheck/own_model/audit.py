@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nodecheck.own_model.states import Layout, State, layout_of, mapped, parts
-from nodecheck.problems.copies import copied
+from nodecheck.problems.modules.copies import copied
 
 __all__ = ["Audit", "Loss", "Solve", "Task", "task_of"]
 

@@ -22,7 +22,7 @@ from nodecheck.own_model.field import directional_derivative
 from nodecheck.own_model.reference import Reference
 from nodecheck.own_model.states import State, parts
 from nodecheck.own_model.trajectory import Trajectory
-from nodecheck.problems.copies import copied
+from nodecheck.problems.modules.copies import copied
 
 __all__ = ["Tangent", "tangent_along"]
 

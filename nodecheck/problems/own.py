@@ -69,7 +69,7 @@ def from_module(name: str, module: nn.Module, y0: Tensor, t0: float, t1: float) 
     TypeError, ValueError
         If an argument is not of this kind, or if the module cannot be called with it in float64.
     """
-    from nodecheck.problems.own_arguments import field_of_module
+    from nodecheck.problems.modules.arguments import field_of_module
 
     field = field_of_module(module, y0, t0)
     state = y0.detach().to("cpu").double().reshape(len(y0), -1).numpy()

@@ -39,7 +39,7 @@ class Feature(enum.StrEnum):
     SIZES_DIFFER = "sizes_differ"  # the batch is no other axis's length: shows sums over the wrong axis
     MOVING = "moving"  # dy1/dy0 differs from the identity: shows an adjoint that is left as it was
     AT_REST = "at_rest"  # f is 0 along the trajectory: shows a backward step control that looks at the state
-    SMOOTH = "smooth"  # J does not jump along the solution: shows orders
+    KINKED = "kinked"  # J jumps along the solution, as for ReLU: no method has its order there
     CONTRACTIVE = "contractive"  # trajectories approach each other: going back in time amplifies errors
 
 
@@ -52,13 +52,13 @@ def features(problem: Problem) -> frozenset[Feature]:
     ReferenceFailure
         If the reference solution cannot be computed.
     """
-    if not _smooth(problem):  # exact derivatives would take long, and decide nothing
-        return frozenset(feature for feature, holds in _field_features(problem).items() if holds)
+    kinked = not _smooth(problem)
     present = {
         **_field_features(problem),
-        Feature.SMOOTH: True,
+        Feature.KINKED: kinked,
         Feature.SIZES_DIFFER: _sizes_differ(problem),
-        Feature.MOVING: _moving(problem),
+        # At kinks exact derivatives take long, and decide nothing.
+        Feature.MOVING: not kinked and _moving(problem),
     }
     return frozenset(feature for feature, holds in present.items() if holds)
 
@@ -77,6 +77,13 @@ def group_weights(problem: Problem) -> dict[str, float]:
     """
     sizes = {name: float(np.linalg.norm(array)) for name, array in sensitivity(problem).jacobians.items()}
     return {name: size / max(sizes.values()) for name, size in sizes.items()}
+
+
+def without_effect(problem: Problem) -> frozenset[str]:
+    """Return the groups of parameters on which the field does not depend, at any of some times and states."""
+    states = np.vstack([problem.y0, problem.y0[::-1] + 1.0])
+    found = [jacobians(problem, t, states)[1] for t in np.linspace(problem.t0, problem.t1, FEATURE_SAMPLES)]
+    return frozenset(name for name in found[0] if not any(at[name].any() for at in found))
 
 
 def _field_features(problem: Problem) -> dict[Feature, bool]:

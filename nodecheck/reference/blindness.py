@@ -61,7 +61,7 @@ def blindness(problem: Problem) -> tuple[str, ...]:
 
 def _sentences(problem: Problem) -> Iterator[str]:
     present = features(problem)
-    smooth = Feature.SMOOTH in present
+    smooth = Feature.KINKED not in present
     if not smooth:
         yield _KINKS
     alone = problem.y0.shape[1] == 1

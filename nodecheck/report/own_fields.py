@@ -6,7 +6,10 @@ from nodecheck.report.limits import LABEL, MOST_NAMES
 from nodecheck.report.numbers import shorten
 from nodecheck.results import Run
 
-_SUITE = "Without --problem the same layer is checked on fields that show these."
+_SUITE = (
+    "Without --problem a layer is checked on fields that show all this, and by the checks that bring fields "
+    "of their own: exactness on constant fields, memory, modules, other uses."
+)
 
 
 def on_own_fields(run: Run) -> str:

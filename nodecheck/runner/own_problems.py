@@ -140,7 +140,7 @@ def _references(problem: Problem, *, outputs: bool) -> bytes:
 def _known(problem: Problem) -> _Known:
     """Return the features and the reference of a problem; where its Jacobian jumps no check asks for it."""
     present = features(problem)
-    return present, sensitivity(problem) if Feature.SMOOTH in present else None
+    return present, None if Feature.KINKED in present else sensitivity(problem)
 
 
 def learn(problem: Problem, references: bytes) -> None:

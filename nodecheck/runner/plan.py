@@ -12,6 +12,7 @@ import numpy as np
 from nodecheck.checks import ALIASES, CHECKS, Check
 from nodecheck.layers import TorchLayer, counterparts
 from nodecheck.layers.layer import SECOND_ORDER
+from nodecheck.numerics.constants import OWN_FIELDS_TAKE
 from nodecheck.options.dtypes import FLOAT64
 from nodecheck.options.expectations import translated
 from nodecheck.options.layer_names import nearest
@@ -151,7 +152,7 @@ def make_plan(
     return Plan(
         tuple(replace(card, expected_failures=translated(card.expected_failures, ALIASES)) for card in cards),
         selected(select, own=bool(problems)),
-        replace(chosen, seconds=seconds or chosen.seconds),
+        replace(chosen, seconds=seconds or chosen.seconds * (OWN_FIELDS_TAKE if problems else 1.0)),
         seed,
         datetime.now(UTC),
         tuple(problems),

@@ -33,6 +33,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.problems import (
     Problem,
+    is_own,
     linear,
     lotka_volterra,
     neural,
@@ -41,7 +42,7 @@ from nodecheck.problems import (
     time_linear,
     van_der_pol,
 )
-from nodecheck.reference import Feature
+from nodecheck.reference import Feature, without_effect
 from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
 from nodecheck.variations.units import iterates
 
@@ -64,10 +65,11 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Ask for the gradient of y0 and of every parameter tensor, and count those that stay None.
 
     An autograd Function passes gradients only to the tensors handed to `apply`; whatever it reaches by
-    another way silently gets none.
+    another way silently gets none.  A parameter that the field does not depend on needs none.
     """
     (run,) = layer.gradients(problem, layer.resolution(tol=USUAL_TOLERANCE, n_steps=BATCH_STEPS), 1)
-    missing = [name for name, value in run.gradients.items() if value is None]
+    needless = without_effect(problem) if is_own(problem) else frozenset()
+    missing = [name for name, value in run.gradients.items() if value is None and name not in needless]
     diagnosis = f"No gradient arrives at {', '.join(missing)}." if missing else ""
     if len(missing) == len(run.gradients):
         diagnosis = "No gradient arrives anywhere: the output is detached from its inputs."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -99,6 +101,14 @@ class ModuleField(OwnField):
         return value.detach().numpy(), torch.cat(flat, -1).movedim(-1, 0).contiguous().numpy()
 
 
+@functools.cache
+def _prepare_forward_mode() -> None:
+    """Let torch import what forward mode needs, where it warns of a function of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        jvp(torch.tanh, (torch.ones(1),), (torch.ones(1),))
+
+
 _Field = Callable[..., Tensor]
 _Pair = tuple[Tensor, Tensor]
 
@@ -116,6 +126,7 @@ def _directional(field: _Field, at: Sequence[Tensor], along: Sequence[Tensor], c
         return value, slope
 
     call = vmap(forward_mode, in_dims=(*axes, *axes)) if copies else forward_mode
+    _prepare_forward_mode()
     try:
         value, slope = call(*at, *along)
     except RuntimeError:

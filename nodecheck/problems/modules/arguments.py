@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nodecheck.problems.copies import copied
-from nodecheck.problems.module_field import ModuleField
+from nodecheck.problems.modules.copies import copied
+from nodecheck.problems.modules.field import ModuleField
 
 __all__ = ["field_of_module"]
 
