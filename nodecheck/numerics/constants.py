@@ -402,9 +402,8 @@ FEATURE_CHANGE = 0.1
 # Times at which a field is examined, both ends included.  One oscillation has fewer zeros, and an odd number
 # has the middle among them.
 FEATURE_SAMPLES = 9
-# Time limits of checks on a user's own field, in those of the suite.  A call of a small network takes ten times
-# that of a formula; the own work of a layer and of the references is the same (held by
-# tests/runner/test_own_problems_in_runs.py).
+# Time limits of checks on a user's own field, in those of the suite: a call of a small network takes several
+# times that of a formula (held by tests/runner/test_own_problems_in_runs.py).
 OWN_FIELDS_TAKE = 4.0
 # Numbers of intervals over which the change of the Jacobian of a user's module is looked at: from one to the
 # next the largest change is halved, or stays where the Jacobian jumps; the ratio is half-way.  A change below

@@ -46,6 +46,8 @@ _ANOTHER_AXIS = (
     "it a length that no other axis has."
 )
 _ONE_DIRECTION = "Time runs {} only."
+_FROM_ZERO = "Time begins at 0: a layer that begins there whatever t0 is gives the same answers."
+_LENGTH_ONE = "The interval has length 1: a factor of its length that is missing or too many is not seen."
 
 
 def blindness(problem: Problem) -> tuple[str, ...]:
@@ -81,6 +83,10 @@ def _sentences(problem: Problem) -> Iterator[str]:
     field = problem.vector_field
     if isinstance(field, OwnField) and field.frozen:
         yield f"{_listed(field.frozen)} require no gradient: they are taken as constants of the field."
+    if problem.t0 == 0.0 and Feature.TIME_DEPENDENT in present:
+        yield _FROM_ZERO
+    if abs(problem.duration) == 1.0:
+        yield _LENGTH_ONE
     yield _ONE_DIRECTION.format("forwards" if problem.duration > 0 else "backwards")
 
 

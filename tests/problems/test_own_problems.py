@@ -62,7 +62,7 @@ def test_the_gradient_is_that_of_many_small_steps():
     y = y0 = batch(4, 2).double().requires_grad_()
     n = 200
     for k in range(n):
-        t, h = torch.tensor(k / n, dtype=torch.float64), 1 / n
+        t, h = torch.tensor(0.5 + 0.75 * k / n, dtype=torch.float64), 0.75 / n
         k1 = module(t, y)
         k2 = module(t + h / 2, y + h / 2 * k1)
         k3 = module(t + h / 2, y + h / 2 * k2)
@@ -77,7 +77,7 @@ def test_the_gradient_is_that_of_many_small_steps():
 
 def test_the_module_of_the_user_stays_as_it_is():
     module = seeded(Perceptron)
-    posed = from_module("mine", module, batch(4, 2), 0.0, 1.0)
+    posed = from_module("mine", module, batch(4, 2), 0.5, 1.25)
     sensitivity(posed)
     assert {p.dtype for p in module.parameters()} == {torch.float32}
     assert all(p.grad is None for p in module.parameters())
@@ -85,7 +85,7 @@ def test_the_module_of_the_user_stays_as_it_is():
 
 def test_a_later_change_of_the_module_does_not_reach_the_problem():
     module = seeded(Perceptron)
-    posed = from_module("mine", module, batch(4, 2), 0.0, 1.0)
+    posed = from_module("mine", module, batch(4, 2), 0.5, 1.25)
     before = at(posed, posed.y0)
     with torch.no_grad():
         module.net[0].weight.zero_()
@@ -95,7 +95,7 @@ def test_a_later_change_of_the_module_does_not_reach_the_problem():
 def test_a_frozen_parameter_is_a_constant_of_the_field():
     module = seeded(Perceptron)
     module.net[2].bias.requires_grad_(False)
-    posed = from_module("mine", module, batch(4, 2), 0.0, 1.0)
+    posed = from_module("mine", module, batch(4, 2), 0.5, 1.25)
     assert "net.2.bias" not in posed.params
     assert posed.vector_field.frozen == ("net.2.bias",)
     assert np.array_equal(at(posed, posed.y0), at(TANH, TANH.y0))

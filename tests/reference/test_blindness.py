@@ -28,7 +28,7 @@ def test_of_a_rich_field_only_the_direction_of_time_is_told():
 
 
 def test_of_a_field_backwards_the_other_direction_is_told():
-    assert blindness(from_module("back", seeded(Perceptron), batch(4, 2), 1.0, 0.0))[-1:] == (
+    assert blindness(from_module("back", seeded(Perceptron), batch(4, 2), 1.25, 0.5))[-1:] == (
         "Time runs backwards only.",
     )
 
@@ -48,10 +48,12 @@ LACKING = [
     (AUTONOMOUS, "does not depend on time"),
     (problem(SymmetricGradient), "Jacobian is symmetric"),
     (problem(Drift), "does not depend on the state"),
-    (problem(t1=0.01), "nearly the identity"),
+    (problem(t1=0.51), "nearly the identity"),
     (RELU, "Jacobian jumps"),
-    (from_module("one", seeded(Perceptron, size=1), batch(4, 1), 0.0, 1.0), "one component"),
+    (from_module("one", seeded(Perceptron, size=1), batch(4, 1), 0.5, 1.25), "one component"),
     (from_module("two", seeded(Perceptron), batch(2, 2), 0.0, 1.0), "as long as another axis"),
+    (from_module("zero", seeded(Perceptron), batch(4, 2), 0.0, 0.75), "Time begins at 0"),
+    (from_module("unit", seeded(Perceptron), batch(4, 2), 0.5, 1.5), "The interval has length 1"),
     (from_module("alone", seeded(Perceptron), batch(1, 2), 0.0, 1.0), "The batch has one member"),
 ]
 

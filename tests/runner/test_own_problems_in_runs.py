@@ -26,7 +26,7 @@ from nodecheck.report.run_verdict import run_verdict
 from nodecheck.report.words import verdict
 from nodecheck.results import LayerCard, Status, from_json, to_json
 from nodecheck.runner.own_problems import given_problems, require_field
-from nodecheck.runner.plan import make_plan, problems_of, selected
+from nodecheck.runner.plan import left_out, make_plan, problems_of, selected
 from nodecheck.targets.discovery import load_target
 
 WRONG = (Status.FAILED, Status.ERROR)
@@ -144,9 +144,9 @@ def test_the_suite_takes_no_part():
 
 
 def test_a_layer_of_second_order_is_not_asked():
-    layer = nodecheck.TorchLayer("mine", lambda dynamics, t0, t1, n_steps: None, supports={"second-order"})
-    found = run(layer, TANH, select="gradient-order")
-    reasons = {r.reason for r in found.results if r.status is Status.SKIPPED}
+    card = LayerCard("mine", "", "n_steps", supports=("second-order",))
+    plan = make_plan([card], profile="smoke", select="gradient-order", seed=0, problems=(TANH,))
+    reasons = {left_out(card, check, plan.profile, plan.problems) for check in plan.checks}
     assert reasons == {"fields of your own are asked only of layers that solve y' = f(t, y)"}
 
 
@@ -159,7 +159,7 @@ def test_the_record_has_the_fields_and_what_they_cannot_reveal():
     found = run(OWN[0], AUTONOMOUS, select="forward-pass")
     (card,) = from_json(to_json(found)).problems
     assert (card.name, card.target) == ("autonomous", "")
-    assert card.size == "4 members of shape (2,), 42 parameters, from t = 0 to 1"
+    assert card.size == "4 members of shape (2,), 42 parameters, from t = 0.5 to 1.25"
     assert card.cannot_reveal == found.problems[0].cannot_reveal != ()
 
 
@@ -168,9 +168,13 @@ def test_a_run_on_the_suite_says_nothing_of_fields():
     assert (found.problems, unseen(found), on_own_fields(found)) == ((), (), "")
 
 
+def _same(_dynamics, y0, _t):
+    return y0
+
+
 def test_an_audit_serves_as_a_problem():
     audit = nodecheck.Audit(
-        "mine", lambda f, y, t: y, seeded(Perceptron), batch(4, 2), own_fields.torch.tensor([0.0, 1.0])
+        "mine", _same, seeded(Perceptron), batch(4, 2), own_fields.torch.tensor([0.0, 1.0])
     )
     (posed,) = given_problems(audit)
     assert (posed.name, posed.t0, posed.t1) == ("mine", 0.0, 1.0)

@@ -97,14 +97,14 @@ def batch(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
 
 
-def problem(kind: type[nn.Module] = Perceptron, *, name: str = "mine", t1: float = 1.0, **options: object):
+def problem(kind: type[nn.Module] = Perceptron, *, name: str = "mine", t1: float = 1.25, **options: object):
     """Return the problem of a module of this kind on four states of two components."""
-    return from_module(name, seeded(kind, **options), batch(4, 2), 0.0, t1)
+    return from_module(name, seeded(kind, **options), batch(4, 2), 0.5, t1)
 
 
 TANH = problem(name="tanh")
 AUTONOMOUS = problem(name="autonomous", time=False)
 RELU = problem(name="relu", activation=nn.ReLU)
-CONVOLUTION = from_module("convolution", seeded(Convolution), batch(3, 2, 3, 3), 0.0, 0.5)
+CONVOLUTION = from_module("convolution", seeded(Convolution), batch(3, 2, 3, 3), 0.5, 0.75)
 DROPPING = problem(Dropping, name="dropping")
 DETACHED = problem(Detached, name="detached")
