@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -39,7 +41,7 @@ ON = ("--problem", "field.py:PROBLEM")
 
 @pytest.fixture
 def invoke(tmp_path, monkeypatch):
-    """Write a layer, a field and a configuration; return a function that runs the command line beside them."""
+    """Return a function that runs the command line beside a layer, a field and a configuration."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, solver="heun", order=2, random=False, table=""):
@@ -58,7 +60,7 @@ def test_a_right_layer_passes_on_the_field_alone(invoke, configured):
     assert outcome.exit_code == 0, outcome.output
     assert "What your field ours cannot reveal (5 members of shape (2,), 22 parameters" in outcome.output
     assert "does not depend on time" in outcome.output
-    run = load_run("out/run.json")
+    run = load_run(Path("out/run.json"))
     assert [r.problem for r in run.results] == ["neural", "ours", "ours"]
     assert [(card.name, card.target) for card in run.problems] == [("ours", "field.py:PROBLEM")]
 
@@ -67,7 +69,7 @@ def test_a_wrong_layer_fails_and_the_failure_can_be_repeated(invoke):
     outcome = invoke("check", "mine.py:LAYER", *QUICK, *ON, solver="euler")
     assert outcome.exit_code == 1
     assert "The layer is wrong on your field ours" in outcome.output.replace("\n", " ")
-    (failed,) = (r for r in load_run("out/run.json").results if r.violated)
+    (failed,) = (r for r in load_run(Path("out/run.json")).results if r.violated)
     assert failed.id == "mine:forward-order:ours"
     assert "problem = load_problem('field.py:PROBLEM')" in failed.reproducer
     again = invoke("replay", "out", failed.id, solver="euler")
@@ -99,6 +101,6 @@ def test_what_is_no_problem_ends_the_command_with_a_reason(invoke, target, chang
 
 def test_where_a_field_is_refused_nothing_is_run_in_its_place(invoke):
     invoke("check", "mine.py:LAYER", *QUICK, *ON, random=True)
-    run = load_run("out/run.json")
+    run = load_run(Path("out/run.json"))
     assert run.results == ()
     assert list(run.load_errors) == ["field.py:PROBLEM"]
