@@ -9,12 +9,16 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from nodecheck.layers import LayerUnderTest
-from nodecheck.problems import Problem
+from nodecheck.problems import Problem, at_usual_outputs, is_own
 from nodecheck.reference import Feature, features
 from nodecheck.results import Evidence, Inconclusive
 
 Kind = Literal["identity", "order", "resource", "contract"]
 Rank = Literal["smoke", "ci", "full"]
+KINKED = (
+    "{} cannot decide this: its Jacobian jumps along the solution, and no method has its order there; look "
+    "at a copy of the module with a smooth activation, as Softplus or SiLU for ReLU"
+)
 # What a check may require of a layer, and the reason for skipping it where that is lacking.
 REQUIREMENTS: Mapping[str, str] = MappingProxyType(
     {
@@ -55,6 +59,8 @@ class Check:
         Requirements of a layer, from `REQUIREMENTS`.
     features
         Features without which no failure could show on a problem (adequacy).
+    own
+        True if it is also asked on fields of the user's own, in place of its problems.
     needs
         Id of the check without which this one means nothing: "adapter", "forward-pass" or "backward-pass".
     profile
@@ -74,6 +80,7 @@ class Check:
     more: tuple[tuple[Rank, Problem], ...] = ()
     requires: frozenset[str] = frozenset()
     features: frozenset[Feature] = frozenset()
+    own: bool = False
     needs: str = "forward-pass"
     profile: Rank = "smoke"
     cite: str = ""
@@ -92,6 +99,25 @@ class Check:
         """Return the reason why a check does not apply to a layer with these properties; "" if it does."""
         return next((REQUIREMENTS[r] for r in sorted(self.requires) if r not in properties), "")
 
+    def on(self, problem: Problem) -> Problem:
+        """Return a problem of the user's own, at output times where the check looks at them."""
+        return at_usual_outputs(problem) if self.problems[0].ts else problem
+
+    def _require_adequate(self, problem: Problem) -> None:
+        """Raise `Inconclusive` if a problem decides nothing.
+
+        On a field of the user's own the answer is about that field: what it shows is judged, and what it
+        cannot show is said beside.  Orders alone need something of it: that it has no kinks.
+        """
+        if is_own(problem):
+            if self.kind == "order" and Feature.KINKED in features(problem):
+                raise Inconclusive(KINKED.format(problem.name))
+            return
+        lacking = self.features - features(problem)
+        if lacking:
+            message = f"{problem.name} cannot decide this: it is not {', not '.join(sorted(lacking))}"
+            raise Inconclusive(message)
+
     def measure(self, layer: LayerUnderTest, problem: Problem | None) -> Evidence:
         """Run the check on one problem, or on the counterpart that the layer is asked for in its place.
 
@@ -103,10 +129,7 @@ class Check:
         if problem is None:
             return self.function(layer)
         problem = layer.counterpart(problem)
-        lacking = self.features - features(problem)
-        if lacking:
-            message = f"{problem.name} cannot decide this: it is not {', not '.join(sorted(lacking))}"
-            raise Inconclusive(message)
+        self._require_adequate(problem)
         return self.function(layer, problem)
 
 

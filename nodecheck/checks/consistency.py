@@ -11,10 +11,11 @@ from nodecheck.diagnosis.layer_gradient import explain_layer_gradient
 from nodecheck.diagnosis.layer_observation import observe
 from nodecheck.layers import LayerUnderTest
 from nodecheck.measure.controls import control
-from nodecheck.measure.convergence import Ladder, fit, gradient_ladders, order_of
+from nodecheck.measure.convergence import Ladder, fit, gradient_ladders, judged_groups, order_of
 from nodecheck.measure.matching_tableau import matching_tableau, own_backprop
 from nodecheck.measure.own_derivative import (
     Distance,
+    inseparable,
     own_derivative_distance,
     own_derivative_distances,
     require_separation,
@@ -33,13 +34,13 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.numerics.formats import UNIT_ROUNDOFF
 from nodecheck.numerics.tableau import ButcherTableau
-from nodecheck.problems import Problem, neural
+from nodecheck.problems import Problem, is_own, neural
 from nodecheck.reference import Feature
 from nodecheck.results import Evidence, Measurement, Skip, at_least, at_most
 from nodecheck.results.phrases import plural, verb
 
 # The features without which some class of wrong adjoint does not show.
-GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE, Feature.AT_REST}
+GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE, Feature.AT_REST, Feature.KINKED}
 
 
 @check(
@@ -50,6 +51,7 @@ GENERIC = frozenset(Feature) - {Feature.CONTRACTIVE, Feature.AT_REST}
     requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
+    own=True,
     needs="backward-pass",
     cite="Onken & Ruthotto (2020): discretise-optimise against optimise-discretise",
 )
@@ -70,7 +72,7 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
     ladders = {} if discrete else gradient_ladders(layer, problem)
     found = "discretely consistent" if discrete else consistency(ladders)
     if discrete and layer.claims.adjoint == "discrete":
-        require_separation(layer, problem, layer.few_steps, order_of(layer), distance.bound)
+        found += _as_far_as_seen(layer, problem, distance.bound)
     if discrete or layer.claims.adjoint == "discrete":
         measurements = _against_own_forward(layer, problem)
     else:
@@ -88,6 +90,21 @@ def gradient_class(layer: LayerUnderTest, problem: Problem) -> Evidence:
             diagnosis = "The Taylor remainder has rate 1: the gradient is not that of the forward pass."
     facts = {"gradient class": found, "Taylor rate": f"{rate:.2f}"}
     return Evidence(measurements, diagnosis, facts=facts)
+
+
+def _as_far_as_seen(layer: LayerUnderTest, problem: Problem, bound: float) -> str:
+    """Return a remark where a field of the user's own does not tell the classes apart; else "".
+
+    Raises
+    ------
+    Inconclusive
+        If a problem of the suite does not.
+    """
+    if not is_own(problem):
+        require_separation(layer, problem, layer.few_steps, order_of(layer), bound)
+        return ""
+    close = inseparable(layer, problem, layer.few_steps, order_of(layer), bound)
+    return " (a continuous adjoint would be as near)" if close else ""
 
 
 def _levels(layer: LayerUnderTest) -> tuple[int, ...]:
@@ -159,6 +176,7 @@ def _explain_class(layer: LayerUnderTest, problem: Problem, found: str) -> str:
     requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
+    own=True,
     needs="backward-pass",
     profile="ci",
     cite="scipy.differentiate.derivative; Griewank & Walther (2008), ch. 3",
@@ -221,6 +239,7 @@ def _explain_distances(
     requires=frozenset({"fixed-step"}),
     problems=(neural,),
     features=GENERIC,
+    own=True,
     needs="backward-pass",
     profile="ci",
     cite="Chen et al. (2018), sec. 2; Gholami, Keutzer & Biros (2019): backprop as the discrete adjoint",
@@ -282,5 +301,6 @@ def _backprop_errors(
     layer: LayerUnderTest, problem: Problem, tableau: ButcherTableau, n_steps: int
 ) -> dict[str, float]:
     own = own_backprop(layer, tableau)
-    exact = [dict(run.gradients) for run in own.gradients(problem, n_steps)]
+    judged = judged_groups(problem) if is_own(problem) else tuple(problem.groups)
+    exact = [{group: run.gradients[group] for group in judged} for run in own.gradients(problem, n_steps)]
     return group_errors([run.gradients for run in layer.gradients(problem, n_steps)], exact)  # type: ignore[arg-type]

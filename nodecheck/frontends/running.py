@@ -80,6 +80,7 @@ def run(
     seed: int = 0,
     device: str = "cpu",
     dtype: str | None = None,
+    problems: object = (),
 ) -> ShownRun:
     """Check layers in this process and return all results.
 
@@ -101,6 +102,9 @@ def run(
     dtype
         Dtype in which the layers run: "float64" or "float32"; None: float64, or the only one that a layer
         works in.
+    problems
+        Problems of your own, from `nodecheck.problems.from_module`, one or several: only checks that can be
+        asked on a field of your own are run, on these alone.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def run(
     ValueError
         If anything but layers is given, or none.  If there is no such profile, device or dtype, a pattern
         selects nothing, two layers share a name, a layer works in another dtype only, or it expects a check
-        to fail that does not exist.
+        to fail that does not exist.  If a field of your own is none that a check can be asked on.
     TypeError
         If `select` is no text and no sequence of texts, or `seed` is no whole number.
     """
@@ -127,6 +131,7 @@ def run(
         seed=checked("seed", seed),
         device=checked("device", device),
         dtype=None if dtype is None else checked("dtype", dtype),
+        problems=problems,
     )
     return ShownRun.of(found)
 

@@ -194,9 +194,22 @@ def require_separation(
     layer: LayerUnderTest, problem: Problem, n_steps: int, order: int, bound: float
 ) -> None:
     """Raise `Inconclusive` if a continuous adjoint of this order would be within reach of the bound."""
+    close = inseparable(layer, problem, n_steps, order, bound)
+    if close:
+        message = (
+            f"a continuous adjoint of order {order} is too close to the discrete one at {n_steps} steps "
+            f"to tell them apart for {', '.join(close)}"
+        )
+        raise Inconclusive(message)
+
+
+def inseparable(
+    layer: LayerUnderTest, problem: Problem, n_steps: int, order: int, bound: float
+) -> tuple[str, ...]:
+    """Return the groups for which a continuous adjoint of this order would be within reach of the bound."""
     continuous, discrete = control(layer, order, "continuous"), control(layer, order, "discrete")
     if continuous is None or discrete is None:
-        return
+        return ()
     pairs = zip(continuous.gradients(problem, n_steps), discrete.gradients(problem, n_steps), strict=True)
     gaps = dict.fromkeys(judged_groups(problem), 0.0)
     for a, b in pairs:
@@ -204,13 +217,7 @@ def require_separation(
             x, y = a.gradients[group], b.gradients[group]
             if x is not None and y is not None:
                 gaps[group] = max(gaps[group], rms(x - y) / rms(y))
-    close = [group for group, gap in gaps.items() if gap < separation(layer) * bound]
-    if close:
-        message = (
-            f"a continuous adjoint of order {order} is too close to the discrete one at {n_steps} steps "
-            f"to tell them apart for {', '.join(close)}"
-        )
-        raise Inconclusive(message)
+    return tuple(group for group, gap in gaps.items() if gap < separation(layer) * bound)
 
 
 def _along(gradients: Mapping[str, Array | None], directions: Mapping[str, Array]) -> float:

@@ -392,12 +392,25 @@ AFFINE_ROUNDINGS = 64.0
 # Problems of which references are kept.  Measured: a run of one layer in the ci profile has 27, and 17 more
 # for second derivatives.
 CACHED_REFERENCES = 256
+# Numbers in the state of the equations for all exact derivatives of a module of the user's own.  Measured on
+# one core: 18 thousand (a convolution, 3 members of 32 components, 158 parameters) take 5 s by both routes,
+# and time grows with the number (held by tests/problems/test_own_problems.py).
+LARGEST_OWN_SENSITIVITY = 200_000
 # Relative change.  A property of a field counts as present if its absence would change the gradient by more.
 # A layer on a usable grid is within 1 % or so of the exact gradient: such a bug stands ten times above that.
 FEATURE_CHANGE = 0.1
 # Times at which a field is examined, both ends included.  One oscillation has fewer zeros, and an odd number
 # has the middle among them.
 FEATURE_SAMPLES = 9
+# Time limits of checks on a user's own field, in those of the suite: a call of a small network takes several
+# times that of a formula (held by tests/runner/test_own_problems_in_runs.py).
+OWN_FIELDS_TAKE = 4.0
+# Numbers of intervals over which the change of the Jacobian of a user's module is looked at: from one to the
+# next the largest change is halved, or stays where the Jacobian jumps; the ratio is half-way.  A change below
+# the smallest jump is none: what it does to an error is below that of any grid.
+SMOOTH_SAMPLES = (32, 64, 128, 256)
+SMOOTH_RATIO = 0.75
+SMALLEST_JUMP = 1e-6
 # Size of a group's gradient relative to the largest, below which the group is not judged: rounding and
 # truncation that come from the large groups would appear in it as errors of its own.
 SMALLEST_WEIGHT = 1e-3

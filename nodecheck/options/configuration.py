@@ -66,6 +66,7 @@ class Table:
     profile: Literal["smoke", "ci", "full"] | None = None
     select: _Texts | None = None
     layer: _Texts | None = None
+    problems: _Texts | None = None
     seed: Annotated[int, Ge(0)] | None = None
     device: Literal["cpu", "cuda", "both"] | None = None
     dtype: Literal["float64", "float32"] | None = None
@@ -89,6 +90,7 @@ class Configuration:
     def options(self) -> dict[str, Any]:
         """The configured options by name."""
         values = {f.name: getattr(self.table, f.name) for f in fields(Table)}
+        values["problem"] = values.pop("problems")  # a list here, and an option that may be repeated
         return {k: v for k, v in values.items() if k not in ("targets", "expect") and v is not None}
 
     @property

@@ -119,9 +119,15 @@ def _relative_to(start: Path, table: Table, folder: Path) -> Table:
     def relative(path: str) -> str:
         return Path(os.path.relpath(folder / path, start)).as_posix()
 
-    targets = []
-    for target in table.targets:
+    def located(target: str) -> str:
         file, colon, _ = split(target)[0].rpartition(":")
         found = colon and file.endswith(".py")
-        targets.append(f"{relative(file)}{target.removeprefix(file)}" if found else target)
-    return replace(table, targets=tuple(targets), output=relative(table.output) if table.output else None)
+        return f"{relative(file)}{target.removeprefix(file)}" if found else target
+
+    own = (table.problems,) if isinstance(table.problems, str) else table.problems
+    return replace(
+        table,
+        targets=tuple(map(located, table.targets)),
+        problems=None if own is None else tuple(map(located, own)),
+        output=relative(table.output) if table.output else None,
+    )

@@ -111,6 +111,13 @@ OPTIONS = (
         metavar="GLOB",
         many=True,
     ),
+    Option(
+        "problem",
+        "Check on this field of your own, in place of those of nodecheck; may be repeated.",
+        default=(),
+        metavar="FILE:PROBLEM",
+        many=True,
+    ),
     Option("output", "Folder of all files that are written.", Path, metavar="DIR"),
     Option("seed", "Seed of all random numbers.", int, 0, minimum=0),
     Option(

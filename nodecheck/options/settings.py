@@ -29,6 +29,8 @@ class Settings:
         The targets, those that are restricted to some layers in the form ``TARGET::GLOB``.
     layers
         The shell patterns of the option `layer`, which are already those of the targets.
+    problems
+        The targets of problems of the user's own, on which alone checks are run; empty: none.
     profile, select, seed
         The checks that run on the layers; `select` are shell patterns.
     device
@@ -65,6 +67,7 @@ class Settings:
     strict: bool
     configuration: Configuration
     every_layer: bool
+    problems: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -81,6 +84,7 @@ class Settings:
             "seed": self.seed,
             "device": self.device,
             "dtype": self.dtype,
+            "problems": list(self.problems),
             "version": __version__,
         }
 
@@ -134,6 +138,7 @@ def resolve_settings(
         strict=value("strict"),
         configuration=configuration,
         every_layer=every_layer,
+        problems=tuple(dict.fromkeys(value("problem"))),
     )
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nodecheck.own_model.states import Layout, State, layout_of, mapped, parts
+from nodecheck.problems.modules.copies import copied
 
-__all__ = ["Audit", "Loss", "Solve", "Task", "copied", "task_of"]
+__all__ = ["Audit", "Loss", "Solve", "Task", "task_of"]
 
 Solve = Callable[[nn.Module, State, Tensor], State]
 Loss = Callable[[State], Tensor]
@@ -176,24 +175,6 @@ def _refuse_dtype(name: str, tensor: Tensor) -> None:
             "real and imaginary part, and times as floats: the exact gradient is computed in float64"
         )
         raise TypeError(message)
-
-
-def copied(dynamics: nn.Module) -> nn.Module:
-    """Return a copy; a tensor that is kept in the module together with its graph becomes a leaf."""
-    memo: dict[int, Any] = {}
-    for module in dynamics.modules():
-        for kept in vars(module).values():
-            for tensor in kept.values() if isinstance(kept, dict) else parts(kept):
-                if isinstance(tensor, Tensor) and not tensor.is_leaf:
-                    memo[id(tensor)] = tensor.detach().clone().requires_grad_(True)
-    try:
-        return copy.deepcopy(dynamics, memo)
-    except (RuntimeError, TypeError) as error:
-        message = (
-            f"dynamics must be a module that copy.deepcopy can copy, got {type(error).__name__}: {error}; "
-            "keep in it no tensors of earlier calls, and no objects without a copy"
-        )
-        raise ValueError(message) from error
 
 
 def _expected(name: str, kind: str, received: object) -> str:

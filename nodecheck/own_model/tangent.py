@@ -17,11 +17,12 @@ from nodecheck.numerics.audit_constants import (
     TANGENT_SHARE,
     TANGENT_TOLERANCE,
 )
-from nodecheck.own_model.audit import Task, copied
+from nodecheck.own_model.audit import Task
 from nodecheck.own_model.field import directional_derivative
 from nodecheck.own_model.reference import Reference
 from nodecheck.own_model.states import State, parts
 from nodecheck.own_model.trajectory import Trajectory
+from nodecheck.problems.modules.copies import copied
 
 __all__ = ["Tangent", "tangent_along"]
 

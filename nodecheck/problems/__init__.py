@@ -26,8 +26,10 @@ from nodecheck.problems.members import members_of
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic, logistic, lotka_volterra, spiral, van_der_pol
 from nodecheck.problems.oscillators import rotation, time_linear
+from nodecheck.problems.own import OwnField, from_module, is_own
 from nodecheck.problems.posed import (
     at_rest,
+    at_usual_outputs,
     constant_at_outputs,
     constant_reversed_at_outputs,
     half_reversed_at_outputs,
@@ -78,9 +80,11 @@ __all__ = [
     "RESERVED",
     "Array",
     "Float64",
+    "OwnField",
     "Problem",
     "as_force",
     "at_rest",
+    "at_usual_outputs",
     "charged",
     "circling",
     "constant",
@@ -91,12 +95,14 @@ __all__ = [
     "damped_pendulum",
     "drift",
     "estimated_by",
+    "from_module",
     "group_of",
     "half_reversed_at_outputs",
     "harmonic",
     "has_log_det",
     "henon_heiles",
     "is_drift",
+    "is_own",
     "is_quadrature",
     "is_wide",
     "kepler",

@@ -8,6 +8,7 @@ from nodecheck.problems.linear import constant
 from nodecheck.problems.neural import neural
 from nodecheck.problems.nonlinear import cubic
 from nodecheck.problems.oscillators import time_linear
+from nodecheck.problems.problem import Problem
 
 # A quarter of the interval, from its end back: there our own solvers of order one to five show their order
 # for every group, or are exact to rounding.  On half of it that of order five shows it for one group, on all
@@ -51,6 +52,13 @@ at_rest = time_linear.replace(
 # them close together.  Of a step, a third or two thirds lie before them, and after doubling the steps two
 # thirds or a third: so the error of an interpolation is that of the same places on every level of a ladder.
 _SHARES = (1 / 8, 5 / 12, 5 / 12 + 1e-4, 17 / 24)
+
+
+def at_usual_outputs(problem: Problem) -> Problem:
+    """Return a problem with these output times, under its own name."""
+    return problem.at_shares(*_SHARES, name=problem.name)
+
+
 neural_at_outputs = neural.at_shares(*_SHARES, name="neural_at_outputs")
 neural_reversed_at_outputs = neural.reversed().at_shares(*_SHARES, name="neural_reversed_at_outputs")
 quarter_reversed_at_outputs = neural_reversed_quarter.at_shares(*_SHARES, name="quarter_reversed_at_outputs")

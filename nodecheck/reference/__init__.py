@@ -3,7 +3,7 @@
 SciPy is imported by the functions that call it, at their first call.
 """
 
-from nodecheck.reference.adequacy import Feature, features, group_weights
+from nodecheck.reference.adequacy import Feature, features, group_weights, without_effect
 from nodecheck.reference.complex_step import jacobians
 from nodecheck.reference.integration import ReferenceFailure
 from nodecheck.reference.second_derivatives import PenaltyGradient, penalty_gradient
@@ -23,4 +23,5 @@ __all__ = [
     "solution",
     "solve_adaptive",
     "trajectory",
+    "without_effect",
 ]

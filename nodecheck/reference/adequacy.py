@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import itertools
 
 import numpy as np
 
@@ -16,8 +17,11 @@ from nodecheck.numerics.constants import (
     CACHED_REFERENCES,
     FEATURE_CHANGE,
     FEATURE_SAMPLES,
+    SMALLEST_JUMP,
+    SMOOTH_RATIO,
+    SMOOTH_SAMPLES,
 )
-from nodecheck.problems import Float64, Problem
+from nodecheck.problems import Float64, Problem, is_own
 from nodecheck.reference.complex_step import jacobians
 from nodecheck.reference.remembered import Remembered
 from nodecheck.reference.sensitivity import sensitivity
@@ -35,6 +39,7 @@ class Feature(enum.StrEnum):
     SIZES_DIFFER = "sizes_differ"  # the batch is no other axis's length: shows sums over the wrong axis
     MOVING = "moving"  # dy1/dy0 differs from the identity: shows an adjoint that is left as it was
     AT_REST = "at_rest"  # f is 0 along the trajectory: shows a backward step control that looks at the state
+    KINKED = "kinked"  # J jumps along the solution, as for ReLU: no method has its order there
     CONTRACTIVE = "contractive"  # trajectories approach each other: going back in time amplifies errors
 
 
@@ -47,10 +52,13 @@ def features(problem: Problem) -> frozenset[Feature]:
     ReferenceFailure
         If the reference solution cannot be computed.
     """
+    kinked = not _smooth(problem)
     present = {
         **_field_features(problem),
+        Feature.KINKED: kinked,
         Feature.SIZES_DIFFER: _sizes_differ(problem),
-        Feature.MOVING: _moving(problem),
+        # At kinks exact derivatives take long, and decide nothing.
+        Feature.MOVING: not kinked and _moving(problem),
     }
     return frozenset(feature for feature, holds in present.items() if holds)
 
@@ -69,6 +77,13 @@ def group_weights(problem: Problem) -> dict[str, float]:
     """
     sizes = {name: float(np.linalg.norm(array)) for name, array in sensitivity(problem).jacobians.items()}
     return {name: size / max(sizes.values()) for name, size in sizes.items()}
+
+
+def without_effect(problem: Problem) -> frozenset[str]:
+    """Return the groups of parameters on which the field does not depend, at any of some times and states."""
+    states = np.vstack([problem.y0, problem.y0[::-1] + 1.0])
+    found = [jacobians(problem, t, states)[1] for t in np.linspace(problem.t0, problem.t1, FEATURE_SAMPLES)]
+    return frozenset(name for name in found[0] if not any(at[name].any() for at in found))
 
 
 def _field_features(problem: Problem) -> dict[Feature, bool]:
@@ -100,6 +115,26 @@ def _along_trajectory(problem: Problem) -> tuple[Float64, Float64, Float64, Floa
     along = [jacobians(problem, t, y) for t, y in zip(times, states, strict=True)]
     at_start = np.stack([jacobians(problem, t, problem.y0)[0] for t in times])
     return f, np.stack([a[0] for a in along]), np.stack([a[2] for a in along]), at_start
+
+
+def _smooth(problem: Problem) -> bool:
+    """Return True if the Jacobian does not jump along the trajectory; of the suite that is known.
+
+    Its largest change between two times is halved where the times are twice as many, unless it jumps.
+    """
+    if not is_own(problem):
+        return True
+    pairs = itertools.pairwise(_largest_change(problem, count) for count in SMOOTH_SAMPLES)
+    return any(fine <= max(SMOOTH_RATIO * coarse, SMALLEST_JUMP) for coarse, fine in pairs)
+
+
+def _largest_change(problem: Problem, count: int) -> float:
+    """Return the largest change of J from one of so many times to the next, relative to its largest norm."""
+    times = np.linspace(problem.t0, problem.t1, count + 1)
+    states = trajectory(problem, times)
+    found = np.stack([jacobians(problem, t, y)[0] for t, y in zip(times, states, strict=True)])
+    size = float(_norm(found).max())
+    return float(_norm(np.diff(found, axis=0)).max()) / size if size else 0.0
 
 
 def _norm(matrices: Float64) -> Float64:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nodecheck.numerics.constants import CACHED_REFERENCES, COMPLEX_STEP
-from nodecheck.problems import Float64, Problem, group_of
+from nodecheck.problems import Float64, OwnField, Problem, group_of
 
 Complex128 = npt.NDArray[np.complex128]
 
@@ -47,7 +47,12 @@ def parameter_rows(problem: Problem) -> dict[str, slice]:
 
 
 def field_tangents(problem: Problem, t: float, y: Float64) -> tuple[Float64, Float64]:
-    """Return f(t, y), shape (B, d), and its derivative in each direction, shape (K, B, d)."""
+    """Return f(t, y), shape (B, d), and its derivative in each direction, shape (K, B, d).
+
+    A module of the user's own is differentiated by autograd, in reverse mode.
+    """
+    if isinstance(problem.vector_field, OwnField):
+        return problem.vector_field.tangents(t, y, problem.params)
     state, params = perturbed(problem)
     value = problem.vector_field(np.asarray(t), y + state, **params)
     return value[0].real, value.imag / COMPLEX_STEP

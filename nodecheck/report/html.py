@@ -16,6 +16,7 @@ from nodecheck.report import limits, numbers
 from nodecheck.report.anchors import anchor, layer_anchor
 from nodecheck.report.faults import Fault, faults
 from nodecheck.report.faults.pictures import Picture, pictures
+from nodecheck.report.own_fields import unseen
 from nodecheck.report.plots import comparison_section, layer_sections
 from nodecheck.report.run_verdict import run_verdict
 from nodecheck.report.statuses import SYMBOLS, statement, status_word
@@ -65,6 +66,7 @@ def _rendered(template: str, run: Run) -> str:
     drawn = {name: _drawn(run, name, in_full=in_full) for name in layers}
     return environment().get_template(template).render(
         run=run,
+        unseen=unseen(run),
         verdicts=[verdict(run, name) for name in layers],
         headline=run_verdict(run),
         counts=[(s, run.count(s)) for s in SYMBOLS if run.count(s)],

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from nodecheck.report.limits import MOST_IN_FULL, MOST_NAMES, MOST_PROBLEMS, REASON, THEME
 from nodecheck.report.markdown_text import STEP_SUMMARY_BYTES, code, fenced, fitted, folded, prose, row
 from nodecheck.report.numbers import duration, sentence, shorten
+from nodecheck.report.own_fields import unseen
 from nodecheck.report.run_verdict import run_verdict, totals
 from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
 from nodecheck.report.summary import Group, groups, scorecard, themes
@@ -32,6 +33,9 @@ def _parts(run: Run) -> Iterator[str]:
     notes += [f"- {prose(warning)}" for warning in run.warnings]
     yield from ["", *notes] if notes else []
     yield from _verdicts(run, layers)
+    for name, size, sentences in unseen(run):
+        yield f"\nYour field {code(name)} ({prose(size)}) cannot reveal:\n"
+        yield from (f"- {prose(sentence_)}" for sentence_ in sentences)
     yield from _scorecard(run, layers)
     yield from _to_fix(run, layers)
     for status, heading in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nodecheck.report.own_fields import on_own_fields
 from nodecheck.report.statuses import SYMBOLS, status_word
 from nodecheck.report.words import Verdict, Word, layer_names, verdict
 from nodecheck.results import Run
@@ -28,6 +29,10 @@ _PHRASES = {
 
 def run_verdict(run: Run) -> str:
     """Return the verdict on the run: one phrase with the number of layers for each word, the worst first."""
+    return f"{_run_verdict(run)}{on_own_fields(run) if layer_names(run) else ''}"
+
+
+def _run_verdict(run: Run) -> str:
     found = [verdict(run, name) for name in layer_names(run)]
     if not found:
         return "No layer could be loaded" if run.load_errors else "Nothing was run"

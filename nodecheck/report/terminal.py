@@ -14,8 +14,9 @@ from rich.text import Text
 
 from nodecheck.report.console import say
 from nodecheck.report.faults import Fault, faults
-from nodecheck.report.limits import LONGEST_ID, REASON
+from nodecheck.report.limits import LABEL, LONGEST_ID, REASON
 from nodecheck.report.numbers import clean, shorten
+from nodecheck.report.own_fields import unseen
 from nodecheck.report.phrases import brief, failures, scope
 from nodecheck.report.run_verdict import run_verdict, totals
 from nodecheck.report.statuses import WRONG
@@ -59,6 +60,7 @@ def render(run: Run, console: Console, *, report: str = "", verbose: bool = Fals
     for one in wrong:
         _faulty(run, one, console, remedy=len(wrong) <= _MOST_WITH_REMEDY)
     _summary(run, console)
+    _unseen(run, console)
     if report:
         _places(run, report, console)
 
@@ -118,6 +120,15 @@ def _fault(fault: Fault, console: Console, *, remedy: bool) -> None:
     say(console, Text.assemble(("✗ ", "red"), fault.headline), indent=2, hang=2)
     if remedy and fault.remedy:
         say(console, Text.assemble(("→ ", "bold"), fault.remedy), indent=2, hang=2)
+
+
+def _unseen(run: Run, console: Console) -> None:
+    """Print what the user's own fields cannot reveal."""
+    for name, size, sentences in unseen(run):
+        head = f"Your field {shorten(name, LABEL)} cannot reveal ({shorten(size, REASON)}):"
+        say(console, Text(head, style="bold"))
+        for sentence_ in sentences:
+            say(console, clean(sentence_), indent=2, hang=2)
 
 
 def _summary(run: Run, console: Console) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from nodecheck.report.faults import faults
 from nodecheck.report.limits import MEASUREMENT, REASON
 from nodecheck.report.numbers import shorten
+from nodecheck.report.own_fields import on_own_fields
 from nodecheck.report.phrases import (
     card_of,
     checks_of,
@@ -120,7 +121,7 @@ def _verdict(run: Run, name: str) -> Verdict:
         return _memory_verdict(run, name)
     if partly(run, name):
         return Verdict(name, Word.PARTLY_CHECKED, f"partly checked: {_part_that_passed(run, name)}")
-    verified = " for the ".join(filter(None, ("verified", scope(run, name))))
+    verified = " for the ".join(filter(None, (f"verified{on_own_fields(run)}", scope(run, name))))
     about = [verified, *properties(run, name), *_undecided_claim(run, name)]
     return Verdict(name, Word.RIGHT, f"right: {', '.join(about)}")
 
@@ -143,7 +144,8 @@ def _known_faults(run: Run, name: str, expected: list[Result]) -> str:
     text = f"known faults: {checks_of(expected)} failed as expected"
     if any(r.status is Status.PASSED for r in run.of_layer(name)):
         text += ", the rest passed" if partly(run, name) else ", the rest is verified"
-    return "; ".join(filter(None, (", ".join([text, *properties(run, name)]), scope(run, name))))
+    known = ", ".join([text, *properties(run, name)])
+    return "; ".join(filter(None, (f"{known}{on_own_fields(run)}", scope(run, name))))
 
 
 def _memory_verdict(run: Run, name: str) -> Verdict:
@@ -157,7 +159,7 @@ def _memory_verdict(run: Run, name: str) -> Verdict:
 def _part_that_passed(run: Run, name: str) -> str:
     """Return the scope and the number of checks that passed, as a phrase."""
     passed = ", ".join([what_passed(run.of_layer(name)), *not_run(run, name), *properties(run, name)])
-    return "; ".join(filter(None, (scope(run, name), passed)))
+    return "; ".join(filter(None, (on_own_fields(run).strip(), scope(run, name), passed)))
 
 
 def _share_of_the_rest(results: Iterable[Result]) -> float:

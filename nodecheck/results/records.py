@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from nodecheck.results.field_card import FieldCard
 from nodecheck.results.layer_card import LayerCard
 
 SCHEMA_VERSION = 1
@@ -206,7 +207,8 @@ class Run:
     """All results of one run, with targets, seed and environment, by which it can be repeated.
 
     `checks` are the checks of the profile by id, each with the layers it applies to: see `Check.asked_of`.
-    A check without a result was left out.  Older versions did not write this field.
+    A check without a result was left out.  Older versions did not write this field.  `problems` are those of
+    the user's own, on which alone the run looked; empty: it looked on those of nodecheck.
     """
 
     results: tuple[Result, ...]
@@ -223,6 +225,7 @@ class Run:
     nodecheck_version: str = ""
     schema_version: int = SCHEMA_VERSION
     checks: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[FieldCard, ...] = ()
 
     __pydantic_config__ = _NON_FINITE_AS_STRINGS
 

@@ -8,7 +8,7 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 
 import torch
@@ -19,7 +19,7 @@ from nodecheck.options.profile import Profile
 from nodecheck.problems import Problem
 from nodecheck.results import LayerCard
 from nodecheck.runner import journal
-from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Subject
+from nodecheck.runner.child_calls import EXITED_WITH_ZERO, Described, Subject
 from nodecheck.runner.environment import environment
 from nodecheck.runner.journal import encode
 from nodecheck.runner.measure import blank, measure, raised
@@ -75,6 +75,33 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
         return loaded
 
 
+def describe_problems(targets: Sequence[str], *, outputs: bool) -> Described:
+    """Return the problems of the user's own with their references, or their errors."""
+    from nodecheck.runner import own_problems
+
+    with seen_to_exit():
+        return own_problems.describe(targets, outputs=outputs)
+
+
+def take_problems(references: Mapping[str, bytes]) -> None:
+    """Load problems of the user's own, by target, and take their references from another process."""
+    from nodecheck.runner.own_problems import learn
+
+    with seen_to_exit():
+        for problem, known in zip(_own_problems(tuple(references)), references.values(), strict=True):
+            learn(problem, known)
+
+
+@functools.lru_cache(maxsize=1)
+def _own_problems(targets: tuple[str, ...]) -> tuple[Problem, ...]:
+    """Return problems of the user's own; each has passed its gate in another process."""
+    if not targets:
+        return ()
+    from nodecheck.runner.own_problems import load_problem
+
+    return tuple(map(load_problem, targets))
+
+
 def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:
     """Run one check on one problem of one layer, all by name, and return the result as JSON."""
     chosen = next(c for c in CHECKS if c.id == check)
@@ -82,7 +109,8 @@ def measure_layer(subject: Subject, check: str, problem: str, profile: Profile, 
     with seen_to_exit():
         try:
             layer = _layer(subject, profile, seed)
-            posed = _named(problem, problems_of(chosen, profile, layer.claims.supports))
+            own = _own_problems(subject.problems)
+            posed = _named(problem, problems_of(chosen, profile, layer.claims.supports, own))
             return encode(measure(chosen, posed, layer))
         except (KeyboardInterrupt, MemoryError) as error:  # the layer raised the first, or left no memory
             return encode(raised(blank(subject.name, chosen, posed, seed), chosen, error))

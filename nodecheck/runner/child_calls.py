@@ -6,13 +6,15 @@ alone, so that the parent needs neither torch nor SciPy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nodecheck.options.profile import Profile
     from nodecheck.results import LayerCard
+    from nodecheck.results.field_card import FieldCard
     from nodecheck.targets.loading import LoadedTargets
 
 # The pool takes exit code 0 for the end of an idle worker, so a layer that exits with 0 gets this code.
@@ -28,6 +30,20 @@ class Subject:
     device: str
     dtype: str
     name: str
+    problems: tuple[str, ...] = ()  # the targets of problems of the user's own
+
+
+@dataclass
+class Described:
+    """Problems of the user's own, by target: their cards and references, and the errors of the others.
+
+    A reference is pickled: the processes that measure layers take it from there, and not each its own.
+    """
+
+    cards: dict[str, FieldCard] = field(default_factory=dict)
+    references: dict[str, bytes] = field(default_factory=dict)
+    usage_errors: dict[str, str] = field(default_factory=dict)
+    load_errors: dict[str, str] = field(default_factory=dict)
 
 
 def start(output: Connection, memory_limit: int) -> None:
@@ -42,6 +58,20 @@ def describe(target: str) -> LoadedTargets[LayerCard]:
     from nodecheck.runner import child
 
     return child.describe(target)
+
+
+def describe_problems(targets: Sequence[str], outputs: bool) -> Described:
+    """Return the problems of the user's own, or their errors; see `own_problems.describe`."""
+    from nodecheck.runner import child
+
+    return child.describe_problems(targets, outputs=outputs)
+
+
+def take_problems(references: Mapping[str, bytes]) -> None:
+    """Load the problems of the user's own, by target with their references; see `child.take_problems`."""
+    from nodecheck.runner import child
+
+    child.take_problems(references)
 
 
 def measure(subject: Subject, check: str, problem: str, profile: Profile, seed: int) -> bytes:

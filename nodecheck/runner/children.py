@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from nodecheck.checks import Check
 from nodecheck.options.layer_names import sources
@@ -26,6 +27,7 @@ from nodecheck.runner.plan import Plan
 from nodecheck.targets.imports import why_no_torch
 from nodecheck.targets.loading import LoadedTargets
 
+_NONE: Mapping[str, bytes] = MappingProxyType({})
 _MOST_IDLE = 4  # processes that wait for a layer of the target they imported; each holds its libraries
 
 
@@ -46,10 +48,11 @@ class Children(AbstractContextManager["Children"]):
         self._idle: dict[str, Child] = {}
         self._lock = threading.Lock()
 
-    def describe(self, targets: Sequence[str]) -> LoadedTargets[LayerCard]:
+    def describe(self, targets: Sequence[str], problems: Sequence[str] = ()) -> LoadedTargets[LayerCard]:
         """Import the targets, each once, and return the claims of all their layers.
 
-        They are filed by target, without the pattern for the names of layers that it may have.
+        They are filed by target, without the pattern for the names of layers that it may have.  `problems`
+        are targets of problems of the user's own, whose cards are returned beside.
         """
         if reason := why_no_torch():
             return LoadedTargets(load_errors=dict.fromkeys(sources(targets), reason))
@@ -65,6 +68,9 @@ class Children(AbstractContextManager["Children"]):
                 self._idle[target] = child
             else:
                 child.close()
+        if problems:
+            with Child(self._memory_limit) as child:
+                _describe_problems(child, problems, loaded)
         return loaded
 
     def take(self, target: str) -> Child:
@@ -96,10 +102,33 @@ def _describe(child: Child, target: str) -> LoadedTargets[LayerCard]:
         return LoadedTargets(load_errors={target: message}, tracebacks={target: child.output.take()})
 
 
-def describe(targets: Sequence[str], memory_limit: int) -> LoadedTargets[LayerCard]:
+def _describe_problems(child: Child, problems: Sequence[str], loaded: LoadedTargets[LayerCard]) -> None:
+    """Add the problems of the user's own, or their errors, to what is loaded."""
+    outputs = any(card.output_times for card in loaded.layers)
+    try:
+        found = child.call(
+            child_calls.describe_problems, tuple(problems), outputs, seconds=child_process.SECONDS_TO_IMPORT
+        )
+    except Lost as error:
+        message = (
+            f"expected problems that can be imported and solved, got {', '.join(problems)}: the process "
+            f"{error}; take a shorter interval, a smaller batch or a narrower module"
+        )
+        loaded.load_errors.update(dict.fromkeys(problems, message))
+        loaded.tracebacks.update(dict.fromkeys(problems, child.output.take()))
+        return
+    loaded.fields.update(found.cards)
+    loaded.references.update(found.references)
+    loaded.usage_errors.update(found.usage_errors)
+    loaded.load_errors.update(found.load_errors)
+
+
+def describe(
+    targets: Sequence[str], memory_limit: int, problems: Sequence[str] = ()
+) -> LoadedTargets[LayerCard]:
     """Import the targets in child processes that end at once, and return the claims of their layers."""
     with Children(memory_limit) as children:
-        return children.describe(targets)
+        return children.describe(targets, problems)
 
 
 class Isolation(AbstractContextManager["Isolation"]):
@@ -111,10 +140,15 @@ class Isolation(AbstractContextManager["Isolation"]):
         As in the plan.
     children
         The processes of the run.
+    references
+        The problems of the user's own: their references by target.
     """
 
-    def __init__(self, profile: Profile, seed: int, children: Children) -> None:
+    def __init__(
+        self, profile: Profile, seed: int, children: Children, references: Mapping[str, bytes] = _NONE
+    ) -> None:
         self._profile, self._seed, self._children = profile, seed, children
+        self._references = references
         self._child: Child | None = None
         self._layer = ""
         self._aborted = False
@@ -123,7 +157,8 @@ class Isolation(AbstractContextManager["Isolation"]):
         """Return the result of a check; where the child is lost, an error with what is known."""
         child = self._child_of(card)
         name = problem.name if problem is not None else ""
-        subject = Subject(card.target, card.name_in_target, card.device, card.dtype, card.name)
+        own = tuple(self._references)
+        subject = Subject(card.target, card.name_in_target, card.device, card.dtype, card.name, own)
         arguments = (subject, check.id, name, self._profile, self._seed)
         clock = time.perf_counter()
         try:
@@ -141,7 +176,16 @@ class Isolation(AbstractContextManager["Isolation"]):
             self._child, self._layer = self._children.take(card.target), card.name
             if self._aborted:  # before there was a child
                 self._child.abort()
+            self._give_references(self._child)
         return self._child
+
+    def _give_references(self, child: Child) -> None:
+        """Give a process the references of the user's own problems; without them it computes its own."""
+        if self._references:
+            with contextlib.suppress(Lost):
+                child.call(
+                    child_calls.take_problems, dict(self._references), seconds=child_process.SECONDS_TO_IMPORT
+                )
 
     def abort(self) -> None:
         """End the check that another thread waits for or is about to begin: it gets `CancelledError`."""
@@ -162,15 +206,20 @@ class Isolation(AbstractContextManager["Isolation"]):
 
 
 def examine_in_children(
-    plan: Plan, children: Children, *, jobs: int = 1, done: Iterable[Result] = ()
+    plan: Plan,
+    children: Children,
+    *,
+    jobs: int = 1,
+    done: Iterable[Result] = (),
+    references: Mapping[str, bytes] = _NONE,
 ) -> Iterator[Result]:
     """Yield the results of a plan as they come, measured in up to `jobs` child processes at a time.
 
-    Results in `done` are not measured again.
+    Results in `done` are not measured again.  `references` are those of the problems of the user's own.
     """
 
     def isolation() -> Isolation:
-        return Isolation(plan.profile, plan.seed, children)
+        return Isolation(plan.profile, plan.seed, children, references)
 
     if jobs > 1:
         yield from examine_in_parallel(plan, jobs, isolation, done)

@@ -65,7 +65,7 @@ class Examination:
             nothing = blank(self._card.name, check, None, self._plan.seed)
             yield self._with_context(replace(nothing, outcome=Outcome.SKIPPED, reason=reason))
             return
-        for problem in problems_of(check, self._plan.profile, self._card.supports):
+        for problem in problems_of(check, self._plan.profile, self._card.supports, self._plan.problems):
             known = self._done.get((check.id, problem.name if problem is not None else ""))
             result = known or self._with_context(self._measure(self._card, check, problem))
             if result.outcome is Outcome.UNSUPPORTED:
@@ -88,7 +88,7 @@ class Examination:
 
     def _why_not(self, check: Check) -> str:
         """Return the reason why a check is skipped, or "" if it is not."""
-        if reason := left_out(self._card, check, self._plan.profile):
+        if reason := left_out(self._card, check, self._plan.profile, self._plan.problems):
             return reason
         for needed in preconditions(check):
             if needed in self._broken:

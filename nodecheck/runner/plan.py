@@ -7,17 +7,25 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import numpy as np
+
 from nodecheck.checks import ALIASES, CHECKS, Check
 from nodecheck.layers import TorchLayer, counterparts
+from nodecheck.layers.layer import SECOND_ORDER
+from nodecheck.numerics.constants import OWN_FIELDS_TAKE
 from nodecheck.options.dtypes import FLOAT64
 from nodecheck.options.expectations import translated
 from nodecheck.options.layer_names import nearest
 from nodecheck.options.profile import PROFILES, RANKS, Profile
-from nodecheck.problems import Problem
+from nodecheck.problems import Array, Problem
 from nodecheck.results import LayerCard, Outcome, Result
+from nodecheck.results.field_card import FieldCard
 
 _LARGEST_SEED = 2**63 - 1  # of torch, whose range is the smallest
 # The ids by which a check may be named: current and former ones.
+# The check of the lines between nodecheck and a layer, on a problem of nodecheck in every run.
+ADAPTER = "adapter"
+_NAMES_OF_THE_SUITE = frozenset(p.name for c in CHECKS for p in (*c.problems, *(q for _, q in c.more)))
 KNOWN_IDS = frozenset(check.id for check in CHECKS) | frozenset(ALIASES)
 
 
@@ -35,6 +43,9 @@ class Plan:
         Thoroughness, and seed of all random numbers.
     started
         Time at which the run began, in UTC.
+    problems
+        Problems of the user's own, in place of those of the suite; in the process that runs no layer they
+        have their names alone.
     """
 
     cards: tuple[LayerCard, ...]
@@ -42,6 +53,7 @@ class Plan:
     profile: Profile
     seed: int
     started: datetime
+    problems: tuple[Problem, ...] = ()
 
     @property
     def size(self) -> int:
@@ -69,9 +81,9 @@ class Plan:
         return self._runs(card, check)
 
     def _runs(self, card: LayerCard, check: Check) -> int:
-        if left_out(card, check, self.profile):
+        if left_out(card, check, self.profile, self.problems):
             return 0
-        return len(problems_of(check, self.profile, card.supports))
+        return len(problems_of(check, self.profile, card.supports, self.problems))
 
 
 def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
@@ -94,6 +106,16 @@ def card_of(layer: TorchLayer, target: str = "") -> LayerCard:
     )
 
 
+def standing_for(card: FieldCard) -> Problem:
+    """Return a problem that has the name of a user's own: the process of a layer alone has its field."""
+    return Problem(card.name, _elsewhere, np.zeros((1, 1)), 0.0, 1.0, cite=card.target)
+
+
+def _elsewhere(_t: Array, _y: Array, /) -> Array:
+    message = "the field of a user's own is evaluated in the process of the layer alone"
+    raise RuntimeError(message)
+
+
 def make_plan(
     cards: Sequence[LayerCard],
     *,
@@ -101,6 +123,7 @@ def make_plan(
     select: str | Sequence[str],
     seed: int,
     seconds: float | None = None,
+    problems: Sequence[Problem] = (),
 ) -> Plan:
     """Return the plan of a run.
 
@@ -116,6 +139,8 @@ def make_plan(
         Seed of all random numbers.
     seconds
         Time limit of one check; None: that of the profile.
+    problems
+        Problems of the user's own: then only checks that are asked on such fields are run, and the adapter.
 
     Raises
     ------
@@ -127,6 +152,7 @@ def make_plan(
         message = f"seed must be a whole number from 0 to {_LARGEST_SEED}, got {seed}; 0 is the usual one"
         raise ValueError(message)
     _require_different_names(cards)
+    _require_own_names(problems)
     _require_known_expectations(cards)
     if profile not in PROFILES:
         message = f"profile must be one of {', '.join(PROFILES)}, got {profile!r}; ci is the usual one"
@@ -134,17 +160,30 @@ def make_plan(
     chosen = PROFILES[profile]
     return Plan(
         tuple(replace(card, expected_failures=translated(card.expected_failures, ALIASES)) for card in cards),
-        selected(select),
-        replace(chosen, seconds=seconds or chosen.seconds),
+        selected(select, own=bool(problems)),
+        replace(chosen, seconds=seconds or chosen.seconds * (OWN_FIELDS_TAKE if problems else 1.0)),
         seed,
         datetime.now(UTC),
+        tuple(problems),
     )
 
 
-def selected(select: str | Sequence[str]) -> tuple[Check, ...]:
-    """Return the checks whose id, or a former id, matches one of the patterns, with the checks they need."""
+def selected(select: str | Sequence[str], *, own: bool = False) -> tuple[Check, ...]:
+    """Return the checks whose id, or a former id, matches one of the patterns, with the checks they need.
+
+    With `own` only those that are asked on fields of the user's own, and those that they need.
+    """
     patterns = (select,) if isinstance(select, str) else tuple(select)
     chosen = {id_ for pattern in patterns for id_ in _matched(pattern)}
+    if own:
+        chosen &= {check.id for check in CHECKS if check.own}
+        if not chosen:
+            names = ", ".join(check.id for check in CHECKS if check.own)
+            message = (
+                f"--select must match a check that is asked on fields of your own, got "
+                f"{', '.join(patterns)}; with --problem these are: {names}"
+            )
+            raise ValueError(message)
     needed = {id_ for check in CHECKS if check.id in chosen for id_ in preconditions(check)}
     return tuple(check for check in CHECKS if check.id in chosen | needed)
 
@@ -172,20 +211,27 @@ def preconditions(check: Check) -> tuple[str, ...]:
     return (*preconditions(needed), needed.id)
 
 
-def problems_of(check: Check, profile: Profile, supports: Collection[str] = ()) -> tuple[Problem | None, ...]:
+def problems_of(
+    check: Check, profile: Profile, supports: Collection[str] = (), own: Sequence[Problem] = ()
+) -> tuple[Problem | None, ...]:
     """Return the problems a check runs on in a profile; (None,) for a check that brings its own.
 
-    A layer that supports equations of second order is asked for the counterparts of these problems.
+    A layer that supports equations of second order is asked for the counterparts of these problems.  If there
+    are problems of the user's `own`, they take their place.
     """
+    if own and check.own:
+        return tuple(check.on(problem) for problem in own)
     most = None if profile.name == "full" else check.most
     more = (problem for cheapest, problem in check.more if RANKS[cheapest] <= RANKS[profile.name])
     problems = (*check.problems[: profile.problems][:most], *more)
     return tuple(other for problem in problems for other in counterparts(supports, problem)) or (None,)
 
 
-def left_out(card: LayerCard, check: Check, profile: Profile) -> str:
+def left_out(card: LayerCard, check: Check, profile: Profile, own: Sequence[Problem] = ()) -> str:
     """Return the reason why a check is skipped whatever the layer does; "" if it is not."""
     reason = check.why_not(card.kinds)
+    if own and SECOND_ORDER in card.supports and not reason:
+        reason = "fields of your own are asked only of layers that solve y' = f(t, y)"
     return reason or ("" if within(check, profile) else f"part of the {check.profile} profile")
 
 
@@ -199,6 +245,17 @@ def _require_different_names(cards: Sequence[LayerCard]) -> None:
     for name in names:
         if names.count(name) > 1:
             message = f"layers need different names, got {name!r} twice; results are filed by name"
+            raise ValueError(message)
+
+
+def _require_own_names(problems: Sequence[Problem]) -> None:
+    """Raise a ValueError if two problems share a name, or one has that of a problem of the suite."""
+    names = [problem.name for problem in problems]
+    for problem in problems:
+        name = problem.name
+        taken = "that of a problem of nodecheck" if name in _NAMES_OF_THE_SUITE else "given twice"
+        if names.count(name) > 1 or name in _NAMES_OF_THE_SUITE:
+            message = f"a problem needs a name of its own, got {name!r}, {taken}; give it another one"
             raise ValueError(message)
 
 

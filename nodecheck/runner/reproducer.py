@@ -18,7 +18,7 @@ def reproducer(result: Result, card: LayerCard, plan: Plan) -> str:
         return ""
     if result.expected and (script := confirmation(card.name_in_target, result.check)):
         return script
-    name = card.name_in_target
+    name, own = card.name_in_target, next((p for p in plan.problems if p.name == result.problem), None)
     if card.target:
         found = (
             f"layers = load_target({card.target!r})\nlayer = next(x for x in layers if x.name == {name!r})"
@@ -31,5 +31,10 @@ def reproducer(result: Result, card: LayerCard, plan: Plan) -> str:
         arguments += f", device={card.device!r}"
     if card.dtype != FLOAT64:
         arguments += f", dtype={card.dtype!r}"
+    if own is not None:
+        found = f"load_problem({own.cite!r})" if own.cite else f"...  # the problem named {own.name!r}"
+        known = "from nodecheck.runner.own_problems import load_problem\n" if own.cite else ""
+        head += f"\n{known}problem = {found}"
+        arguments += ", problems=problem"
     loop = f"for result in nodecheck.run({arguments}).results:"
     return f"{head}\n{loop}\n    print(result.id, result.status, result.diagnosis)"

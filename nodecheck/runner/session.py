@@ -28,7 +28,7 @@ from nodecheck.results import LayerCard, Outcome, Result, Run
 from nodecheck.runner.environment import environment, environment_without_torch
 from nodecheck.runner.examine import complete, examine
 from nodecheck.runner.measure import InProcess
-from nodecheck.runner.plan import KNOWN_IDS, Plan, card_of, make_plan, within
+from nodecheck.runner.plan import ADAPTER, KNOWN_IDS, Plan, card_of, make_plan, standing_for, within
 from nodecheck.targets.loading import LoadedTargets
 
 
@@ -112,7 +112,12 @@ class Session:
             load_errors={**loaded.usage_errors, **loaded.load_errors},
             warnings=tuple(warnings),
             nodecheck_version=__version__,
-            checks={check.id: check.asked_of for check in CHECKS if within(check, plan.profile)},
+            checks={
+                check.id: check.asked_of
+                for check in CHECKS
+                if within(check, plan.profile) and (check.own or check.id == ADAPTER or not plan.problems)
+            },
+            problems=tuple(loaded.fields.values()),
         )
 
 
@@ -124,18 +129,23 @@ def examine_here(
     seed: int,
     device: str,
     dtype: str | None,
+    problems: object = (),
 ) -> Run:
     """Return the run of layers that are examined in this process.
 
     Raises
     ------
     ValueError
-        If there can be no such plan (see `make_plan`), or a layer works in another dtype only.
+        If there can be no such plan (see `make_plan`), or a layer works in another dtype only.  If a field
+        is none that a check can be asked on.
     """
-    here = environment()
+    from nodecheck.runner.own_problems import card_of_problem, given_problems  # imports torch
+
+    here, own = environment(), given_problems(problems)
     cards = on_devices(in_dtype(map(card_of, layers), dtype), devices_of(device, here))
-    plan = make_plan(cards, profile=profile, select=select, seed=seed)
-    session = Session(plan, LoadedTargets(environment=here))
+    plan = make_plan(cards, profile=profile, select=select, seed=seed, problems=own)
+    fields = {problem.name: card_of_problem(problem) for problem in own}
+    session = Session(plan, LoadedTargets(environment=here, fields=fields))
     results = examine(plan, InProcess(layers, plan.profile, seed))
     return session.record(results, warnings=tuple(not_measured(device, here)))
 
@@ -159,6 +169,8 @@ def plan_for(loaded: LoadedTargets[LayerCard], settings: Settings) -> Plan:
         every_layer=settings.every_layer and loaded.complete,
     )
     chosen = chosen_layers(cards, settings.targets, settings.layers, complete=loaded.complete)
+    if len(loaded.fields) < len(set(settings.problems)):
+        chosen = ()  # a field could not be loaded: nothing may be run in its place
     devices = devices_of(settings.device, loaded.environment) if chosen else ()
     return make_plan(
         on_devices(in_dtype(chosen, settings.dtype), devices),
@@ -166,6 +178,7 @@ def plan_for(loaded: LoadedTargets[LayerCard], settings: Settings) -> Plan:
         select=settings.select,
         seed=settings.seed,
         seconds=settings.time_limit,
+        problems=tuple(standing_for(card) for card in loaded.fields.values()),
     )
 
 

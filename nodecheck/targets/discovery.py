@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from typing import Any
 
 from nodecheck.layers import TorchLayer
 from nodecheck.targets.entry_points import Extension, extensions, extensions_named
@@ -43,6 +44,34 @@ def load_target(target: str) -> tuple[TorchLayer, ...]:
     source, object_name = _split(target)
     module = import_file(source, target) if source.endswith(".py") else import_module(source, target)
     return as_layers(find_object(module, object_name, target), object_name, target)
+
+
+def load_object(target: str, example: str) -> Any:
+    """Return the object that ``package.module:object`` or ``path/file.py:object`` names, whatever it is.
+
+    Parameters
+    ----------
+    target
+        As in `load_target`.
+    example
+        Name of an object, for messages.
+
+    Raises
+    ------
+    UsageError
+        If the target is not written in one of the two forms.
+    TargetError
+        If there is no such file, module or attribute, or its import raises.
+    """
+    source, colon, name = target.rpartition(":")
+    if not colon or not _DOTTED.fullmatch(name) or not (source.endswith(".py") or _DOTTED.fullmatch(source)):
+        message = (
+            f"expected package.module:object or path/file.py:object, got {target!r}; "
+            f"write for instance `my.py:{example}`"
+        )
+        raise UsageError(message)
+    module = import_file(source, target) if source.endswith(".py") else import_module(source, target)
+    return find_object(module, name, target, of_layers=False)
 
 
 def _warn_of_namesakes(target: str) -> None:

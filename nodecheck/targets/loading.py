@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from nodecheck.layers import TorchLayer
+    from nodecheck.results.field_card import FieldCard
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")
@@ -28,6 +29,10 @@ class LoadedTargets(Generic[_T]):
         The error of each other target, in a sentence.
     tracebacks
         The tracebacks of these errors.
+    fields
+        The cards of the problems of the user's own, by target; their errors are among those above.
+    references
+        The exact derivatives of those problems, pickled.
     environment
         Facts about the process that loaded them: versions, threads, devices.
     """
@@ -38,6 +43,8 @@ class LoadedTargets(Generic[_T]):
     load_errors: dict[str, str] = field(default_factory=dict)
     tracebacks: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, FieldCard] = field(default_factory=dict)
+    references: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[_T, ...]:

@@ -24,8 +24,8 @@ _SNIPPET = """\
     # nodecheck.adapt helps with f(y, t), time grids, step sizes, trajectories and flat parameters"""
 
 
-def find_object(module: ModuleType, object_name: str, target: str) -> Any:
-    """Return the object of a module with a dotted name.
+def find_object(module: ModuleType, object_name: str, target: str, *, of_layers: bool = True) -> Any:
+    """Return the object of a module with a dotted name; messages name the layers there if `of_layers`.
 
     Raises
     ------
@@ -39,7 +39,9 @@ def find_object(module: ModuleType, object_name: str, target: str) -> Any:
         except AttributeError as error:
             names = [n for n in dir(found) if not n.startswith("_")]
             layers = [n for n in names if _holds_layers(getattr(found, n, None))]
-            where = f"it holds the layers {', '.join(layers)}" if layers else "it holds no TorchLayer"
+            where = "name the variable that holds it"
+            if of_layers:
+                where = f"it holds the layers {', '.join(layers)}" if layers else "it holds no TorchLayer"
             message = (
                 f"expected an attribute {name!r}, got none in {target.rpartition(':')[0]!r}; "
                 f"{suggestion(name, names)}{where}"

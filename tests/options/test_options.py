@@ -45,6 +45,7 @@ GIVEN = {
     "memory-limit": "1.5",
     "time-limit": "30",
     "layer": "rk4*",
+    "problem": "my.py:PROBLEM",
 }
 
 

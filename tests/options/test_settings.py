@@ -69,6 +69,7 @@ def test_the_identity_names_what_a_resumed_run_must_share():
         "seed",
         "device",
         "dtype",
+        "problems",
         "version",
     }
 

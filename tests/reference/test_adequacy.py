@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from own_fields import RELU, TANH, problem
+from torch import nn
 
 from nodecheck.numerics.constants import SMALLEST_WEIGHT
 from nodecheck.problems import (
@@ -45,7 +47,7 @@ def test_linear_field_is_not_nonlinear_even_if_it_depends_on_time(problem):
 
 
 def test_network_moves_without_contracting_and_has_every_other_feature():
-    assert features(neural) == set(Feature) - {Feature.CONTRACTIVE, Feature.AT_REST}
+    assert features(neural) == set(Feature) - {Feature.CONTRACTIVE, Feature.AT_REST, Feature.KINKED}
 
 
 def test_a_state_at_rest_is_noticed_although_the_adjoint_moves():
@@ -96,5 +98,19 @@ def test_every_group_of_a_problem_that_is_not_stiff_can_be_judged(problem):
     assert min(group_weights(problem).values()) >= 10 * SMALLEST_WEIGHT
 
 
-def test_suite_supplies_every_feature():
-    assert frozenset().union(*map(features, (*PROBLEMS, at_rest))) == frozenset(Feature)
+def test_suite_supplies_every_feature_but_kinks():
+    assert frozenset().union(*map(features, (*PROBLEMS, at_rest))) == set(Feature) - {Feature.KINKED}
+
+
+def test_the_kinks_of_a_user_s_module_are_noticed():
+    assert Feature.KINKED in features(RELU)
+    assert Feature.KINKED not in features(TANH)
+
+
+@pytest.mark.parametrize("beta", [1.0, 20.0])
+def test_a_bend_is_no_kink(beta):
+    class Bent(nn.Softplus):
+        def __init__(self):
+            super().__init__(beta=beta)
+
+    assert Feature.KINKED not in features(problem(activation=Bent))

@@ -19,7 +19,9 @@ ALLOWED_INSIDE = (
     "nodecheck.numerics.errors",
     "nodecheck.numerics.formats",
 )
-SOURCES = sorted([*PACKAGE.glob("reference/**/*.py"), *PACKAGE.glob("problems/**/*.py")])
+# Modules of the user are written in torch, and differentiated by it: these files alone know of it.
+OF_MODULES = {PACKAGE / "problems" / "own.py", *PACKAGE.glob("problems/modules/*.py")}
+SOURCES = sorted({*PACKAGE.glob("reference/**/*.py"), *PACKAGE.glob("problems/**/*.py")} - OF_MODULES)
 
 
 def imported_modules(source):

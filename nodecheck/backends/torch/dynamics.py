@@ -8,7 +8,7 @@ because a float32 t beside a float64 y, or a time outside [t0, t1], is a finding
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -67,7 +67,9 @@ class Dynamics(nn.Module):
         self.trace = Trace()
         self._names = tuple(problem.params)
         for name, value in problem.params.items():
-            self.register_parameter(name, nn.Parameter(torch.tensor(value, dtype=dtype)))
+            *path, last = name.split(".")  # of a module of the user's own: "net.0.weight"
+            owner = _submodule(self, path)
+            owner.register_parameter(last, nn.Parameter(torch.tensor(value, dtype=dtype)))
 
     def forward(self, t: Any, y: Tensor) -> Tensor:
         """Return f(t, y), of the shape and dtype of `y`.
@@ -98,7 +100,8 @@ class Dynamics(nn.Module):
 
         It is read by name: layers that work on detached copies swap the attributes, in one way or another.
         """
-        value: Tensor = getattr(self, name)
+        *path, last = name.split(".")
+        value: Tensor = getattr(self.get_submodule(".".join(path)), last)
         return value
 
     def _record(self, t: Any, y: Tensor) -> None:
@@ -113,6 +116,15 @@ class Dynamics(nn.Module):
     # As `torch.compiler.disable` has it, which half a second of imports comes with: a layer that is compiled
     # would be compiled anew for each number of calls so far.
     _record._torchdynamo_disable = True  # type: ignore[attr-defined]
+
+
+def _submodule(module: nn.Module, path: Sequence[str]) -> nn.Module:
+    """Return the module at a path below another one; modules that are missing on the way are made."""
+    for name in path:
+        if name not in module._modules:
+            module.add_module(name, nn.Module())
+        module = module.get_submodule(name)
+    return module
 
 
 def name_of(dtype: torch.dtype) -> str:

@@ -36,6 +36,7 @@ from nodecheck.variations.shapes import refusal_of_odd
     theme="Contract",
     kind="contract",
     problems=(neural,),
+    own=True,
     needs="adapter",
     cite="the contract of TorchLayer: y0 of shape (B, d) in, y1 of the same shape out",
 )
@@ -71,6 +72,7 @@ def forward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     theme="Contract",
     kind="contract",
     problems=(neural,),
+    own=True,
     cite="the contract of TorchLayer: gradients through .backward() and .grad",
 )
 def backward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
@@ -87,6 +89,7 @@ def backward_pass(layer: LayerUnderTest, problem: Problem) -> Evidence:
     theme="Contract",
     kind="identity",
     problems=(neural,),
+    own=True,
     needs="backward-pass",
     cite="PyTorch documentation, Reproducibility; torch.autograd.gradcheck, nondet_tol",
 )

@@ -44,6 +44,7 @@ _OTHERS = tuple(p for p in (*ORDER_PROBLEMS, cubic(1.0)) if p not in (spiral, ne
     problems=(neural, lotka_volterra),
     more=(("smoke", neural.reversed()),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONLINEAR}),
+    own=True,
     cite="Hairer, Nørsett & Wanner (1993), sec. II.3: the global error of a method of order p is O(h^p)",
 )
 def forward_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
@@ -173,6 +174,7 @@ def _reverse_order(layer: LayerUnderTest, problem: Problem) -> tuple[Measurement
     kind="order",
     requires=frozenset({"fixed-step"}),
     problems=(spiral, neural, time_linear, logistic, *_OTHERS),
+    own=True,
     cite="scipy.integrate.solve_ivp (DOP853); Hairer, Nørsett & Wanner (1993), sec. II.4: extrapolation",
 )
 def solve_ivp_agreement(layer: LayerUnderTest, problem: Problem) -> Evidence:

@@ -34,6 +34,7 @@ from nodecheck.numerics.constants import (
 )
 from nodecheck.problems import (
     Problem,
+    is_own,
     linear,
     lotka_volterra,
     neural,
@@ -42,7 +43,7 @@ from nodecheck.problems import (
     time_linear,
     van_der_pol,
 )
-from nodecheck.reference import Feature
+from nodecheck.reference import Feature, without_effect
 from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
 from nodecheck.variations.units import iterates
 
@@ -57,6 +58,7 @@ _OF_SCALARS = (lotka_volterra, time_linear, van_der_pol(1.0))
     theme="Gradient",
     kind="contract",
     problems=(neural,),
+    own=True,
     needs="backward-pass",
     cite="torchdiffeq issues 118, 227 and pull request 104: gradients that are silently None",
 )
@@ -64,10 +66,11 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     """Ask for the gradient of y0 and of every parameter tensor, and count those that stay None.
 
     An autograd Function passes gradients only to the tensors handed to `apply`; whatever it reaches by
-    another way silently gets none.
+    another way silently gets none.  A parameter that the field does not depend on needs none.
     """
     (run,) = layer.gradients(problem, layer.resolution(tol=USUAL_TOLERANCE, n_steps=BATCH_STEPS), 1)
-    missing = [name for name, value in run.gradients.items() if value is None]
+    needless = without_effect(problem) if is_own(problem) else frozenset()
+    missing = [name for name, value in run.gradients.items() if value is None and name not in needless]
     diagnosis = f"No gradient arrives at {', '.join(missing)}." if missing else ""
     if len(missing) == len(run.gradients):
         diagnosis = "No gradient arrives anywhere: the output is detached from its inputs."
@@ -83,6 +86,7 @@ def gradient_completeness(layer: LayerUnderTest, problem: Problem) -> Evidence:
     problems=(neural, spiral, linear, *_OF_SCALARS),
     more=(("ci", neural_reversed_quarter),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
+    own=True,
     needs="backward-pass",
     cite="Roache (1998): observed order of accuracy; Chen et al. (2018), sec. 2: the adjoint method",
 )

@@ -34,6 +34,7 @@ _ENLARGED, _REDUCED = f"{COTANGENT_SCALE:.0f} times", f"1/{COTANGENT_SCALE:.0f} 
     theme="Gradient",
     kind="identity",
     problems=(neural,),
+    own=True,
     needs="backward-pass",
     cite="PyLops dot test; Griewank & Walther (2008), ch. 3: the pullback is a linear map",
 )

@@ -21,6 +21,7 @@ from nodecheck.results.phrases import verb
     theme="Forward",
     kind="identity",
     problems=(neural,),
+    own=True,
     cite="torchdiffeq issue 284; bayesflow issue 292: one step size for the whole batch",
 )
 def batch_independence(layer: LayerUnderTest, problem: Problem) -> Evidence:

@@ -30,6 +30,7 @@ from nodecheck.results import Evidence, Inconclusive, Measurement, at_most
     problems=(neural_at_outputs,),
     more=(("smoke", quarter_reversed_at_outputs),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
+    own=True,
     needs="backward-pass",
     cite="Chen et al. (2018), app. B: the adjoint jumps by ∂L/∂y(t_k) at every output time",
 )

@@ -24,6 +24,7 @@ from nodecheck.results import Evidence, Measurement, Series, at_least
     problems=(neural_at_outputs,),
     more=(("smoke", neural_reversed_at_outputs),),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONLINEAR}),
+    own=True,
     cite="Hairer, Nørsett & Wanner (1993), sec. II.6: dense output",
 )
 def output_states(layer: LayerUnderTest, problem: Problem) -> Evidence:

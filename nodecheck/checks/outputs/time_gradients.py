@@ -22,7 +22,9 @@ from nodecheck.numerics import INCONSISTENT_BELOW, ORDER_MARGIN, TOLERANCE_FACTO
 from nodecheck.numerics.constants import EXPLAINED_SHARE
 from nodecheck.problems import (
     Problem,
+    at_usual_outputs,
     half_reversed_at_outputs,
+    is_own,
     neural_at_outputs,
     neural_half,
     neural_reversed_half,
@@ -52,6 +54,7 @@ _LOOKED_AT = "gradients with respect to times"
     problems=(neural_half,),
     more=(("smoke", neural_reversed_half),),
     features=frozenset({Feature.TIME_DEPENDENT, Feature.STATE_DEPENDENT, Feature.MOVING}),
+    own=True,
     needs="backward-pass",
     cite="Chen et al. (2018), app. B: ∂L/∂t1 = a(t1) f(t1, y1), ∂L/∂t0 = -a(t0) f(t0, y0)",
 )
@@ -100,6 +103,8 @@ def time_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
 
 def _at_outputs(layer: LayerUnderTest, problem: Problem) -> Problem:
     """Return the problem with output times that is asked for in place of one without."""
+    if is_own(problem):
+        return at_usual_outputs(problem)
     (found,) = (at for plain, at in _AT_OUTPUTS if layer.counterpart(plain).name == problem.name)
     return layer.counterpart(found)
 

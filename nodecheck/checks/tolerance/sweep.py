@@ -52,6 +52,7 @@ from nodecheck.results import Evidence, Series, Skip, at_most
     requires=frozenset({"adaptive"}),
     problems=(neural, uneven, lotka_volterra, time_linear),
     more=(("smoke", neural.reversed()), ("ci", uneven_mirrored), ("ci", time_linear.reversed())),
+    own=True,
     cite="Hairer, Nørsett & Wanner (1993), sec. II.4: control of the local error",
 )
 def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
@@ -136,6 +137,7 @@ def _tolerance_in_reverse(layer: LayerUnderTest, problem: Problem) -> Evidence:
     most=2,  # every mutant that fails on the third fails on one of these
     more=(("ci", neural_reversed_quarter), ("ci", at_rest)),
     features=frozenset({Feature.STATE_DEPENDENT, Feature.NONSYMMETRIC, Feature.NONNORMAL, Feature.MOVING}),
+    own=True,
     needs="backward-pass",
     cite="Chen et al. (2018), sec. 2; SciMLSensitivity issue 1094: judge by the tolerance sweep",
 )

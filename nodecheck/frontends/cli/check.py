@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # Everything heavy is imported inside the functions: the help text has to come at once.
 
-_OPTIONS = ("profile", "select", "layer", "device", "dtype", "output", "seed", "jobs")
+_OPTIONS = ("profile", "select", "layer", "problem", "device", "dtype", "output", "seed", "jobs")
 _LIMITS = ("time-limit", "memory-limit", "strict")
 _INTERRUPTED = "The run was interrupted: what it did not reach is inconclusive; --resume goes on."
 
@@ -64,7 +64,10 @@ def check(
     from nodecheck.runner.children import Children
 
     settings = _settings(context, targets, options)
-    forkserver.start(settings.targets, profile=settings.profile, select=settings.select)
+    # Fields of the user's own are imported by the children alone, and so are their references computed.
+    forkserver.start(
+        settings.targets, profile="" if settings.problems else settings.profile, select=settings.select
+    )
     end_politely()
     with interruptible(), Children(settings.memory_limit) as children:
         session = _planned(settings, children, debug=debug)
@@ -105,7 +108,7 @@ def _planned(settings: Settings, children: Children, *, debug: bool) -> Session:
     from nodecheck.runner.session import Session, plan_for
 
     threading.Thread(target=_prepare_report, daemon=True).start()
-    loaded = children.describe(settings.targets)
+    loaded = children.describe(settings.targets, settings.problems)
     report_load_errors(loaded, debug=debug)
     with usage_errors():
         return Session(plan_for(loaded, settings), loaded)
@@ -127,7 +130,13 @@ def _run(settings: Settings, session: Session, children: Children, journal: Jour
                 journal.append(result)
             count.add(result)
 
-        results = examine_in_children(session.plan, children, jobs=settings.jobs, done=journal.done)
+        results = examine_in_children(
+            session.plan,
+            children,
+            jobs=settings.jobs,
+            done=journal.done,
+            references=session.loaded.references,
+        )
         examined = session.examine(results, advance=advance)
     run = session.record(
         examined.results,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from nodecheck.results import LayerCard, Result, Run
     from nodecheck.runner.children import Children
+    from nodecheck.targets.loading import LoadedTargets
 
 _LONGEST_ID = 400  # characters in a message
 _EXIT_CODES = """\b
@@ -46,7 +47,8 @@ def replay(run: Run, result_id: str, memory_limit: float | None, time_limit: flo
 
     then = find_result(run, result_id)
     target = target_of(run, then)
-    forkserver.start((target,), profile=run.profile, select=glob.escape(then.check))
+    own = _own_problems(run)
+    forkserver.start((target,), profile="" if own else run.profile, select=glob.escape(then.check))
     with interruptible():
         found = _repeat(run, then, target, memory_limit=in_bytes(memory_limit), seconds=time_limit)
     now = _counterpart(then, found)
@@ -60,20 +62,44 @@ def _repeat(
 ) -> tuple[Result, ...]:
     """Return the results of its check as they are now, after those of the checks that it needs."""
     from nodecheck.runner.children import Children, examine_in_children
-    from nodecheck.runner.plan import make_plan
+    from nodecheck.runner.plan import make_plan, standing_for
 
     with Children(memory_limit) as children:
-        card = _load(children, target, run, then)
+        card, own = _load(children, target, run, then)
         select = glob.escape(then.check)
         try:
-            plan = make_plan([card], profile=run.profile, select=select, seed=run.seed, seconds=seconds)
+            plan = make_plan(
+                [card],
+                profile=run.profile,
+                select=select,
+                seed=run.seed,
+                seconds=seconds,
+                problems=tuple(map(standing_for, own.fields.values())),
+            )
         except ValueError as error:
             raise click.UsageError(f"{then.id} cannot be repeated: {error}") from error
-        return tuple(examine_in_children(plan, children))
+        return tuple(examine_in_children(plan, children, references=own.references))
 
 
-def _load(children: Children, target: str, run: Run, then: Result) -> LayerCard:
-    """Return the claims of the layer of a result as they are now; end the command if it cannot be loaded."""
+def _own_problems(run: Run) -> tuple[str, ...]:
+    """Return the targets of the user's own problems in a run; one without a target is a usage error."""
+    for problem in run.problems:
+        if not problem.target:
+            message = (
+                f"expected problems that targets name, got {problem.name!r}, which was given as an object; "
+                f"repeat the check where the problem is defined"
+            )
+            raise click.UsageError(message)
+    return tuple(problem.target for problem in run.problems)
+
+
+def _load(
+    children: Children, target: str, run: Run, then: Result
+) -> tuple[LayerCard, LoadedTargets[LayerCard]]:
+    """Return the claims of the layer of a result as they are now, and all that was loaded with it.
+
+    The command ends if something cannot be loaded.
+    """
     from nodecheck.frontends.cli.arguments import usage_errors
     from nodecheck.options.devices import devices_of
     from nodecheck.options.dtypes import in_dtype
@@ -81,7 +107,7 @@ def _load(children: Children, target: str, run: Run, then: Result) -> LayerCard:
 
     before = next(card for card in run.layers if card.name == then.layer)
 
-    loaded = children.describe((target,))
+    loaded = children.describe((target,), _own_problems(run))
     for error in (*loaded.usage_errors.values(), *loaded.load_errors.values(), *loaded.missing.values()):
         _give_up(error)
     card = next((one for one in loaded.layers if one.name == before.name_in_target), None)
@@ -92,7 +118,8 @@ def _load(children: Children, target: str, run: Run, then: Result) -> LayerCard:
     with usage_errors():
         devices_of(before.device, loaded.environment)
         (card,) = in_dtype([card], before.dtype)
-    return replace(card, name=before.name, source=before.source, device=before.device, dtype=before.dtype)
+    card = replace(card, name=before.name, source=before.source, device=before.device, dtype=before.dtype)
+    return card, loaded
 
 
 def _give_up(sentence: str) -> NoReturn:

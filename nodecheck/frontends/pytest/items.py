@@ -43,7 +43,12 @@ class Layers(pytest.Collector):
             yield MissingLibrary.from_parent(self, name=label(target), reason=reason)
         for card in plan.cards:
             yield Layer.from_parent(
-                self, name=label(card.name), card=card, plan=plan, memory_limit=self._memory_limit
+                self,
+                name=label(card.name),
+                card=card,
+                plan=plan,
+                memory_limit=self._memory_limit,
+                references=loaded.references,
             )
 
 
@@ -82,8 +87,11 @@ class MissingLibrary(pytest.Item):
 class Layer(pytest.Collector):
     """A layer; from its first item to its last it has a child process, which keeps its solutions."""
 
-    def __init__(self, *, card: LayerCard, plan: Plan, memory_limit: int, **node: Any) -> None:
+    def __init__(
+        self, *, card: LayerCard, plan: Plan, memory_limit: int, references: dict[str, bytes], **node: Any
+    ) -> None:
         super().__init__(**node)
+        self._references = references
         self._card, self._plan, self._memory_limit = card, plan, memory_limit
         self._isolation: Isolation | None = None
         self._examination = Examination(card, plan, self._measure)
@@ -102,7 +110,7 @@ class Layer(pytest.Collector):
             return replace(nothing, outcome=Outcome.SKIPPED, reason=reason)
         if self._isolation is None:
             children = Children(self._memory_limit)
-            self._isolation = Isolation(self._plan.profile, self._plan.seed, children)
+            self._isolation = Isolation(self._plan.profile, self._plan.seed, children, self._references)
         return self._isolation(card, check, problem)
 
     def cut_short(self, check: Check) -> None:

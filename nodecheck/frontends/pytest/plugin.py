@@ -34,8 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "registered name, package.module:object or path/file.py:object; TARGET::GLOB means only its layers "
         "whose name matches.",
     )
-    names = ("profile", "select", "layer", "device", "dtype", "output", "seed", "memory-limit", "time-limit")
-    in_pytest(group.addoption, *names)
+    names = ("profile", "select", "layer", "problem", "device", "dtype", "output", "seed")
+    in_pytest(group.addoption, *names, "memory-limit", "time-limit")
 
 
 def pytest_configure(config: pytest.Config) -> None:

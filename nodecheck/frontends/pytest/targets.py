@@ -64,6 +64,7 @@ class Targets:
     def _from_controller(self) -> LoadedTargets[LayerCard] | None:
         """Return the targets that the controller of xdist has loaded; None outside a worker."""
         from nodecheck.results import LayerCard
+        from nodecheck.results.field_card import FieldCard
         from nodecheck.targets.loading import LoadedTargets
 
         sent = getattr(self._config, "workerinput", {}).get(_KEY)
@@ -72,12 +73,13 @@ class Targets:
         layers = {
             target: tuple(LayerCard(**card) for card in cards) for target, cards in sent["by_target"].items()
         }
-        return LoadedTargets(**{**sent, "by_target": layers})
+        fields = {target: FieldCard(**card) for target, card in sent["fields"].items()}
+        return LoadedTargets(**{**sent, "by_target": layers, "fields": fields})
 
     def _in_children(self) -> LoadedTargets[LayerCard]:
         from nodecheck.runner.children import describe
 
-        return describe(self._settings.targets, self._settings.memory_limit)
+        return describe(self._settings.targets, self._settings.memory_limit, self._settings.problems)
 
     def pytest_report_header(self) -> str | None:
         """Return the line about the targets, the profile and the seed."""
@@ -98,7 +100,8 @@ class Targets:
         if self._settings.targets:
             loaded = self.load().loaded
             cards = {target: [asdict(card) for card in group] for target, group in loaded.by_target.items()}
-            node.workerinput[_KEY] = {**vars(loaded), "by_target": cards}
+            fields = {target: asdict(card) for target, card in loaded.fields.items()}
+            node.workerinput[_KEY] = {**vars(loaded), "by_target": cards, "fields": fields}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -183,6 +186,7 @@ def _is_in(item: pytest.Item, id_: str) -> bool:
 def start_server(settings: Settings) -> None:
     """Start the server that children are forked from; its environment variables do not stay for the tests."""
     before = set(os.environ)
-    forkserver.start(settings.targets, profile=settings.profile, select=settings.select)
+    profile = "" if settings.problems else settings.profile
+    forkserver.start(settings.targets, profile=profile, select=settings.select)
     for name in set(os.environ) - before:
         del os.environ[name]
