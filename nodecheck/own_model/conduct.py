@@ -25,6 +25,7 @@ from nodecheck.own_model.settings import compared_settings
 from nodecheck.own_model.split import Split, split_error
 from nodecheck.own_model.states import parts
 from nodecheck.own_model.tangent import Tangent, tangent_along
+from nodecheck.own_model.unchanged import unchanged
 from nodecheck.results.audit import AuditRecord, Finding, Outcome
 
 __all__ = ["conduct"]
@@ -33,11 +34,12 @@ __all__ = ["conduct"]
 def conduct(task: Audit, progress: Callable[[str], None] = lambda _: None) -> AuditRecord:
     """Return the record of an audit; `progress` is told what begins.
 
-    Ctrl-C ends it, and leaves what is known until then.
+    Ctrl-C ends it, and leaves what is known until then.  Nothing of the user's is changed: the dynamics are
+    copies, and what else is called is put back.
     """
     start = time.perf_counter()
     record = AuditRecord(task.name, task.target, Outcome.INCONCLUSIVE, "it was interrupted")
-    with warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
+    with unchanged(called=True), warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
         warnings.simplefilter("ignore")  # of the user's model; they are seen in training
         for known, begins in _stages(task):
             record = known
