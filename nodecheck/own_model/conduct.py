@@ -63,7 +63,7 @@ def _stages(audit: Audit) -> Iterator[tuple[AuditRecord, str]]:
         with refinement.settings(0):
             first, again = run_pass(audit.solve, own), run_pass(audit.solve, own)
     except (RuntimeError, AssertionError) as error:
-        yield _died(audit, known, exact, error), ""
+        yield _died(audit, known, (own, exact), error), ""
         return
     spread = gap(first.gradient, again.gradient)
     if spread > audit.target * norm(first.gradient):
@@ -163,12 +163,14 @@ def _with_error(known: AuditRecord, reference: Reference, first: Pass, again: Pa
     )
 
 
-def _died(audit: Audit, known: AuditRecord, exact: Task, error: Exception) -> AuditRecord:
+def _died(audit: Audit, known: AuditRecord, tasks: tuple[Task, Task], error: Exception) -> AuditRecord:
     """Return the record of a solve that raises an error, which may come from the reconstructed state."""
+    own, exact = tasks
     received = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
     reason = f"the training step raises {received}"
     try:
-        reference = reference_of(exact, audit.target, final=False)
+        final = own.layout.is_final(audit.solve(own.dynamics, own.y0, own.t.clone()))
+        reference = reference_of(exact, audit.target, final=final)
         tangent = tangent_along(exact, reference)
         if not _raises(audit, exact, reference):
             return replace(known, reason=f"{reason}; with float64 and the loss at the exact states it runs")
