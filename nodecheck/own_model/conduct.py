@@ -207,6 +207,8 @@ def _facts(split: Split, tangent: Tangent, refinement: Refinement) -> dict[str, 
         facts["finer settings"] = f"each reduces the error {ratio:.2g} times"
     if split.why_not_refined:
         facts["finer settings ended"] = split.why_not_refined
+    if split.why_not_reconstructed:
+        facts["error of a reconstructed state, counted as discretisation"] = split.why_not_reconstructed
     return facts | _growth_fact(tangent)
 
 

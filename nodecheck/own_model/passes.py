@@ -67,10 +67,25 @@ class Calls:
         if self._forced is None or len(arguments) < 2:
             return None
         t, y, *more = arguments
-        exact = parts(self._forced(float(t)))
+        exact = self._exact(t, parts(y))
         # The value is that of the exact state, the derivative that with respect to the layer's own.
         replaced = [own + (true.to(own) - own).detach() for own, true in zip(parts(y), exact, strict=True)]
         return (t, tuple(replaced) if isinstance(y, tuple | list) else replaced[0], *more)
+
+    def _exact(self, t: Any, y: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the exact state at t, which may hold a time for each member, as torchode's."""
+        assert self._forced is not None
+        times = torch.as_tensor(t).reshape(-1).tolist()
+        each = [parts(self._forced(time)) for time in dict.fromkeys(times)]
+        if len(each) == 1:
+            return each[0]
+        if any(len(part) != len(times) for part in y):
+            message = f"{len(times)} times for states of shape {[tuple(part.shape) for part in y]}"
+            raise ValueError(message)
+        at = dict(zip(dict.fromkeys(times), each, strict=True))
+        return tuple(
+            torch.stack([at[time][k][member] for member, time in enumerate(times)]) for k in range(len(y))
+        )
 
 
 @contextmanager
