@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import sys
 import time
@@ -28,22 +27,28 @@ from nodecheck.own_model.tangent import Tangent, tangent_along
 from nodecheck.own_model.unchanged import unchanged
 from nodecheck.results.audit import AuditRecord, Finding, Outcome
 
-__all__ = ["conduct"]
+__all__ = ["INTERRUPTED", "conduct"]
+
+INTERRUPTED = "interrupted"  # what `progress` is told at Ctrl-C
 
 
 def conduct(task: Audit, progress: Callable[[str], None] = lambda _: None) -> AuditRecord:
     """Return the record of an audit; `progress` is told what begins.
 
-    Ctrl-C ends it, and leaves what is known until then.  Nothing of the user's is changed: the dynamics are
-    copies, and what else is called is put back.
+    Ctrl-C ends it, and leaves what is known until then; `progress` is told `INTERRUPTED`.  Nothing of the
+    user's is changed: the dynamics are copies, and what else is called is put back.
     """
     start = time.perf_counter()
     record = AuditRecord(task.name, task.target, Outcome.INCONCLUSIVE, "it was interrupted")
-    with unchanged(called=True), warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
+    with unchanged(called=True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the user's model; they are seen in training
-        for known, begins in _stages(task):
-            record = known
-            progress(begins)
+        try:
+            for known, begins in _stages(task):
+                record = known
+                if begins:
+                    progress(begins)
+        except KeyboardInterrupt:
+            progress(INTERRUPTED)
     environment = {"nodecheck": __version__, "torch": torch.__version__}
     return replace(record, seconds=time.perf_counter() - start, environment=environment)
 
