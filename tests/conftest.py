@@ -45,6 +45,7 @@ SLOW = {
     "neural_ode/test_odelayer_gradient.py",
     "neural_ode/test_odelayer_reversible.py",
     "own_model/test_audit_verdicts.py",
+    "own_model/test_monitored_training.py",
     "report/test_report_html.py",
     "targets/test_known_failures.py",
 }

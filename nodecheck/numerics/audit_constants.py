@@ -89,3 +89,5 @@ READINGS_OF_AN_ALARM = 2
 # that it is held to where that is larger, as at kinks.
 TANGENT_SHARE = 0.1
 TANGENT_TOLERANCE = 1e-9
+# Numbers of a tensor that is a plain attribute of a module: a larger one is data, and no state of a step.
+LARGEST_KEPT = 2**20

@@ -44,7 +44,7 @@ class Audit:
         The relative error of the gradient that is acceptable.
     refine : function or None
         ``refine(k)`` returns the same solve at a finer setting: tolerances divided by 10^k, or 2^k times the
-        steps.  None if `solve` uses torchdiffeq or `ODELayer`, whose settings are known.
+        steps.  None if `solve` uses torchdiffeq, torchode, torchdyn or `ODELayer`, whose settings are known.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import sys
 import time
@@ -25,23 +24,31 @@ from nodecheck.own_model.settings import compared_settings
 from nodecheck.own_model.split import Split, split_error
 from nodecheck.own_model.states import parts
 from nodecheck.own_model.tangent import Tangent, tangent_along
+from nodecheck.own_model.unchanged import unchanged
 from nodecheck.results.audit import AuditRecord, Finding, Outcome
 
-__all__ = ["conduct"]
+__all__ = ["INTERRUPTED", "conduct"]
+
+INTERRUPTED = "interrupted"  # what `progress` is told at Ctrl-C
 
 
 def conduct(task: Audit, progress: Callable[[str], None] = lambda _: None) -> AuditRecord:
     """Return the record of an audit; `progress` is told what begins.
 
-    Ctrl-C ends it, and leaves what is known until then.
+    Ctrl-C ends it, and leaves what is known until then; `progress` is told `INTERRUPTED`.  Nothing of the
+    user's is changed: the dynamics are copies, and what else is called is put back.
     """
     start = time.perf_counter()
     record = AuditRecord(task.name, task.target, Outcome.INCONCLUSIVE, "it was interrupted")
-    with warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
+    with unchanged(called=True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the user's model; they are seen in training
-        for known, begins in _stages(task):
-            record = known
-            progress(begins)
+        try:
+            for known, begins in _stages(task):
+                record = known
+                if begins:
+                    progress(begins)
+        except KeyboardInterrupt:
+            progress(INTERRUPTED)
     environment = {"nodecheck": __version__, "torch": torch.__version__}
     return replace(record, seconds=time.perf_counter() - start, environment=environment)
 
@@ -61,7 +68,7 @@ def _stages(audit: Audit) -> Iterator[tuple[AuditRecord, str]]:
         with refinement.settings(0):
             first, again = run_pass(audit.solve, own), run_pass(audit.solve, own)
     except (RuntimeError, AssertionError) as error:
-        yield _died(audit, known, exact, error), ""
+        yield _died(audit, known, (own, exact), error), ""
         return
     spread = gap(first.gradient, again.gradient)
     if spread > audit.target * norm(first.gradient):
@@ -161,12 +168,14 @@ def _with_error(known: AuditRecord, reference: Reference, first: Pass, again: Pa
     )
 
 
-def _died(audit: Audit, known: AuditRecord, exact: Task, error: Exception) -> AuditRecord:
+def _died(audit: Audit, known: AuditRecord, tasks: tuple[Task, Task], error: Exception) -> AuditRecord:
     """Return the record of a solve that raises an error, which may come from the reconstructed state."""
+    own, exact = tasks
     received = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
     reason = f"the training step raises {received}"
     try:
-        reference = reference_of(exact, audit.target, final=False)
+        final = own.layout.is_final(audit.solve(own.dynamics, own.y0, own.t.clone()))
+        reference = reference_of(exact, audit.target, final=final)
         tangent = tangent_along(exact, reference)
         if not _raises(audit, exact, reference):
             return replace(known, reason=f"{reason}; with float64 and the loss at the exact states it runs")
@@ -203,6 +212,8 @@ def _facts(split: Split, tangent: Tangent, refinement: Refinement) -> dict[str, 
         facts["finer settings"] = f"each reduces the error {ratio:.2g} times"
     if split.why_not_refined:
         facts["finer settings ended"] = split.why_not_refined
+    if split.why_not_reconstructed:
+        facts["error of a reconstructed state, counted as discretisation"] = split.why_not_reconstructed
     return facts | _growth_fact(tangent)
 
 

@@ -56,7 +56,7 @@ def examine_field_in_float64(task: Task) -> list[Finding]:
 CAPTURED = "captured tensor"
 _NO_CALL = (
     "It is called with a time without axes, torch.tensor(0.4), and with a state of the shape of y0. Where "
-    "times are those of members, as in torchode, write `t.reshape(-1, 1)` for `t[:, None]`."
+    "times are those of members, as in torchode, write `t[..., None]` for `t[:, None]`."
 )
 _NO_FLOAT64 = (
     "The exact gradient is computed in float64. Let the field take its dtype from y: `t.to(y)`, "

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from nodecheck.numerics.audit_constants import (
     TOLERANCE_RATIO,
 )
 from nodecheck.own_model.time_budget import TimeBudget
+from nodecheck.own_model.unchanged import RandomStates, leaves_unchanged, unchanged
 from nodecheck.own_model.watched import ExactSolve, WatchedSolve
 from nodecheck.results.monitor import MonitorLog, Reading
 
@@ -48,9 +48,9 @@ class GradientMonitor:
     Notes
     -----
     A reading repeats the step with an exact solve, and compares the gradient with that in `p.grad`.  The
-    random numbers are those of the step where `before_forward` is called before it.  Random state, gradients
-    and buffers are afterwards what they were before.  A hook of a module is called in a reading, as in any
-    forward pass.  A reading over the budget is repeated with a more exact solve before it counts.
+    random numbers are those of the step where `before_forward` is called before it.  Random states, gradients
+    and what the model holds are afterwards what they were before.  A hook of a module is called in a reading,
+    as in any forward pass.  A reading over the budget is repeated with a more exact solve before it counts.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class GradientMonitor:
             if not 0.0 < value < 1.0:
                 message = f"{name} must be between 0 and 1, got {value!r}; 0.05 is five per cent"
                 raise ValueError(message)
-        self._solve, self._model = solve, model if isinstance(model, nn.Module) else None
+        self._solve, self._modules = solve, [model] if isinstance(model, nn.Module) else []
         parameters = model.parameters() if isinstance(model, nn.Module) else model
         self._parameters = [p for p in parameters if p.requires_grad]
         if not self._parameters:
@@ -94,7 +94,8 @@ class GradientMonitor:
         self._time, self._exact = TimeBudget(share), ExactSolve(EXACT_TOLERANCE)
         self._iteration, self._scale = 0, 0.0
         self._last: float | None = None
-        self._random: list[Tensor] | None = None
+        self._random: RandomStates | None = None
+        self._factor = 1.0
         self._stopped = ""
         self._readings: list[Reading] = []
 
@@ -119,17 +120,38 @@ class GradientMonitor:
         """Write the log, which `nodecheck report` draws; return its path."""
         return self.log.save(path)
 
+    def lightning_callback(self, loss: Callable[[Any, Any, int], Tensor] | None = None) -> Any:
+        """Return a callback for the Trainer of PyTorch Lightning, which takes the readings.
+
+        Parameters
+        ----------
+        loss : function or None
+            ``loss(module, batch, batch_idx)`` computes the loss of a batch again.  None for the
+            `training_step` of the module, without what it logs.
+        """
+        from nodecheck.own_model.lightning import callback_of
+
+        return callback_of(self, loss)
+
+    def keep(self, module: nn.Module) -> None:
+        """Put back, after each reading, what this module holds, too."""
+        if module not in self._modules:
+            self._modules.append(module)
+
     def before_forward(self) -> None:
         """Note the random state of the step that begins; needed where the forward pass draws numbers."""
-        self._random = _random_states()
+        self._random = RandomStates()
 
-    def after_backward(self, closure: Callable[[], Tensor]) -> Reading | None:
+    def after_backward(self, closure: Callable[[], Tensor], *, factor: float = 1.0) -> Reading | None:
         """Take a reading if the time allows it, and return it.
 
         Parameters
         ----------
         closure : function
             Computes the loss of this step again, forward pass alone, with the watched solve.
+        factor : float
+            What the loss was multiplied by before its backward pass: the scale of a GradScaler whose
+            `unscale_` has not been called, or 1/n at the first of n batches whose gradients are added up.
         """
         now = time.perf_counter()
         if self._last is not None:
@@ -137,6 +159,7 @@ class GradientMonitor:
         self._iteration += 1
         reading = None
         if not self._stopped and self._time.is_due(self._iteration):
+            self._factor = factor
             reading = self._read(closure)
             self._time.add_reading(self._iteration, time.perf_counter() - now)
         self._last = time.perf_counter()
@@ -144,8 +167,11 @@ class GradientMonitor:
 
     def _read(self, closure: Callable[[], Tensor]) -> Reading | None:
         start = time.perf_counter()
-        own = _joined([p.grad for p in self._parameters], self._parameters)
-        with self._undisturbed():
+        own = _joined([p.grad for p in self._parameters], self._parameters) / self._factor
+        if self._factor != 1.0 and not bool(own.isfinite().all()):
+            return None  # a GradScaler leaves such a step out
+        # Of a model that is not known, those modules that are called.
+        with unchanged(self._modules, called=not self._modules), leaves_unchanged(self._parameters):
             if not self._readings and not self._repeats(closure, own):
                 return None
             exact = self._exact_gradient(closure)
@@ -197,8 +223,8 @@ class GradientMonitor:
         elif not gap <= SAME_STEP:
             self._stopped = (
                 "the closure does not repeat the step: its gradient differs from that in p.grad by "
-                f"{gap:.1e}. If it draws random numbers, call before_forward; gradients must not be "
-                "accumulated, scaled or clipped before"
+                f"{gap:.1e}. If it draws random numbers, call before_forward; tell factor= where the loss "
+                "was scaled; gradients must not be added up or clipped before"
             )
         return not self._stopped
 
@@ -217,29 +243,11 @@ class GradientMonitor:
 
     def _gradient(self, closure: Callable[[], Tensor]) -> Tensor:
         if self._random is not None:
-            _set_random_states(self._random)
+            self._random.restore()
         with torch.enable_grad():
-            grads = torch.autograd.grad(closure(), self._parameters, allow_unused=True)
-        return _joined(list(grads), self._parameters)
-
-    @contextmanager
-    def _undisturbed(self) -> Iterator[None]:
-        """Put random states, gradients and buffers back after the block."""
-        states = _random_states()
-        grads = [p.grad for p in self._parameters]
-        modules = [self._model] if self._model is not None else self._solve.dynamics
-        buffers = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
-        for p in self._parameters:
-            p.grad = None
-        try:
-            yield
-        finally:
-            _set_random_states(states)
-            for p, grad in zip(self._parameters, grads, strict=True):
-                p.grad = grad
-            with torch.no_grad():
-                for buffer, value in buffers:
-                    buffer.copy_(value)
+            loss = self._factor * closure()
+            grads = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+        return _joined(list(grads), self._parameters) / self._factor
 
 
 def _joined(grads: list[Tensor | None], parameters: list[nn.Parameter]) -> Tensor:
@@ -254,16 +262,3 @@ def _relative(a: Tensor, b: Tensor, least: float) -> float:
     """Return the difference relative to the norm of b, or to `least` where that is larger."""
     size = max(float(b.norm()), least)
     return float((a - b).norm()) / size if size else math.inf
-
-
-def _random_states() -> list[Tensor]:
-    """Return the states of torch's generators: of the CPU, and of each CUDA device that is in use."""
-    states = [torch.random.get_rng_state()]
-    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    return [*states, *(torch.cuda.get_rng_state_all() if in_use else ())]
-
-
-def _set_random_states(states: list[Tensor]) -> None:
-    torch.random.set_rng_state(states[0])
-    if len(states) > 1:
-        torch.cuda.set_rng_state_all(states[1:])

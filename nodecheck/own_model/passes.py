@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nodecheck.own_model.audit import Solve, Task
 from nodecheck.own_model.states import State, mapped, parts
+from nodecheck.own_model.unchanged import leaves_unchanged
 
 __all__ = ["Gradient", "Pass", "is_among", "leaves_of", "named_gradient", "run_pass"]
 
@@ -66,10 +67,25 @@ class Calls:
         if self._forced is None or len(arguments) < 2:
             return None
         t, y, *more = arguments
-        exact = parts(self._forced(float(t)))
+        exact = self._exact(t, parts(y))
         # The value is that of the exact state, the derivative that with respect to the layer's own.
         replaced = [own + (true.to(own) - own).detach() for own, true in zip(parts(y), exact, strict=True)]
         return (t, tuple(replaced) if isinstance(y, tuple | list) else replaced[0], *more)
+
+    def _exact(self, t: Any, y: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the exact state at t, which may hold a time for each member, as torchode's."""
+        assert self._forced is not None
+        times = torch.as_tensor(t).reshape(-1).tolist()
+        each = [parts(self._forced(time)) for time in dict.fromkeys(times)]
+        if len(each) == 1:
+            return each[0]
+        if any(len(part) != len(times) for part in y):
+            message = f"{len(times)} times for states of shape {[tuple(part.shape) for part in y]}"
+            raise ValueError(message)
+        at = dict(zip(dict.fromkeys(times), each, strict=True))
+        return tuple(
+            torch.stack([at[time][k][member] for member, time in enumerate(times)]) for k in range(len(y))
+        )
 
 
 @contextmanager
@@ -120,7 +136,9 @@ def run_pass(
         weighted = _weighted(output, loss, cotangent)
         calls.in_backward = True
         if weighted:  # else no tensor gets a gradient
-            torch.autograd.backward([z for z, _ in weighted], [w for _, w in weighted])
+            tensors, weights = zip(*weighted, strict=True)
+            with leaves_unchanged(_leaves_of_others(task, tensors, y0)):
+                torch.autograd.backward(tensors, weights)
     seconds = time.perf_counter() - start
     if not calls.forward:
         raise ValueError(_NOT_CALLED)
@@ -155,9 +173,15 @@ def _weighted(output: State, loss: Tensor, cotangent: State | None) -> list[tupl
     return [(z, w) for z, w in zip(known, weights, strict=True) if w is not None]
 
 
-def leaves_of(value: Tensor) -> list[Tensor]:
-    """Return the leaves of the graph of a value."""
-    seen, todo, found = set(), [value.grad_fn], []
+def _leaves_of_others(task: Task, outputs: Sequence[Tensor], y0: State) -> list[Tensor]:
+    """Return the leaves of outputs that are the user's own: no parameters of the copy, and no copy of y0."""
+    own = (*task.dynamics.parameters(), *parts(y0))
+    return [leaf for leaf in leaves_of(*outputs) if not is_among(leaf, own)]
+
+
+def leaves_of(*values: Tensor) -> list[Tensor]:
+    """Return the leaves of the graph of values."""
+    seen, todo, found = set(), [value.grad_fn for value in values], []
     while todo:
         node = todo.pop()
         if node is None or node in seen:

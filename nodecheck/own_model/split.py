@@ -44,6 +44,8 @@ class Split:
         The pass at each.
     why_not_refined : str
         Why there are no finer settings, or why they ended; "" if they came down to the floor.
+    why_not_reconstructed : str
+        Why the exact state could not be put into the backward pass: its error is then in the discretisation.
     """
 
     as_trained: Pass
@@ -52,6 +54,7 @@ class Split:
     levels: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     passes: list[Pass] = field(default_factory=list)
     why_not_refined: str = ""
+    why_not_reconstructed: str = ""
 
 
 def split_error(
@@ -82,8 +85,11 @@ def split_error(
         split.differences["loss"] = difference(in_float64.gradient, exact_loss.gradient)
         last = exact_loss
         if exact_loss.backward_calls:
-            last = run_pass(audit.solve, exact, cotangent=reference.cotangent, forced=tangent.at)
-            split.differences["reconstruction"] = difference(exact_loss.gradient, last.gradient)
+            try:
+                last = run_pass(audit.solve, exact, cotangent=reference.cotangent, forced=tangent.at)
+                split.differences["reconstruction"] = difference(exact_loss.gradient, last.gradient)
+            except (RuntimeError, ValueError) as error:  # under vmap a time is no number
+                split.why_not_reconstructed = f"{type(error).__name__}: {str(error).splitlines()[0]}"
     finest = _refined(audit, exact, reference, refinement, exact_loss, split)
     if finest is None:
         split.differences["discretisation"] = difference(last.gradient, reference.gradient)
@@ -133,8 +139,8 @@ def _refined(
     """Return the pass at the finest setting that was needed, or None if nothing can be refined."""
     split.levels = [(0, relative(reference, coarse.gradient))]
     split.passes = [coarse]
-    if not refinement.known:
-        split.why_not_refined = "no setting of this solver is known"
+    if refinement.why_unknown:
+        split.why_not_refined = refinement.why_unknown
         return None
     finest = None
     for level in range(1, MOST_REFINEMENTS + 1):

@@ -160,6 +160,42 @@ def test_a_gradient_of_nan_is_a_bug():
     assert "NaN" in record.reason
 
 
+class Oscillator(nn.Module):
+    """Van der Pol's: backwards its states leave the limit cycle."""
+
+    def __init__(self):
+        super().__init__()
+        self.mu = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, t, y):
+        x, v = y[..., :1], y[..., 1:]
+        return torch.cat([v, self.mu * (1 - x * x) * v - x], -1)
+
+
+@pytest.mark.parametrize("final", [False, True], ids=["all states", "last state"])
+def test_a_state_that_cannot_be_reconstructed_is_told_for_each_form_of_output(final):
+    def solve(dynamics, y0, t):
+        odeint = pytest.importorskip("torchdiffeq").odeint_adjoint
+        options = {"rtol": 1e-3, "atol": 1e-3, "adjoint_options": {"norm": "seminorm"}}
+        states = odeint(dynamics, y0, t, **options)
+        return states[-1] if final else states
+
+    y0, times = torch.tensor([[2.0, 0.0], [1.0, 1.0]]), torch.tensor([0.0, 10.0])
+    record = conduct(Audit("mine", solve, Oscillator(), y0, times, lambda ys: ys.square().mean()))
+    assert record.outcome is Outcome.TOLERANCE
+    assert "the state cannot be reconstructed backwards" in record.reason
+
+
+def test_an_error_in_the_forward_pass_is_not_blamed_on_the_adjoint():
+    def solve(dynamics, y0, t):
+        message = "no steps"
+        raise RuntimeError(message)
+
+    record = audited(made(Tanh), solve=solve)
+    assert record.outcome is Outcome.INCONCLUSIVE
+    assert record.reason == "the training step raises RuntimeError: no steps"
+
+
 def test_an_error_that_comes_from_the_dtype_is_not_blamed_on_the_adjoint():
     def solve(dynamics, y0, t):
         if y0.dtype == torch.float32:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from click.testing import CliRunner
@@ -141,6 +143,65 @@ def test_a_batch_that_is_not_finite_is_left_out():
     assert monitor.alarm is None
     assert not monitor.log.stopped
     assert monitor.log.readings[-1].iteration > 60
+
+
+def scaled(solve, *, scale, told, n=30, overflow=False):
+    """Return the monitor of steps whose loss is multiplied by a number before the backward pass."""
+    torch.manual_seed(0)
+    solve = nodecheck.watch(solve)
+    model, x = Model(solve).eval(), torch.randn(6, 3)
+    monitor = nodecheck.GradientMonitor(solve, model, share=0.9)
+    for _ in range(n):
+        (scale * model(x).square().sum()).backward()
+        if overflow:
+            model.decoder.weight.grad.fill_(float("inf"))
+        monitor.after_backward(lambda: model(x).square().sum(), factor=told)
+        model.zero_grad()
+    return monitor
+
+
+@pytest.mark.parametrize("scale", [1024.0, 1 / 8])
+def test_a_scaled_gradient_is_read_where_the_factor_is_told(scale):
+    right, wrong = (scaled(solve, scale=scale, told=scale) for solve in (EXACT, detached_stage(4)))
+    assert right.log.readings
+    assert right.alarm is None
+    assert wrong.alarm == wrong.log.readings[0].iteration
+
+
+def test_a_scaled_gradient_ends_the_readings_where_the_factor_is_not_told():
+    monitor = scaled(EXACT, scale=2.0, told=1.0)
+    assert not monitor.log.readings
+    assert "does not repeat the step" in monitor.log.stopped
+
+
+def test_a_scaled_gradient_that_overflows_is_left_out():
+    monitor = scaled(EXACT, scale=4.0, told=4.0, overflow=True)
+    assert not monitor.log.readings
+    assert not monitor.log.stopped
+
+
+def test_without_lightning_its_callback_is_refused(monkeypatch):
+    solve = nodecheck.watch(EXACT)
+    monitor = nodecheck.GradientMonitor(solve, Model(solve))
+    for name in ("pytorch_lightning", "lightning", "lightning.pytorch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match="needs pytorch_lightning or lightning, got neither"):
+        monitor.lightning_callback()
+
+
+def test_modules_that_the_monitor_is_not_told_are_put_back_too():
+    """Given parameters alone, it does not know of the encoder's batch norm."""
+    torch.manual_seed(0)
+    solve = nodecheck.watch(EXACT)
+    model, x = Model(solve), torch.randn(6, 3)
+    monitor = nodecheck.GradientMonitor(solve, model.parameters(), share=0.9)
+    for step in range(1, 31):
+        monitor.before_forward()
+        model(x).sum().backward()
+        monitor.after_backward(lambda: model(x).sum())
+        model.zero_grad()
+        assert model.encoder[1].num_batches_tracked == step
+    assert monitor.log.readings
 
 
 def test_a_gradient_of_nan_is_an_alarm_where_the_exact_one_is_finite():

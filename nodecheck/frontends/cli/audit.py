@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nodecheck.frontends.cli.arguments import interruptible, make_folder, usage_errors
+from nodecheck.frontends.cli.arguments import end_politely, interruptible, make_folder, usage_errors
 
 if TYPE_CHECKING:
     from nodecheck.own_model.audit import Audit
@@ -23,6 +25,7 @@ them.
 Exit codes:
   0  no gradient is wrong or beyond the target    2  usage
   1  one is                                       3  the object could not be loaded, or its code raises
+  130  interrupted: what was known until then is reported
 """
 
 
@@ -44,14 +47,17 @@ def audit(target: str, goal: str | None, output: str | None, strict: bool) -> No
     if wanted is not None:
         audits = [replace(a, target=wanted) for a in audits]
     code = 0
+    end_politely()
     with interruptible():
         for one in audits:
-            record = _audited(one)
+            record, interrupted = _audited(one)
             _written(
                 record,
                 Path(output or f"reports/{one.name}-audit")
                 / (one.name if len(audits) > 1 and output else ""),
             )
+            if interrupted:
+                sys.exit(130)
             code = max(code, record.exit_code, int(strict and record.undecided))
     sys.exit(code)
 
@@ -102,22 +108,39 @@ def _audits(found: Any, target: str) -> list[Audit]:
     return audits
 
 
-def _audited(one: Audit) -> AuditRecord:
-    """Return the record; a line tells what is done meanwhile."""
-    from rich.console import Console
+def _audited(one: Audit) -> tuple[AuditRecord, bool]:
+    """Return the record, and True if Ctrl-C ended the audit."""
+    from nodecheck.own_model.conduct import INTERRUPTED, conduct
 
-    from nodecheck.own_model.conduct import conduct
+    told: list[str] = []
+    with _progress(one.name) as show, usage_errors():
 
-    console = Console(stderr=True)
-    with console.status(f"{one.name}: begins") as status, usage_errors():
+        def progress(what: str) -> None:
+            told.append(what)
+            show(what)
+
         try:
-            return conduct(one, lambda what: status.update(f"{one.name}: {what}"))
+            record = conduct(one, progress)
         except ValueError:
             raise
         except Exception:  # of the user's code: 1 would say that the gradient is wrong
             click.echo(traceback.format_exc(), err=True)
             click.echo(f"Error: the code of {one.name} raises the error above; no audit is made", err=True)
             sys.exit(3)
+    return record, INTERRUPTED in told
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[str], None]]:
+    """Show what is done: in a terminal in one line that changes, elsewhere in a line for each step."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield lambda what: click.echo(f"{name}: {what}", err=True)
+        return
+    with console.status(f"{name}: begins") as status:
+        yield lambda what: status.update(f"{name}: {what}")
 
 
 def _written(record: AuditRecord, folder: Path) -> None:
