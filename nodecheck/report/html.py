@@ -1,10 +1,12 @@
-"""A run as one HTML file that needs no network, no server and no JavaScript."""
+"""A run as HTML that needs no network, no server and no JavaScript: one page, or an overview and a page a layer."""
 
 from __future__ import annotations
 
 import base64
 import functools
 import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +14,27 @@ from markupsafe import Markup
 
 from nodecheck.report import limits, numbers
 from nodecheck.report.anchors import anchor, layer_anchor
-from nodecheck.report.plots import comparison_section, layer_sections
+from nodecheck.report.gradient_accuracy import shared_problem
+from nodecheck.report.layer_card import detail
+from nodecheck.report.layer_table import folded_words, layer_rows
+from nodecheck.report.libraries import libraries
+from nodecheck.report.plots import Extent, comparison_section, layer_sections
 from nodecheck.report.run_verdict import run_verdict
-from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
-from nodecheck.report.summary import Group, groups, identity, scorecard, themes
+from nodecheck.report.small_multiples import small_multiples
+from nodecheck.report.statuses import NOT_APPLICABLE, SYMBOLS, WRONG, statement, status_word
+from nodecheck.report.summary import Group, groups
 from nodecheck.report.svg import marker_definitions
-from nodecheck.report.words import Word, layer_names, verdict
+from nodecheck.report.words import FAULTLESS, layer_names, verdict
 from nodecheck.results import Result, Run, Status, phrases, to_page_data
 
 if TYPE_CHECKING:
     import jinja2
 
-# Layers.  On a page of more, passed results have one row for each check, and no drawings unless the layer is
-# wrong or not verified.
-_MOST_LAYERS = 20
+# Layers and results.  Where there are more of both, each layer has a page of its own beside the overview, on which
+# passed results have one row for each check.
+_MOST_LAYERS, _MOST_RESULTS = 20, 600
+_MOST_FIXED = 3  # wrong layers whose faults are on the overview, too
+LAYERS = "layers"  # the folder of those pages, of their style sheet and of their script
 # Filters and variables of the templates.
 _LENGTHS = {
     "short_theme": limits.THEME,
@@ -34,8 +43,8 @@ _LENGTHS = {
     "title": limits.TITLE,
     "reason": limits.REASON,
 }
-_MOST = {"most_names": limits.MOST_NAMES, "most_problems": limits.MOST_PROBLEMS}
-_SETTLED = (Word.RIGHT, Word.PARTLY_CHECKED, Word.WITHIN_CLAIM, Word.NO_CLAIM, Word.KNOWN_FAULTS)
+SHEETS, SCRIPT = ("style.css", "parts.css"), "script.js"
+_MOST = {"most_faults": 4, "most_names": limits.MOST_NAMES, "most_problems": limits.MOST_PROBLEMS}
 
 
 def prepare() -> None:
@@ -46,29 +55,102 @@ def prepare() -> None:
 
 
 def render(run: Run) -> str:
-    """Return the report as one self-contained HTML document; equal runs give equal documents."""
+    """Return the report as one HTML document, with its own data; equal runs give equal documents.
+
+    Of a run of many layers it is the overview, which links to the pages of `layer_pages`.
+    """
+    separate = has_layer_pages(run)
     layers = layer_names(run)
-    in_full = len(layers) <= _MOST_LAYERS
-    drawn = {name: _drawn(run, name, in_full=in_full) for name in layers}
+    return _page(
+        run,
+        separate=separate,
+        in_full=not separate,
+        rows=layer_rows(run),
+        details={} if separate else {name: detail(run, name) for name in layers},
+        libraries=libraries(run),
+        multiples=small_multiples(run),
+        comparison=comparison_section(run),
+        figures=[]
+        if separate
+        else layer_sections({name: run.of_layer(name) for name in layers}, _extent(run)),
+        checks=[] if separate else [_checks(run, name, in_full=True) for name in layers],
+        data=to_page_data(run),
+        address=layer_address if separate else lambda name: f"#{layer_anchor('layer', name)}",
+        up="",
+    )
+
+
+def has_layer_pages(run: Run) -> bool:
+    """Return True if the layers of a run have pages of their own."""
+    return len(layer_names(run)) > _MOST_LAYERS and len(run.results) > _MOST_RESULTS
+
+
+def layer_address(name: str) -> str:
+    """Return the address of a layer's own page, seen from the overview."""
+    return f"{LAYERS}/{anchor(name).replace(':', '-')}.html"
+
+
+def layer_pages(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield the files beside the overview, each with its name and its text; none of a run of few layers."""
+    if not has_layer_pages(run):
+        return
+    yield f"{LAYERS}/style.css", "\n".join(map(_source, SHEETS))
+    yield f"{LAYERS}/{SCRIPT}", _source(SCRIPT)
+    for name in layer_names(run):
+        yield layer_address(name), _layer_page(run, name)
+
+
+def _extent(run: Run) -> Callable[[str], Extent]:
+    """Return what is drawn of a layer beside others: no pictures of one without a fault."""
+    alone = len(layer_names(run)) == 1
+
+    def of_layer(name: str) -> Extent:
+        return Extent.WHOLE if alone or verdict(run, name).word not in FAULTLESS else Extent.PLAIN
+
+    return of_layer
+
+
+def _layer_page(run: Run, name: str) -> str:
+    results = run.of_layer(name)
+    cards = tuple(card for card in run.layers if card.name == name)
+    targets = tuple(dict.fromkeys(card.target for card in cards)) or run.targets
+    alone = replace(run, targets=targets, results=results, layers=cards, load_errors={}, warnings=())
+    return _page(
+        alone,
+        separate=False,
+        in_full=False,
+        rows=layer_rows(alone),
+        details={name: detail(alone, name)},
+        libraries=[],
+        multiples=[],
+        comparison=[],
+        figures=layer_sections({name: results}, lambda _: Extent.BRIEF),
+        checks=[_checks(alone, name, in_full=False)],
+        data="",
+        address=layer_address,
+        up="../index.html",
+    )
+
+
+def _page(run: Run, **parts: Any) -> str:
+    """Return a page of these layers; `parts` are its variables."""
+    layers = layer_names(run)
+    to_fix = _to_fix(run, layers)
+    shown = to_fix[:_MOST_FIXED] if parts["separate"] else to_fix
     return environment().get_template("page.html.j2").render(
         run=run,
         verdicts=[verdict(run, name) for name in layers],
         headline=run_verdict(run),
         counts=[(s, run.count(s)) for s in SYMBOLS if run.count(s)],
-        themes=themes(run),
-        scorecard=scorecard(run, layers),
-        cards={card.name: card for card in run.layers},
-        identities=[(name, identity(run, name)) for name in layers],
-        to_fix=_to_fix(run, layers),
+        folded_words=folded_words(parts["rows"]),
+        problem=shared_problem(run),
+        to_fix=shown,
+        not_shown=len(to_fix) - len(shown),
         xpassed=groups(run.results, Status.XPASSED),
-        xfailed=groups(run.results, Status.XFAILED),
-        inconclusive=groups(run.results, Status.INCONCLUSIVE),
-        figures=[*comparison_section(run), *layer_sections(drawn)],
         markers=marker_definitions(),
-        in_full=in_full,
-        checks=[_checks(run, name, in_full=in_full) for name in layers],
-        data=to_page_data(run),
         script_hash=_script_hash(),
+        here=_anchor_within if parts["up"] else lambda r: anchor(r.id),
+        **parts,
     )  # fmt: skip
 
 
@@ -78,25 +160,48 @@ def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[Group], l
     return [(name, all_[: limits.MOST_IN_FULL], all_[limits.MOST_IN_FULL :]) for name, all_ in found if all_]
 
 
-def _drawn(run: Run, name: str, *, in_full: bool) -> tuple[Result, ...]:
-    """Return the results of a layer whose curves are drawn."""
-    results = run.of_layer(name)
-    if in_full or verdict(run, name).word not in _SETTLED:
-        return results
-    return tuple(r for r in results if r.status is not Status.PASSED)
+def _anchor_within(result: Result) -> str:
+    """Return the address of a result on the page of its layer."""
+    return anchor(f"{result.check}:{result.problem}")
 
 
-def _checks(run: Run, name: str, *, in_full: bool) -> tuple[str, list[Group], list[Group], int]:
-    """Return a layer's results that did not pass, those that did, and the number of the latter.
+@dataclass(frozen=True)
+class Idle:
+    """The checks that were skipped, or are not supported, for one reason."""
 
-    A group is a row of the table: one result, or all that passed of one check.
-    """
+    status: Status
+    reason: str
+    groups: list[Group]
+
+
+def _idle(found: list[Group]) -> list[Idle]:
+    by_reason: dict[tuple[Status, str], list[Group]] = {}
+    for group in found:
+        reason = group.first.reason or group.first.diagnosis
+        by_reason.setdefault((group.first.status, reason), []).append(group)
+    return [Idle(status, reason, members) for (status, reason), members in by_reason.items()]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The results of a layer in groups, each a row of the table: one result, or all that passed of one check."""
+
+    name: str
+    others: list[Group]
+    passed: list[Group]
+    idle: list[Idle]
+    count: int  # of results that passed
+
+
+def _checks(run: Run, name: str, *, in_full: bool) -> Checks:
+    """Return the results of a layer in groups, those that did not pass one by one."""
     rank = list(SYMBOLS)
     results = sorted(run.of_layer(name), key=lambda r: rank.index(r.status))
     passed = [r for r in results if r.status is Status.PASSED]
-    others = [Group((r,)) for r in results if r.status is not Status.PASSED]
+    idle = _idle(groups(results, *NOT_APPLICABLE))
+    others = [Group((r,)) for r in results if r.status not in (Status.PASSED, *NOT_APPLICABLE)]
     rows = [Group((r,)) for r in passed] if in_full else groups(passed, Status.PASSED)
-    return name, others, rows, len(passed)
+    return Checks(name, others, rows, idle, len(passed))
 
 
 def _script_hash() -> str:

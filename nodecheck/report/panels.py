@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from nodecheck.report.gradient_accuracy import WORK_PRECISION, known_durations
 from nodecheck.report.limits import LABEL, PANEL_TITLE
 from nodecheck.report.numbers import number, shorten
 from nodecheck.report.points import positive
@@ -14,7 +15,7 @@ from nodecheck.results import Result, Series
 
 # The explanations of the figures, in the order of the page; figures of other names follow.
 NOTES = {
-    "Forward error": "Relative error of the final state against the step size h, on log-log axes: "
+    "Forward error": "Relative error of the final state against the number of steps, on log-log axes: "
     "a method of order p falls along a line of slope p.",
     "Gradient error": "Relative error of the gradient against the exact gradient, for each group of inputs. "
     "A curve that flattens is a gradient that does not converge.",
@@ -45,6 +46,8 @@ class Panel:
     palette: tuple[str, ...] = ()  # labels in the order of the colours, where several panels share them
     head: tuple[str, ...] = ()  # a table of its own, in place of the numbers that are drawn
     rows: tuple[tuple[str, ...], ...] = ()
+    names: tuple[str, ...] = ()  # of the curves, for a reader who points at one
+    duration: float = math.nan  # steps times their size, where x is a step size and steps are to be shown
 
     @property
     def log(self) -> bool:
@@ -65,7 +68,16 @@ class Panel:
         """The labels of the x axis and of the y axis."""
         x = next((s.x_label for s in self.series if s.x_label), "")
         y = next((s.y_label for s in self.series if s.y_label), "")
-        return shorten(x, LABEL), shorten(y, LABEL)
+        return "steps" if self.in_steps else shorten(x, LABEL), shorten(y, LABEL)
+
+    @property
+    def in_steps(self) -> bool:
+        """True if numbers of steps stand along the x axis, in place of their sizes."""
+        return self.duration > 0
+
+    def x_text(self, x: float) -> str:
+        """Return a value on the x axis as a text."""
+        return f"{self.duration / x:.0f}" if self.in_steps and x > 0 else number(x)
 
 
 @dataclass(frozen=True)
@@ -81,9 +93,11 @@ class Figure:
 def figures(results: Iterable[Result]) -> list[Figure]:
     """Return the figures of one layer."""
     by_plot: dict[str, list[Panel]] = {}
+    results = tuple(results)
+    durations = known_durations(results)
     for result in results:
-        for plot in dict.fromkeys(s.plot for s in result.series):
-            by_plot.setdefault(plot, []).append(_panel(result, plot))
+        for plot in dict.fromkeys(s.plot for s in result.series if s.plot != WORK_PRECISION):
+            by_plot.setdefault(plot, []).append(_panel(result, plot, durations))
     found = []
     grouped = (*BACKWARD, *AT_OUTPUTS)
     for plot in [*NOTES, *(p for p in by_plot if p not in NOTES and p not in grouped)]:
@@ -94,12 +108,13 @@ def figures(results: Iterable[Result]) -> list[Figure]:
     return found
 
 
-def _panel(result: Result, plot: str) -> Panel:
+def _panel(result: Result, plot: str, durations: Mapping[tuple[float, ...], float]) -> Panel:
     """Return the curves of a result in one plot; the problem is the title, and no part of the labels."""
     ending = f", {result.problem}"
     curves = [replace(s, label=s.label.removesuffix(ending)) for s in result.series if s.plot == plot]
     title = shorten(result.problem or result.check, PANEL_TITLE)
-    return Panel(plot, title, result.layer, tuple(curves), result.problem)
+    duration = next((durations[s.x] for s in curves if s.x in durations), math.nan)
+    return Panel(plot, title, result.layer, tuple(curves), result.problem, duration=duration)
 
 
 def _side_by_side(by_plot: dict[str, list[Panel]], first: str) -> list[Figure]:
