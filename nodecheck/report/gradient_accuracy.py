@@ -1,4 +1,4 @@
-"""How exact the gradients of the layers of a run are: error against steps, tolerance, evaluations and bytes."""
+"""The errors of the gradients in a run: against steps, tolerance, evaluations and bytes."""
 
 from __future__ import annotations
 

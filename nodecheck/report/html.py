@@ -1,12 +1,10 @@
-"""A run as HTML that needs no network, no server and no JavaScript: one page, or an overview and a page a layer."""
+"""A run as one HTML file that needs no network, no server and no JavaScript."""
 
 from __future__ import annotations
 
 import base64
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -14,27 +12,25 @@ from markupsafe import Markup
 
 from nodecheck.report import limits, numbers
 from nodecheck.report.anchors import anchor, layer_anchor
+from nodecheck.report.check_rows import check_rows
 from nodecheck.report.gradient_accuracy import shared_problem
 from nodecheck.report.layer_card import detail
 from nodecheck.report.layer_table import folded_words, layer_rows
 from nodecheck.report.libraries import libraries
-from nodecheck.report.plots import Extent, comparison_section, layer_sections
+from nodecheck.report.page_plan import extent, has_layer_pages, layer_address
+from nodecheck.report.plots import comparison_section, layer_sections
 from nodecheck.report.run_verdict import run_verdict
 from nodecheck.report.small_multiples import small_multiples
-from nodecheck.report.statuses import NOT_APPLICABLE, SYMBOLS, WRONG, statement, status_word
+from nodecheck.report.statuses import SYMBOLS, WRONG, statement, status_word
 from nodecheck.report.summary import Group, groups
 from nodecheck.report.svg import marker_definitions
-from nodecheck.report.words import FAULTLESS, layer_names, verdict
+from nodecheck.report.words import layer_names, verdict
 from nodecheck.results import Result, Run, Status, phrases, to_page_data
 
 if TYPE_CHECKING:
     import jinja2
 
-# Layers and results.  Where there are more of both, each layer has a page of its own beside the overview, on which
-# passed results have one row for each check.
-_MOST_LAYERS, _MOST_RESULTS = 20, 600
 _MOST_FIXED = 3  # wrong layers whose faults are on the overview, too
-LAYERS = "layers"  # the folder of those pages, of their style sheet and of their script
 # Filters and variables of the templates.
 _LENGTHS = {
     "short_theme": limits.THEME,
@@ -61,7 +57,7 @@ def render(run: Run) -> str:
     """
     separate = has_layer_pages(run)
     layers = layer_names(run)
-    return _page(
+    return page(
         run,
         separate=separate,
         in_full=not separate,
@@ -72,67 +68,15 @@ def render(run: Run) -> str:
         comparison=comparison_section(run),
         figures=[]
         if separate
-        else layer_sections({name: run.of_layer(name) for name in layers}, _extent(run)),
-        checks=[] if separate else [_checks(run, name, in_full=True) for name in layers],
+        else layer_sections({name: run.of_layer(name) for name in layers}, extent(run)),
+        checks=[] if separate else [check_rows(run, name, in_full=True) for name in layers],
         data=to_page_data(run),
         address=layer_address if separate else lambda name: f"#{layer_anchor('layer', name)}",
         up="",
     )
 
 
-def has_layer_pages(run: Run) -> bool:
-    """Return True if the layers of a run have pages of their own."""
-    return len(layer_names(run)) > _MOST_LAYERS and len(run.results) > _MOST_RESULTS
-
-
-def layer_address(name: str) -> str:
-    """Return the address of a layer's own page, seen from the overview."""
-    return f"{LAYERS}/{anchor(name).replace(':', '-')}.html"
-
-
-def layer_pages(run: Run) -> Iterator[tuple[str, str]]:
-    """Yield the files beside the overview, each with its name and its text; none of a run of few layers."""
-    if not has_layer_pages(run):
-        return
-    yield f"{LAYERS}/style.css", "\n".join(map(_source, SHEETS))
-    yield f"{LAYERS}/{SCRIPT}", _source(SCRIPT)
-    for name in layer_names(run):
-        yield layer_address(name), _layer_page(run, name)
-
-
-def _extent(run: Run) -> Callable[[str], Extent]:
-    """Return what is drawn of a layer beside others: no pictures of one without a fault."""
-    alone = len(layer_names(run)) == 1
-
-    def of_layer(name: str) -> Extent:
-        return Extent.WHOLE if alone or verdict(run, name).word not in FAULTLESS else Extent.PLAIN
-
-    return of_layer
-
-
-def _layer_page(run: Run, name: str) -> str:
-    results = run.of_layer(name)
-    cards = tuple(card for card in run.layers if card.name == name)
-    targets = tuple(dict.fromkeys(card.target for card in cards)) or run.targets
-    alone = replace(run, targets=targets, results=results, layers=cards, load_errors={}, warnings=())
-    return _page(
-        alone,
-        separate=False,
-        in_full=False,
-        rows=layer_rows(alone),
-        details={name: detail(alone, name)},
-        libraries=[],
-        multiples=[],
-        comparison=[],
-        figures=layer_sections({name: results}, lambda _: Extent.BRIEF),
-        checks=[_checks(alone, name, in_full=False)],
-        data="",
-        address=layer_address,
-        up="../index.html",
-    )
-
-
-def _page(run: Run, **parts: Any) -> str:
+def page(run: Run, **parts: Any) -> str:
     """Return a page of these layers; `parts` are its variables."""
     layers = layer_names(run)
     to_fix = _to_fix(run, layers)
@@ -154,54 +98,15 @@ def _page(run: Run, **parts: Any) -> str:
     )  # fmt: skip
 
 
-def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[Group], list[Group]]]:
-    """Return for each layer that fails the checks shown in full, and those that are folded away."""
-    found = [(name, groups(run.of_layer(name), *WRONG)) for name in layers]
-    return [(name, all_[: limits.MOST_IN_FULL], all_[limits.MOST_IN_FULL :]) for name, all_ in found if all_]
-
-
 def _anchor_within(result: Result) -> str:
     """Return the address of a result on the page of its layer."""
     return anchor(f"{result.check}:{result.problem}")
 
 
-@dataclass(frozen=True)
-class Idle:
-    """The checks that were skipped, or are not supported, for one reason."""
-
-    status: Status
-    reason: str
-    groups: list[Group]
-
-
-def _idle(found: list[Group]) -> list[Idle]:
-    by_reason: dict[tuple[Status, str], list[Group]] = {}
-    for group in found:
-        reason = group.first.reason or group.first.diagnosis
-        by_reason.setdefault((group.first.status, reason), []).append(group)
-    return [Idle(status, reason, members) for (status, reason), members in by_reason.items()]
-
-
-@dataclass(frozen=True)
-class Checks:
-    """The results of a layer in groups, each a row of the table: one result, or all that passed of one check."""
-
-    name: str
-    others: list[Group]
-    passed: list[Group]
-    idle: list[Idle]
-    count: int  # of results that passed
-
-
-def _checks(run: Run, name: str, *, in_full: bool) -> Checks:
-    """Return the results of a layer in groups, those that did not pass one by one."""
-    rank = list(SYMBOLS)
-    results = sorted(run.of_layer(name), key=lambda r: rank.index(r.status))
-    passed = [r for r in results if r.status is Status.PASSED]
-    idle = _idle(groups(results, *NOT_APPLICABLE))
-    others = [Group((r,)) for r in results if r.status not in (Status.PASSED, *NOT_APPLICABLE)]
-    rows = [Group((r,)) for r in passed] if in_full else groups(passed, Status.PASSED)
-    return Checks(name, others, rows, idle, len(passed))
+def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[Group], list[Group]]]:
+    """Return for each layer that fails the checks shown in full, and those that are folded away."""
+    found = [(name, groups(run.of_layer(name), *WRONG)) for name in layers]
+    return [(name, all_[: limits.MOST_IN_FULL], all_[limits.MOST_IN_FULL :]) for name, all_ in found if all_]
 
 
 def _script_hash() -> str:
@@ -240,7 +145,7 @@ def environment() -> jinja2.Environment:
         "symbol": SYMBOLS.__getitem__,
         "anchor": anchor,
         "linked": _linked,
-        "source": _source,
+        "source": source,
     }
     templates.globals |= {"layer_anchor": layer_anchor, **_MOST}
     return templates
@@ -258,6 +163,6 @@ def _linked(text: str) -> Markup:
     return Markup(urlize(numbers.clean(text), rel="noopener"))
 
 
-def _source(name: str) -> Markup:
+def source(name: str) -> Markup:
     """Return a style sheet or a script of ours as it is."""
     return Markup(resources.files("nodecheck.report").joinpath("templates", name).read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""All that is known of one layer, as its card shows it: claims and measurements, known faults, what is undecided."""
+"""The card of a layer: its claims and what was measured, its known faults, and what is undecided."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _NO_TABLE = Table("", (), ())
 
 
 class Extent(Enum):
-    """The figures of a layer that are drawn: all, those of few points, or the first of those of convergence."""
+    """The figures of a layer that are drawn: all, those of few points, or those of convergence in brief."""
 
     WHOLE = auto()
     PLAIN = auto()

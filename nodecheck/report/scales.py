@@ -31,7 +31,7 @@ class Scale:
     reverse: bool = False  # it runs from right to left
 
     def share(self, value: float) -> float:
-        """Return the position of a value: 0 at the lower limit, 1 at the upper one, or the other way round."""
+        """Return the position of a value: 0 at the lower limit, 1 at the upper one; or the reverse."""
         low, high = self.limits
         if self.log:
             share = math.log10(value / low) / (math.log10(high) - math.log10(low))
