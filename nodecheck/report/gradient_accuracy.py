@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from nodecheck.report.points import positive
 from nodecheck.results import Result, Run, Series
 
-# Plots of the gradient's error, with the label of what it is drawn against.
-AGAINST = {"Gradient error": "steps", "Gradient error against tolerance": "tolerance"}
+AGAINST = ("Gradient error", "Gradient error against tolerance")  # plots of the error of gradients
+STEPS = "steps"  # the label of an axis
 WORK_PRECISION = "Gradient work-precision"
 _AT_STEPS = re.compile(r"error at (\d+) steps of .*")
 _EVALUATIONS = re.compile(r"evaluations (?:forward|backward), (\d+) steps")
@@ -105,7 +105,7 @@ def against_steps(result: Result, curve: Series) -> Series | None:
         return None
     points = sorted((float(round(duration / x)), y) for x, y in zip(curve.x, curve.y, strict=True))
     xs, ys = zip(*points, strict=True)
-    return replace(curve, x=xs, y=ys, x_label="steps")
+    return replace(curve, x=xs, y=ys, x_label=STEPS)
 
 
 def against_evaluations(results: Sequence[Result], problem: str) -> Series | None:
@@ -134,7 +134,7 @@ def against_bytes(results: Sequence[Result], problem: str) -> Series | None:
     memory = [s for r in results for s in r.series if s.plot == "Memory" and s.label == _PEAK]
     if not memory:
         return None
-    if memory[0].x_label == "steps":
+    if memory[0].x_label == STEPS:
         curve = _steps_curve([r for r in results if r.problem == problem])
     else:
         curve = against_evaluations(results, problem)

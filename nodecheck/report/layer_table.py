@@ -12,7 +12,7 @@ from nodecheck.report.gradient_accuracy import Accuracy, accuracies
 from nodecheck.report.limits import LABEL
 from nodecheck.report.numbers import number, shorten
 from nodecheck.report.words import FAULTLESS, WORST_FIRST, Verdict, facts_of, layer_names, verdict
-from nodecheck.results import LayerCard, Metric, Result, Run, Status
+from nodecheck.results import ALSO_LOOKED_AT, LayerCard, Metric, Result, Run, Status
 
 _FEWEST_FOLDED = 4  # right layers: fewer are shown beside the others
 _CLASSES = (
@@ -23,7 +23,17 @@ _CLASSES = (
 )
 _LAW = re.compile(r"O\([^)]*\)(?: or O\([^)]*\))*")
 _EVALUATIONS = re.compile(r"evaluations (forward|backward), (\d+) (steps|evaluations)")
-_REFUSED = "refused with an error"
+# A capability, the check that sees it, and the fact with its start that say that the layer has it.
+_CAPABILITIES = (
+    ("output times", "output-times", "", ""),
+    ("∂t", "time-gradients", ALSO_LOOKED_AT, "gradients with respect to times"),
+    ("member times", "member-times", "", ""),
+    ("log-det", "log-det-gradient", "", ""),
+    ("second derivatives", "second-derivatives", "second derivatives", "right"),
+    ("complex", "complex-state", "complex numbers", "work"),
+    ("torch.func", "function-transforms", "function transforms", "works"),
+    ("computed parameters", "computed-parameters", "", ""),
+)
 _REASON = 110  # characters of a verdict in the table
 
 
@@ -119,7 +129,7 @@ def _row(run: Run, name: str, accuracy: Accuracy | None) -> Row:
         accuracy,
         law.group() if law else "",
         cost(results),
-        _capabilities(card, results),
+        _capabilities(results),
     )
 
 
@@ -155,22 +165,15 @@ def _forward_cost(metrics: Iterable[Metric]) -> Cost:
     return Cost()
 
 
-def _capabilities(card: LayerCard | None, results: tuple[Result, ...]) -> tuple[str, ...]:
-    """Return what the layer can do beside y1 and its gradient, and was found right in."""
+def _capabilities(results: tuple[Result, ...]) -> tuple[str, ...]:
+    """Return what was found right beside y1 and its gradient: its check passed, and it was not refused."""
     facts = facts_of(results)
-    also = facts.get("also looked at", "")
-    found = {
-        "output times": card is not None and card.output_times,
-        "log-det": card is not None and card.output == "log-det",
-        "pair": card is not None and card.output == "pair",
-        "∂t": "gradients with respect to times" in also,
-        "member times": "an interval for each member" in also,
-        "second derivatives": facts.get("second derivatives") == "right",
-        "complex": facts.get("complex numbers") == "work",
-        "torch.func": facts.get("function transforms", _REFUSED) != _REFUSED,
-    }
-    wrong = {r.check for r in results if r.status in (Status.FAILED, Status.XFAILED, Status.ERROR)}
-    doubtful = {"∂t": "time-gradients", "member times": "member-times", "complex": "complex-state"}
-    names = [n for n, holds in found.items() if holds and doubtful.get(n) not in wrong]
-    claimed = [] if card is None else [s for s in card.supports if s.replace("-", " ") not in names]
-    return tuple(shorten(n, LABEL) for n in (*names, *claimed))
+    statuses: dict[str, set[Status]] = {}
+    for r in results:
+        if r.status is not Status.SKIPPED:
+            statuses.setdefault(r.check, set()).add(r.status)
+    return tuple(
+        word
+        for word, check, fact, start in _CAPABILITIES
+        if statuses.get(check) == {Status.PASSED} and facts.get(fact, "").startswith(start)
+    )

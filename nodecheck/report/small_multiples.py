@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from nodecheck.report import svg
 from nodecheck.report.curve_tables import Table
-from nodecheck.report.gradient_accuracy import AGAINST, against_steps, shared_problem, worst_curve
+from nodecheck.report.gradient_accuracy import AGAINST, STEPS, against_steps, shared_problem, worst_curve
 from nodecheck.report.limits import NAME
 from nodecheck.report.numbers import number, shorten
 from nodecheck.report.points import Point
@@ -49,40 +49,46 @@ class Multiples:
 def small_multiples(run: Run) -> list[Multiples]:
     """Return the drawings of layers with fixed steps, and those of adaptive ones; none for a single layer."""
     problem = shared_problem(run)
-    curves = {plot: _curves(run, plot, problem) for plot in AGAINST}
-    if sum(map(len, curves.values())) < 2:
+    found = {plot: _curves(run, plot, problem) for plot in AGAINST}
+    if sum(map(len, found.values())) < 2:
         return []
-    return [_multiples(run, plot, problem, found) for plot, found in curves.items() if found]
+    return [_multiples(run, plot, problem, curves) for plot, curves in found.items() if curves]
 
 
 def _curves(run: Run, plot: str, problem: str) -> dict[str, Series]:
-    found = {}
-    for result in run.results:
-        curve = worst_curve(s for s in result.series if s.plot == plot)
-        if curve is None or result.problem != problem:
-            continue
-        in_steps = against_steps(result, curve) if AGAINST[plot] == "steps" else curve
-        if in_steps is not None:
-            found[result.layer] = in_steps
-    return {name: found[name] for name in layer_names(run) if name in found}
+    """Return the largest error of each layer, against steps where all their numbers are known."""
+    measured = {
+        r.layer: r for r in run.results if r.problem == problem and any(s.plot == plot for s in r.series)
+    }
+    named = {name: measured[name] for name in layer_names(run) if name in measured}
+    curves = {name: worst_curve(s for s in r.series if s.plot == plot) for name, r in named.items()}
+    known = {name: curve for name, curve in curves.items() if curve is not None}
+    in_steps = {name: against_steps(named[name], curve) for name, curve in known.items()}
+    steps = {name: curve for name, curve in in_steps.items() if curve is not None}
+    return steps if len(steps) == len(known) else known
 
 
 def _multiples(run: Run, plot: str, problem: str, curves: dict[str, Series]) -> Multiples:
-    xs = sorted({x for c in curves.values() for x in c.x}, reverse=AGAINST[plot] != "steps")
-    x_scale = replace(log_scale(xs), reverse=AGAINST[plot] != "steps")
+    falling = (
+        next(iter(curves.values())).x_label != STEPS
+    )  # tolerances and step sizes: finer ones are smaller
+    xs = sorted({x for c in curves.values() for x in c.x}, reverse=falling)
+    x_scale = replace(log_scale(xs), reverse=falling)
     axes = _Axes(x_scale, log_scale([y for c in curves.values() for y in c.y]), (xs[0], xs[-1]))
     drawings = tuple(
         Small(name, shorten(name, NAME), _drawing(run, name, curve, axes)) for name, curve in curves.items()
     )
+    on = f", on the problem {shorten(problem)}" if problem else ""
     note = (
-        f"The largest relative error over all groups, on the problem {problem}; one scale for all."
-        " Grey: the slope that is claimed, or that follows the tolerance."
+        f"The largest relative error over all groups{on}, with all layers on one scale. "
+        f"Grey: the slope that is asked for."
     )
-    return Multiples(_TITLES[plot], note, drawings, _table(AGAINST[plot], xs, curves))
+    return Multiples(_TITLES[plot], note, drawings, _table(xs, curves))
 
 
-def _table(against: str, xs: Sequence[float], curves: dict[str, Series]) -> Table:
-    head = ("layer", *(f"{number(x)} steps" if against == "steps" else f"tol {x:.0e}" for x in xs))
+def _table(xs: Sequence[float], curves: dict[str, Series]) -> Table:
+    x_label = next(iter(curves.values())).x_label
+    head = ("layer", *(f"{number(x)} steps" if x_label == STEPS else f"{x_label} {number(x)}" for x in xs))
     rows = []
     for name, curve in curves.items():
         at = dict(zip(curve.x, curve.y, strict=True))
@@ -137,7 +143,7 @@ def _claimed(axes: _Axes, curve: Series, points: Sequence[Point]) -> Iterable[Ma
     """Yield the line of the claimed slope through the first point, as far as the axes reach."""
     if not curve.slope or not math.isfinite(curve.slope):
         return
-    sign = -1.0 if curve.x_label == "steps" else 1.0
+    sign = -1.0 if curve.x_label == STEPS else 1.0
     (x0, y0), (x1, _) = points[0], points[-1]
     exponent = sign * curve.slope * math.log(x1 / x0)
     end = y0 * math.exp(max(min(exponent, 200.0), -200.0))
