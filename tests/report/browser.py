@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -25,14 +26,15 @@ FLAGS = (
     "--hide-scrollbars",
 )
 LONGEST = 120  # seconds
+VIRTUAL = 20_000  # milliseconds that a page is given to finish, by a clock that does not wait
 # The page is put into a frame of the width that is asked for: a window has a least width.
 FRAME = """<!DOCTYPE html><meta charset="utf-8"><title>not measured</title><body style="margin:0">
 <iframe id="f" style="width:{width}px;height:900px;border:0" srcdoc="{page}"></iframe>
 <script>
 document.getElementById("f").addEventListener("load", () => {{
   const page = document.getElementById("f").contentDocument, view = page.defaultView;
-  const found = (() => {{ {script} }})();
-  document.title = JSON.stringify(found);
+  const found = (async () => {{ {script} }})();
+  found.catch(String).then((value) => {{ document.title = JSON.stringify(value); }});
 }});
 </script>"""
 SIZE = """
@@ -74,17 +76,27 @@ def size_of(page: str, width: int) -> Size:
     return Size(found["height"], found["width"], tuple(found["beyond"]))
 
 
-def evaluated(page: str, width: int, script: str) -> dict:
+def evaluated(page: str, width: int, script: str, *, scripted: bool = False) -> Any:
     """Return what a script returns that sees the page as `page` and its window as `view`.
 
-    The page's policy forbids scripts of others, and its own script is not needed: both are left out.
+    The page's policy forbids scripts of others and is left out; so is its own script unless `scripted`.
     """
-    plain = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>|(?s:<script.*?</script>)', "", page)
+    plain = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+    if not scripted:
+        plain = re.sub(r"(?s)<script.*?</script>", "", plain)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         frame = Path(folder, "frame.html")
         frame.write_text(FRAME.format(width=width, page=html.escape(plain), script=script), encoding="utf-8")
         profile = f"--user-data-dir={folder}/profile"
-        command = [chromium(), *FLAGS, profile, f"--window-size={width},900", "--dump-dom", frame.as_uri()]
+        command = [
+            chromium(),
+            *FLAGS,
+            profile,
+            f"--window-size={width},900",
+            f"--virtual-time-budget={VIRTUAL}",
+            "--dump-dom",
+            frame.as_uri(),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
     (title,) = re.findall(r"<title>(.*?)</title>", done.stdout)[:1] or [""]
     assert title.startswith(("{", "[")), f"the page was not measured: {title!r} {done.stderr[-500:]}"

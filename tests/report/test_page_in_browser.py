@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from browser import evaluated, size_of
-from sample_runs import card, realistic_run, run_of, wrong_results
+from sample_runs import card, realistic_run, result, right_results, run_of, wrong_results
 
+from nodecheck.report.anchors import anchor
 from nodecheck.report.html import render
+from nodecheck.results import at_most, to_json
 
 WIDE, PHONE = 1200, 390  # CSS pixels
+PAPER = 718  # A4 at 96 pixels an inch, within margins of one centimetre
 TALLEST = 5000  # of a page of one wrong layer: what can be looked through in a minute
 
 pytestmark = pytest.mark.slow
@@ -60,3 +65,72 @@ def test_on_a_phone_every_bound_of_a_check_is_within_the_page(wrong):
     found = evaluated(wrong, PHONE, script)
     assert found["count"] > 100
     assert found["beyond"] == 0
+
+
+def on_paper(page: str) -> str:
+    """Return a page that a screen shows as a printer does."""
+    return page.replace("@media screen", "@media speech").replace("@media print", "@media all")
+
+
+@pytest.mark.parametrize("which", ["wrong", "several"])
+def test_print_cuts_nothing_off(which, request):
+    size = size_of(on_paper(request.getfixturevalue(which)), PAPER)
+    assert (size.width, size.beyond) == (PAPER, ())
+
+
+def test_print_shows_every_check_with_its_bound(several):
+    script = """
+      const cells = [...page.querySelectorAll("#checks tbody td")];
+      const hidden = cells.filter((e) => !e.offsetHeight || !e.checkVisibility());
+      return { count: cells.length, hidden: hidden.length };
+    """
+    found = evaluated(on_paper(several), PAPER, script)
+    assert found["count"] > 500
+    assert found["hidden"] == 0
+
+
+def test_print_shows_the_card_of_every_layer(several):
+    script = "return [...page.querySelectorAll('.layers .card')].map((e) => e.offsetHeight)"
+    heights = evaluated(on_paper(several), PAPER, script)
+    assert len(heights) == 5
+    assert all(heights)
+
+
+def test_a_click_sorts_the_layers_and_shows_those_that_are_folded():
+    right = [r for k in range(5) for r in right_results(f"right {k}", order=5.0 - k)]
+    wrong = result("wrong", "constant-field", measurements=(at_most("error", 1.0, 0.5),))
+    page = render(run_of([wrong, *right]))
+    script = """
+      const rows = () => [...page.querySelectorAll(".layers .row")].filter((e) => e.offsetHeight > 0)
+        .map((e) => e.querySelector("th").textContent.trim());
+      const before = rows();
+      page.querySelectorAll(".layers thead button")[2].click();
+      return { before, after: rows() };
+    """
+    found = evaluated(page, WIDE, script, scripted=True)
+    assert found["before"] == ["wrong"]
+    assert found["after"] == [*(f"right {k}" for k in (4, 3, 2, 1, 0)), "wrong"]
+
+
+def test_what_the_page_saves_is_the_run():
+    run = realistic_run()
+    script = """
+      const saved = new Promise((done) => {
+        view.URL.createObjectURL = (blob) => { done(blob.text()); return "#"; };
+      });
+      page.getElementById("save").click();
+      return [await saved];
+    """
+    (text,) = evaluated(render(run), WIDE, script, scripted=True)
+    assert json.loads(text) == json.loads(to_json(run))
+
+
+def test_a_search_shows_the_checks_that_match(several):
+    script = """
+      const find = page.getElementById("find");
+      find.value = "constant-field odelayer";
+      find.dispatchEvent(new Event("input"));
+      return [...page.querySelectorAll("#checks tbody")].filter((e) => e.checkVisibility() && e.offsetHeight)
+        .map((e) => e.id);
+    """
+    assert evaluated(several, WIDE, script, scripted=True) == [anchor("odelayer:constant-field:")]

@@ -94,6 +94,7 @@
 
   const key = (body, column) => {
     const cell = body.rows[0].cells[column === "last" ? body.rows[0].cells.length - 1 : column];
+    if (!cell) return Infinity; // the row that folds others away
     if (cell.dataset.key === undefined) return cell.textContent.trim().toLowerCase();
     const value = parseFloat(cell.dataset.key);
     return Number.isNaN(value) ? Infinity : value; // what was not measured stands last
