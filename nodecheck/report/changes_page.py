@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nodecheck.report.audit_changes import audit_headline, audit_is_worse, change_rows
 from nodecheck.report.changes_text import SYMBOLS, heading, still_failing, together, verdict
 from nodecheck.report.differences import Change, Changes
+from nodecheck.report.gradient_accuracy import worst_curve
 from nodecheck.report.html import environment
-from nodecheck.report.layer_comparison import largest
 from nodecheck.report.limits import PANEL_TITLE
 from nodecheck.report.numbers import shorten
 from nodecheck.report.panels import Figure, Panel
@@ -72,14 +73,11 @@ def _figures(changes: Changes, before: Run, after: Run) -> Iterator[DrawnFigure]
 def _panels(before: Result, after: Result) -> Iterator[Panel]:
     """Yield a pair of axes for each plot of errors that two results have, and that is not the same."""
     for plot in dict.fromkeys(s.plot for s in after.series if s.log):
-        curves = tuple(
-            largest([s for s in result.series if s.plot == plot and s.log], label)
-            for result, label in zip((before, after), _PALETTE, strict=True)
-        )
-        old, new = curves
+        old, new = (worst_curve(s for s in r.series if s.plot == plot and s.log) for r in (before, after))
         if old is not None and new is not None and (old.x, old.y) != (new.x, new.y):
+            curves = tuple(replace(s, label=name) for s, name in zip((old, new), _PALETTE, strict=True))
             title = shorten(f"{after.layer}, {after.problem or after.check}", PANEL_TITLE)
-            yield Panel(plot, title, after.layer, (old, new), after.problem, palette=_PALETTE)
+            yield Panel(plot, title, after.layer, curves, after.problem, palette=_PALETTE)
 
 
 def render_audit_changes(before: AuditRecord, after: AuditRecord) -> str:

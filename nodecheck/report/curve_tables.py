@@ -35,19 +35,20 @@ def table(panel: Panel) -> Table:
 
 def _side_by_side(panel: Panel, curves: list[Series]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     x, y = panel.axes
-    columns = [_numbers(values, _stride(curves[0])) for values in (curves[0].x, *(s.y for s in curves))]
+    stride = _stride(curves[0])
+    columns = [[panel.x_text(v) for v in curves[0].x[::stride]], *(_numbers(s.y, stride) for s in curves)]
     return (x or "x", *(_label(s) or y or "y" for s in curves)), tuple(zip(*columns, strict=True))
 
 
 def _in_turn(panel: Panel, curves: list[Series]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     x, y = panel.axes
-    return ("curve", x or "x", y or "y"), tuple(row for s in curves for row in _rows(s))
+    return ("curve", x or "x", y or "y"), tuple(row for s in curves for row in _rows(panel, s))
 
 
-def _rows(series: Series) -> Iterator[tuple[str, ...]]:
-    columns = (_numbers(values, _stride(series)) for values in (series.x, series.y))
-    for x, y in zip(*columns, strict=True):
-        yield _label(series), x, y
+def _rows(panel: Panel, series: Series) -> Iterator[tuple[str, ...]]:
+    stride = _stride(series)
+    for x, y in zip(series.x[::stride], series.y[::stride], strict=True):
+        yield _label(series), panel.x_text(x), number(y)
 
 
 def _numbers(values: tuple[float, ...], stride: int) -> list[str]:

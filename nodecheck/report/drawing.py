@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -29,6 +29,7 @@ _DASHES = ("", " dash2", " dash3")  # for the second and third curve of a colour
 # Widths w0 to w4: of curves on top of each other, those below are wider, so that all can be seen.
 _WIDTHS = 5
 _MOST_WIDENED = 16  # labels in a panel; of more, all curves are thin
+_MOST_STEPS = 5  # numbers of steps along an axis
 _ROOM_ABOVE = 0.12  # of a logarithmic y axis, free at either end
 
 
@@ -56,7 +57,8 @@ def draw(panel: Panel, *, width: float, height: float) -> Markup:
     points = [p for s in panel.series for p in shown_points(s, log=panel.log) if not math.isnan(p[0])]
     triangle = slope_triangle(panel.series, points) if panel.log else None
     frame = _frame(panel, points, triangle, width, height)
-    curves = [_curve(panel, series, frame) for series in panel.series]
+    names = panel.names or ("",) * len(panel.series)
+    curves = [_curve(panel, s, frame, name) for s, name in zip(panel.series, names, strict=True)]
     slope = _slope(triangle, frame) if triangle else ()
     return svg.drawing(
         width,
@@ -78,11 +80,20 @@ def _frame(
 ) -> _Frame:
     """Return the frame that shows points and triangle; its left margin holds the longest number."""
     xs, ys = [x for x, _ in points], [y for _, y in points] + ([triangle.lowest] if triangle else [])
-    x = log_scale(xs, at_values=True) if panel.log else linear_scale(xs)
+    x = _in_steps(panel, log_scale(xs, at_values=True)) if panel.log else linear_scale(xs)
     y = log_scale(ys, room=_ROOM_ABOVE) if panel.log else linear_scale(ys)
     longest = max(map(len, y.labels), default=0)
     left = max(_LEFT, _CHARACTER * longest + _GAP)
     return _Frame(x, y, left, width - _RIGHT, _TOP, height - _BOTTOM)
+
+
+def _in_steps(panel: Panel, scale: Scale) -> Scale:
+    """Return a scale of step sizes with numbers of steps along it, from few to many."""
+    if not panel.in_steps:
+        return scale
+    sizes = sorted({x for s in panel.series for x, _ in shown_points(s, log=True)}, reverse=True)
+    ticks = tuple(sizes[:: math.ceil(len(sizes) / _MOST_STEPS)])
+    return replace(scale, ticks=ticks, labels=tuple(map(panel.x_text, ticks)), reverse=True)
 
 
 def _axes(frame: _Frame) -> Iterator[Markup]:
@@ -105,14 +116,14 @@ def _labels(panel: Panel, frame: _Frame, height: float) -> Iterator[Markup]:
     yield svg.label(y, *_Y_LABEL)
 
 
-def _curve(panel: Panel, series: Series, frame: _Frame) -> Markup:
+def _curve(panel: Panel, series: Series, frame: _Frame, name: str) -> Markup:
     strokes: list[list[Point]] = [[]]
     for x, y in shown_points(series, log=panel.log):
         if math.isnan(x):
             strokes.append([])
         else:
             strokes[-1].append(frame.at(x, y))
-    return svg.path([s for s in strokes if s], _classes(panel, series))
+    return svg.path([s for s in strokes if s], _classes(panel, series), name=shorten(name) if name else "")
 
 
 def _classes(panel: Panel, series: Series) -> str:
@@ -136,4 +147,5 @@ def _slope(triangle: Triangle, frame: _Frame) -> Iterator[Markup]:
     corners = [frame.at(*corner) for corner in triangle.corners]
     (_, foot), (right, top) = corners[1:3]
     yield svg.path([corners], "slope")
-    yield svg.label(f"{triangle.slope:g}", right + _GAP, (foot + top) / 2 + _HALF_DIGIT)
+    side = (right - _GAP, "end") if frame.x.reverse else (right + _GAP, "")
+    yield svg.label(f"{triangle.slope:g}", side[0], (foot + top) / 2 + _HALF_DIGIT, side[1])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RECORD = "run.json"
 PAGE = "index.html"
+_HEAD = 2000  # bytes of a page that hold the name of its writer
 # Files for readers and for continuous integration, each with the module whose `render` returns it.
 _VIEWS = {
     "junit.xml": "nodecheck.report.junit",
@@ -39,10 +40,41 @@ def write_views(run: Run, folder: Path) -> Iterator[str]:
     """Write the files for readers; yield a message for each that could not be written."""
     for name, module in _VIEWS.items():
         text: str = importlib.import_module(module).render(run)
-        try:
-            replace_file(folder / name, text.encode("utf-8"))
-        except OSError as error:
-            yield f"{folder / name} could not be written ({error.strerror})"
+        yield from _written(folder / name, text)
+    yield from write_layer_pages(run, folder / PAGE)
+
+
+def write_layer_pages(run: Run, overview: Path) -> Iterator[str]:
+    """Write the pages beside the overview, if the run has any, in place of those of an earlier run.
+
+    Yield a message for each that could not be written.
+    """
+    from nodecheck.report.layer_pages import layer_pages
+    from nodecheck.report.page_plan import LAYERS
+
+    folder, pages = overview.parent, dict(layer_pages(run, overview.name))
+    for old in (folder / LAYERS).glob("*.html"):
+        if f"{LAYERS}/{old.name}" not in pages and _is_ours(old):
+            old.unlink(missing_ok=True)
+    for name, text in pages.items():
+        with contextlib.suppress(OSError):  # writing the file says what is wrong
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        yield from _written(folder / name, text)
+
+
+def _is_ours(page: Path) -> bool:
+    """Return True for a page that a nodecheck has written."""
+    with contextlib.suppress(OSError), page.open("rb") as file:
+        return b'name="generator" content="nodecheck' in file.read(_HEAD)
+    return False
+
+
+def _written(path: Path, text: str) -> Iterator[str]:
+    """Write a file; yield a message if that fails."""
+    try:
+        replace_file(path, text.encode("utf-8"))
+    except OSError as error:
+        yield f"{path} could not be written ({error.strerror})"
 
 
 def annotate_github(run: Run) -> None:

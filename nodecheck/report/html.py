@@ -14,23 +14,28 @@ from markupsafe import Markup
 
 from nodecheck.report import limits, numbers
 from nodecheck.report.anchors import anchor, layer_anchor
+from nodecheck.report.check_rows import check_rows
 from nodecheck.report.faults import Fault, faults
 from nodecheck.report.faults.pictures import Picture, pictures
+from nodecheck.report.gradient_accuracy import shared_problem
+from nodecheck.report.layer_card import detail
+from nodecheck.report.layer_table import folded_words, layer_rows
+from nodecheck.report.libraries import libraries
 from nodecheck.report.own_fields import unseen
+from nodecheck.report.page_plan import extent, has_layer_pages, layer_address
 from nodecheck.report.plots import comparison_section, layer_sections
 from nodecheck.report.run_verdict import run_verdict
+from nodecheck.report.small_multiples import small_multiples
 from nodecheck.report.statuses import SYMBOLS, statement, status_word
-from nodecheck.report.summary import Group, groups, identity, scorecard, themes
+from nodecheck.report.summary import groups
 from nodecheck.report.svg import marker_definitions
-from nodecheck.report.words import Word, layer_names, verdict
+from nodecheck.report.words import layer_names, verdict
 from nodecheck.results import Result, Run, Status, phrases, to_page_data
 
 if TYPE_CHECKING:
     import jinja2
 
-# Layers.  On a page of more, passed results have one row for each check, and no drawings unless the layer is
-# wrong or not verified.
-_MOST_LAYERS = 20
+_MOST_FIXED = 3  # wrong layers whose faults are on the overview, too
 # Filters and variables of the templates.
 _LENGTHS = {
     "short_theme": limits.THEME,
@@ -39,8 +44,8 @@ _LENGTHS = {
     "title": limits.TITLE,
     "reason": limits.REASON,
 }
-_MOST = {"most_names": limits.MOST_NAMES, "most_problems": limits.MOST_PROBLEMS}
-_SETTLED = (Word.RIGHT, Word.PARTLY_CHECKED, Word.WITHIN_CLAIM, Word.NO_CLAIM, Word.KNOWN_FAULTS)
+SHEETS, SCRIPT = ("style.css", "parts.css"), "script.js"
+_MOST = {"most_faults": 4, "most_names": limits.MOST_NAMES, "most_problems": limits.MOST_PROBLEMS}
 
 
 def prepare() -> None:
@@ -51,67 +56,72 @@ def prepare() -> None:
 
 
 def render(run: Run) -> str:
-    """Return the report as one self-contained HTML document; equal runs give equal documents."""
-    return _rendered("page.html.j2", run)
+    """Return the report as one HTML document, with its own data; equal runs give equal documents.
+
+    Of a run of many layers it is the overview, which links to the pages of `layer_pages`.
+    """
+    return _first_page("page.html.j2", run, separate=has_layer_pages(run))
 
 
 def fragment(run: Run) -> str:
     """Return the first part of the report, table and faults, for a page of somebody else: a notebook."""
-    return _rendered("fragment.html.j2", run)
+    return _first_page("fragment.html.j2", run, separate=False)
 
 
-def _rendered(template: str, run: Run) -> str:
+def _first_page(template: str, run: Run, *, separate: bool) -> str:
     layers = layer_names(run)
-    in_full = len(layers) <= _MOST_LAYERS
-    drawn = {name: _drawn(run, name, in_full=in_full) for name in layers}
+    return page(
+        run,
+        template,
+        separate=separate,
+        in_full=not separate,
+        rows=layer_rows(run),
+        details={} if separate else {name: detail(run, name) for name in layers},
+        libraries=libraries(run),
+        multiples=small_multiples(run),
+        comparison=comparison_section(run),
+        figures=[]
+        if separate
+        else layer_sections({name: run.of_layer(name) for name in layers}, extent(run)),
+        checks=[] if separate else [check_rows(run, name, in_full=True) for name in layers],
+        data=to_page_data(run),
+        address=layer_address if separate else lambda name: f"#{layer_anchor('layer', name)}",
+        up="",
+    )
+
+
+def page(run: Run, template: str = "page.html.j2", **parts: Any) -> str:
+    """Return a page of these layers; `parts` are its variables."""
+    layers = layer_names(run)
+    to_fix = _to_fix(run, layers)
+    shown = to_fix[:_MOST_FIXED] if parts["separate"] else to_fix
     return environment().get_template(template).render(
         run=run,
         unseen=unseen(run),
         verdicts=[verdict(run, name) for name in layers],
         headline=run_verdict(run),
         counts=[(s, run.count(s)) for s in SYMBOLS if run.count(s)],
-        themes=themes(run),
-        scorecard=scorecard(run, layers),
-        cards={card.name: card for card in run.layers},
-        identities=[(name, identity(run, name)) for name in layers],
-        to_fix=_to_fix(run, layers),
+        folded_words=folded_words(parts["rows"]),
+        problem=shared_problem(run),
+        to_fix=shown,
+        not_shown=len(to_fix) - len(shown),
         xpassed=groups(run.results, Status.XPASSED),
-        xfailed=groups(run.results, Status.XFAILED),
-        inconclusive=groups(run.results, Status.INCONCLUSIVE),
-        figures=[*comparison_section(run), *layer_sections(drawn)],
         markers=marker_definitions(),
-        in_full=in_full,
-        checks=[_checks(run, name, in_full=in_full) for name in layers],
-        data=to_page_data(run),
         script_hash=_script_hash(),
+        here=_anchor_within if parts["up"] else lambda r: anchor(r.id),
+        **parts,
     )  # fmt: skip
+
+
+def _anchor_within(result: Result) -> str:
+    """Return the address of a result on the page of its layer."""
+    return anchor(f"{result.check}:{result.problem}")
 
 
 def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[tuple[Fault, tuple[Picture, ...]]]]]:
     """Return for each layer that fails its faults, with the pictures that show them."""
     found = [(name, [(fault, pictures(fault)) for fault in faults(run, name)]) for name in layers]
     return [(name, of_layer) for name, of_layer in found if of_layer]
-
-
-def _drawn(run: Run, name: str, *, in_full: bool) -> tuple[Result, ...]:
-    """Return the results of a layer whose curves are drawn."""
-    results = run.of_layer(name)
-    if in_full or verdict(run, name).word not in _SETTLED:
-        return results
-    return tuple(r for r in results if r.status is not Status.PASSED)
-
-
-def _checks(run: Run, name: str, *, in_full: bool) -> tuple[str, list[Group], list[Group], int]:
-    """Return a layer's results that did not pass, those that did, and the number of the latter.
-
-    A group is a row of the table: one result, or all that passed of one check.
-    """
-    rank = list(SYMBOLS)
-    results = sorted(run.of_layer(name), key=lambda r: rank.index(r.status))
-    passed = [r for r in results if r.status is Status.PASSED]
-    others = [Group((r,)) for r in results if r.status is not Status.PASSED]
-    rows = [Group((r,)) for r in passed] if in_full else groups(passed, Status.PASSED)
-    return name, others, rows, len(passed)
 
 
 def _script_hash() -> str:
@@ -150,7 +160,7 @@ def environment() -> jinja2.Environment:
         "symbol": SYMBOLS.__getitem__,
         "anchor": anchor,
         "linked": _linked,
-        "source": _source,
+        "source": source,
         "label_of_id": lambda text: numbers.shorten(text, limits.LONGEST_ID),
         "quoted": lambda text: shlex.quote(numbers.clean(text)),
         "nested": _nested,
@@ -171,11 +181,11 @@ def _linked(text: str) -> Markup:
     return Markup(urlize(numbers.clean(text), rel="noopener"))
 
 
-def _source(name: str) -> Markup:
+def source(name: str) -> Markup:
     """Return a style sheet or a script of ours as it is."""
     return Markup(resources.files("nodecheck.report").joinpath("templates", name).read_text("utf-8"))
 
 
 def _nested(name: str) -> Markup:
     """Return a style sheet of ours for use inside the rule of one element, which then is the whole page."""
-    return Markup(re.sub(r"(?<![\w.#-])(:root|html|body)(?= *\{)", "&", _source(name)))
+    return Markup(re.sub(r"(?<![\w.#-])(:root|html|body)(?= *\{)", "&", source(name)))

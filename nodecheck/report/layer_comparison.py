@@ -1,56 +1,97 @@
-"""The gradient errors of all layers of a run on common axes."""
+"""The gradient work-precision of all layers of a run on common axes: error against evaluations, and bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from nodecheck.report.limits import PANEL_TITLE
-from nodecheck.report.numbers import shorten
+from nodecheck.report.gradient_accuracy import against_bytes, against_evaluations, shared_problem
+from nodecheck.report.limits import LABEL
+from nodecheck.report.numbers import number, shorten
 from nodecheck.report.panels import Figure, Panel
-from nodecheck.report.points import positive
-from nodecheck.report.words import layer_names
-from nodecheck.results import Run, Series
+from nodecheck.report.svg import COLOURS
+from nodecheck.report.words import WRONG_WORDS, layer_names, verdict
+from nodecheck.results import Result, Run, Series
+from nodecheck.results.phrases import plural
 
-COMPARED = ("Gradient error", "Gradient error against tolerance")
-_MOST_PANELS = 4  # of a figure: the problems that most layers share
+_KINDS: tuple[tuple[str, Callable[[Sequence[Result], str], Series | None]], ...] = (
+    ("Against evaluations of the field", against_evaluations),
+    ("Against bytes at the peak", against_bytes),
+)
+_NOTE = (
+    "Error of the gradient for what it costs: further down and to the left is better. The largest relative "
+    "error over all groups, on the problem {problem}. Evaluations are those of both passes."
+)
+_MOST_NAMED = 2 * COLOURS  # layers with a colour, or dashes, of their own
+_OTHER = "other layers"
 
 
 def comparison_figures(run: Run) -> list[Figure]:
-    """Return the gradient error of all layers on common axes, for the problems that most of them share."""
-    found = []
-    for plot in COMPARED:
-        curves: dict[str, dict[str, Series]] = {}
-        for result in run.results:
-            worst = largest([s for s in result.series if s.plot == plot], result.layer)
-            if worst is not None:
-                curves.setdefault(result.problem, {})[result.layer] = worst
-        shared = sorted((p for p in curves if len(curves[p]) > 1), key=lambda p: -len(curves[p]))
-        panels = [_panel(run, plot, p, _one_slope(curves[p])) for p in shared[:_MOST_PANELS]]
-        if panels:
-            note = "The largest error over all groups, one curve for each layer."
-            found.append(Figure(f"{plot} of all layers", note, tuple(panels)))
-    return found
+    """Return the work-precision of all layers on common axes; nothing for a single layer."""
+    problem = shared_problem(run)
+    panels = []
+    for title, measure in _KINDS:
+        curves = {name: measure(run.of_layer(name), problem) for name in layer_names(run)}
+        found = {name: curve for name, curve in curves.items() if curve is not None}
+        if len(found) > 1:
+            panels.append(_panel(run, title, problem, found))
+    if not panels:
+        return []
+    missing = _missing(run, panels[0])
+    return [
+        Figure(
+            "Gradient work-precision of all layers", _NOTE.format(problem=problem) + missing, tuple(panels)
+        )
+    ]
 
 
-def _panel(run: Run, plot: str, problem: str, series: tuple[Series, ...]) -> Panel:
-    title = shorten(problem or plot, PANEL_TITLE)
-    return Panel(plot, title, "all layers", series, problem, palette=layer_names(run))
+def _panel(run: Run, title: str, problem: str, found: dict[str, Series]) -> Panel:
+    labels = _labels(run, tuple(found))
+    series = tuple(replace(curve, label=labels[name]) for name, curve in found.items())
+    return Panel(
+        "Work-precision",
+        title,
+        "all layers",
+        series,
+        problem,
+        palette=tuple(dict.fromkeys(_labels(run, layer_names(run)).values())),
+        names=tuple(found),
+        head=("layer", series[0].x_label, "relative error"),
+        rows=tuple(_end(name, curve) for name, curve in found.items()),
+    )
 
 
-def _one_slope(curves: dict[str, Series]) -> tuple[Series, ...]:
-    """Return the curves, with a reference slope only if it is the same for all."""
-    same = len({s.slope for s in curves.values()}) == 1
-    return tuple(s if same else replace(s, slope=None) for s in curves.values())
+def _end(name: str, curve: Series) -> tuple[str, str, str]:
+    """Return the most exact point of a curve."""
+    error, cost = min(zip(curve.y, curve.x, strict=True))
+    return shorten(name), f"{cost:.0f}", number(error)
 
 
-def largest(series: Sequence[Series], label: str) -> Series | None:
-    """Return the largest error over the groups at each x, under a label; None where there is none."""
-    errors: dict[float, float] = {}
-    for s in series:
-        for x, y in positive(s):
-            errors[x] = max(y, errors.get(x, 0.0))
-    if not errors:
-        return None
-    xs = tuple(sorted(errors, reverse=True))
-    return replace(series[0], label=label, x=xs, y=tuple(errors[x] for x in xs), style="points")
+def _labels(run: Run, names: Sequence[str]) -> dict[str, str]:
+    """Return the label of each curve: its layer or, where colours are too few, what its layer belongs to."""
+    if len(layer_names(run)) <= _MOST_NAMED:
+        return {name: shorten(name, LABEL) for name in names}
+    targets = {card.name: card.target for card in run.layers}
+    several = len(set(targets.values())) > 1
+    kinds = {name: targets.get(name, _OTHER) if several else _kind(run, name) for name in names}
+    return {name: shorten(kind, LABEL) for name, kind in kinds.items()}
+
+
+def _kind(run: Run, name: str) -> str:
+    """Return the kind of a layer among others of its library."""
+    if verdict(run, name).word in WRONG_WORDS:
+        return "wrong"
+    card = next((c for c in run.layers if c.name == name), None)
+    if card is None:
+        return _OTHER
+    return f"{card.adjoint or 'no adjoint'} claimed, {'adaptive' if card.adaptive else 'fixed steps'}"
+
+
+def _missing(run: Run, panel: Panel) -> str:
+    """Return the number of layers whose evaluations are not known."""
+    missing = len(layer_names(run)) - len(panel.series)
+    if not missing:
+        return ""
+    return (
+        f" Not known of {plural(missing, 'layer')}: no gradient to compare, or measured by an older version."
+    )

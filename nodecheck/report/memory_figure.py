@@ -77,7 +77,7 @@ def _panel(
 
 
 def _row(name: str, found: Mapping[str, dict[str, Series]], law: str) -> tuple[str, ...]:
-    first = found[_PHASES[0]][name]
+    first = next(found[phase][name] for phase in _PHASES if name in found[phase])
     values = (found[column].get(name) for column in _COLUMNS)
     ends = (f"{s.y[-1] / _KIB:.0f}" if s else "not measured" for s in values)
     return (shorten(name, NAME), law, f"{number(first.x[-1])} {first.x_label}", *ends)

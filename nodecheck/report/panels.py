@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from nodecheck.report.gradient_accuracy import WORK_PRECISION, known_durations
 from nodecheck.report.limits import LABEL, PANEL_TITLE
 from nodecheck.report.numbers import number, shorten
 from nodecheck.report.points import positive
@@ -14,7 +15,7 @@ from nodecheck.results import Result, Series
 
 # The explanations of the figures, in the order of the page; figures of other names follow.
 NOTES = {
-    "Forward error": "Relative error of the final state against the step size h, on log-log axes: "
+    "Forward error": "Relative error of the final state against the number of steps, on log-log axes: "
     "a method of order p falls along a line of slope p.",
     "Gradient error": "Relative error of the gradient against the exact gradient, for each group of inputs. "
     "A curve that flattens is a gradient that does not converge.",
@@ -49,6 +50,8 @@ class Panel:
     marks: Mapping[str, str] = field(
         default_factory=dict
     )  # classes of curves that have no colour of the order
+    names: tuple[str, ...] = ()  # of the curves, for a reader who points at one
+    duration: float = math.nan  # steps times their size, where x is a step size and steps are to be shown
 
     @property
     def log(self) -> bool:
@@ -69,7 +72,16 @@ class Panel:
         """The labels of the x axis and of the y axis."""
         x = next((s.x_label for s in self.series if s.x_label), "")
         y = next((s.y_label for s in self.series if s.y_label), "")
-        return shorten(x, LABEL), shorten(y, LABEL)
+        return "steps" if self.in_steps else shorten(x, LABEL), shorten(y, LABEL)
+
+    @property
+    def in_steps(self) -> bool:
+        """True if numbers of steps stand along the x axis, in place of their sizes."""
+        return self.duration > 0
+
+    def x_text(self, x: float) -> str:
+        """Return a value on the x axis as a text."""
+        return f"{self.duration / x:.0f}" if self.in_steps and x > 0 else number(x)
 
 
 @dataclass(frozen=True)
@@ -85,9 +97,11 @@ class Figure:
 def figures(results: Iterable[Result]) -> list[Figure]:
     """Return the figures of one layer."""
     by_plot: dict[str, list[Panel]] = {}
+    results = tuple(results)
+    durations = known_durations(results)
     for result in results:
-        for plot in dict.fromkeys(s.plot for s in result.series if s.style not in _OF_FAULTS):
-            by_plot.setdefault(plot, []).append(_panel(result, plot))
+        for plot in dict.fromkeys(s.plot for s in result.series if _is_drawn(s)):
+            by_plot.setdefault(plot, []).append(_panel(result, plot, durations))
     found = []
     grouped = (*BACKWARD, *AT_OUTPUTS)
     for plot in [*NOTES, *(p for p in by_plot if p not in NOTES and p not in grouped)]:
@@ -98,12 +112,18 @@ def figures(results: Iterable[Result]) -> list[Figure]:
     return found
 
 
-def _panel(result: Result, plot: str) -> Panel:
+def _is_drawn(series: Series) -> bool:
+    """Return True for a curve of a plot of its own: not for those of all layers, or of a fault's card."""
+    return series.plot != WORK_PRECISION and series.style not in _OF_FAULTS
+
+
+def _panel(result: Result, plot: str, durations: Mapping[tuple[float, ...], float]) -> Panel:
     """Return the curves of a result in one plot; the problem is the title, and no part of the labels."""
     ending = f", {result.problem}"
     curves = [replace(s, label=s.label.removesuffix(ending)) for s in result.series if s.plot == plot]
     title = shorten(result.problem or result.check, PANEL_TITLE)
-    return Panel(plot, title, result.layer, tuple(curves), result.problem)
+    duration = next((durations[s.x] for s in curves if s.x in durations), math.nan)
+    return Panel(plot, title, result.layer, tuple(curves), result.problem, duration=duration)
 
 
 def _side_by_side(by_plot: dict[str, list[Panel]], first: str) -> list[Figure]:

@@ -28,13 +28,16 @@ class Scale:
     ticks: tuple[float, ...]
     labels: tuple[str, ...]
     log: bool = False
+    reverse: bool = False  # it runs from right to left
 
     def share(self, value: float) -> float:
-        """Return the position of a value: 0 at the lower limit, 1 at the upper one."""
+        """Return the position of a value: 0 at the lower limit, 1 at the upper one; or the reverse."""
         low, high = self.limits
         if self.log:
-            return math.log10(value / low) / (math.log10(high) - math.log10(low))
-        return (value - low) / (high - low)
+            share = math.log10(value / low) / (math.log10(high) - math.log10(low))
+        else:
+            share = (value - low) / (high - low)
+        return 1 - share if self.reverse else share
 
 
 def linear_scale(values: Sequence[float]) -> Scale:

@@ -1,4 +1,4 @@
-"""The results of a run in groups: scorecard, results of one check, and identity card of a layer."""
+"""The results of a run in groups: scorecard, and results of one check."""
 
 from __future__ import annotations
 
@@ -7,18 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nodecheck.report.numbers import clean
-from nodecheck.report.phrases import facts_of
 from nodecheck.report.statuses import NOT_APPLICABLE, SYMBOLS, status_word
-from nodecheck.results import LayerCard, Measurement, Result, Run, Status
-
-# A claim, and the names of the facts that belong to it.
-_CLAIMS = (
-    ("order", ("order",)),
-    ("adjoint", ("gradient class",)),
-    ("memory", ("memory", "memory law", "memory class")),
-    ("tableau", ("tableau",)),
-    ("supports", ()),
-)
+from nodecheck.results import Measurement, Result, Run, Status
 
 
 @dataclass(frozen=True)
@@ -114,6 +104,11 @@ class Group:
         return max(self.worst.violated, key=excess, default=None)
 
     @property
+    def scripts(self) -> list[str]:
+        """The distinct scripts that reproduce the results."""
+        return list(dict.fromkeys(r.reproducer for r in self.results if r.reproducer))
+
+    @property
     def explanations(self) -> list[tuple[str, tuple[str, ...]]]:
         """The distinct reasons and diagnoses, each with its problems, or with none if it is about all."""
         found: dict[str, list[str]] = {}
@@ -147,24 +142,3 @@ def groups(results: Iterable[Result], *statuses: Status) -> list[Group]:
         if r.status in statuses:
             found.setdefault((r.layer, r.check, r.status), []).append(r)
     return [Group(tuple(members)) for members in found.values()]
-
-
-def identity(run: Run, name: str) -> list[tuple[str, str, str]]:
-    """Return (property, claimed, measured) rows of a layer's identity card."""
-    card = next((c for c in run.layers if c.name == name), None)
-    facts = facts_of(run.of_layer(name))
-    rows = []
-    for claim, keys in _CLAIMS:
-        claimed = _claim(card, claim)
-        key = next((k for k in keys if k in facts), "")
-        measured = facts.pop(key, "")
-        if claimed or measured:
-            rows.append((key or claim, claimed, measured))
-    return rows + [(key, "", value) for key, value in facts.items()]
-
-
-def _claim(card: LayerCard | None, name: str) -> str:
-    value = getattr(card, name, None)
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    return "" if value is None else str(value)

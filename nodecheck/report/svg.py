@@ -48,9 +48,14 @@ def drawing(width: float, height: float, *, title: str, description: str, body: 
     return Markup(f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img">{words}{"".join(body)}</svg>')
 
 
-def path(strokes: Iterable[Sequence[Point]], classes: str) -> Markup:
-    """Return one path of several strokes, each a sequence of positions; empty where there is none."""
+def path(strokes: Iterable[Sequence[Point]], classes: str, *, name: str = "") -> Markup:
+    """Return one path of several strokes, each a sequence of positions; empty where there is none.
+
+    A reader who points at the path is shown its name.
+    """
     data = "".join(map(_stroke, strokes))
+    if data and name:
+        return Markup(f'<path class="{classes}" d="{data}"><title>{escape(name)}</title></path>')
     return Markup(f'<path class="{classes}" d="{data}"/>' if data else "")
 
 

@@ -58,6 +58,21 @@ WORD_SYMBOLS = {
     Word.COULD_NOT_RUN: "!",
     Word.WRONG: "✗",
 }
+WORST_FIRST = (
+    Word.WRONG,
+    Word.COULD_NOT_RUN,
+    Word.NOT_JUDGED,
+    Word.OUTDATED,
+    Word.UNVERIFIED,
+    Word.KNOWN_FAULTS,
+    Word.PARTLY_CHECKED,
+    Word.NO_CLAIM,
+    Word.WITHIN_CLAIM,
+    Word.RIGHT,
+)
+# No fault is known of a layer with one of these verdicts.
+FAULTLESS = (Word.RIGHT, Word.PARTLY_CHECKED, Word.WITHIN_CLAIM, Word.NO_CLAIM)
+WRONG_WORDS = (Word.WRONG, Word.COULD_NOT_RUN, Word.NOT_JUDGED)
 _ADAPTER = "adapter"  # a check of the code between nodecheck and the layer: its failure is not the layer's
 _MEMORY = "memory-law"  # the only check of `nodecheck memory`
 

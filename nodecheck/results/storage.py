@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodecheck._version import __version__
+from nodecheck.results.compact import compact_json, expanded_json
 from nodecheck.results.records import SCHEMA_VERSION, Run, Series
 
 if TYPE_CHECKING:
@@ -29,10 +30,16 @@ _IN_A_PAGE = re.compile(rb'id="nodecheck-data">([A-Za-z0-9+/=]*)<')
 
 def to_json(run: Run) -> bytes:
     """Return the run as UTF-8 JSON without blanks, its curves rounded to `CURVE_DIGITS`."""
+    return _dumped(run)
+
+
+def _dumped(run: Run, *left_out: str) -> bytes:
+    """Return the run as JSON; `left_out` are fields of results that follow from others."""
     from pydantic import TypeAdapter
 
     results = tuple(replace(r, series=tuple(map(_rounded, r.series))) for r in run.results)
-    return TypeAdapter(Run).dump_json(replace(run, results=results))
+    exclude: Any = {"results": {"__all__": set(left_out)}} if left_out else None
+    return TypeAdapter(Run).dump_json(replace(run, results=results), exclude=exclude)
 
 
 def _rounded(series: Series) -> Series:
@@ -41,8 +48,11 @@ def _rounded(series: Series) -> Series:
 
 
 def to_page_data(run: Run) -> str:
-    """Return the run as an HTML page carries it: its JSON, compressed by gzip, in base64."""
-    return base64.b64encode(gzip.compress(to_json(run), mtime=0)).decode()
+    """Return the run as an HTML page carries it: its JSON in the compact form, by gzip, in base64.
+
+    The ids of results are left out: they follow from layer, check and problem.
+    """
+    return base64.b64encode(gzip.compress(compact_json(_dumped(run, "id")), mtime=0)).decode()
 
 
 def from_json(data: bytes | str) -> Run:
@@ -76,8 +86,8 @@ def _unpacked(data: bytes | str) -> bytes | str:
         return data
     found = _IN_A_PAGE.search(data)
     try:
-        return gzip.decompress(base64.b64decode(found[1] if found else b""))
-    except (ValueError, EOFError, OSError, zlib.error):
+        return expanded_json(gzip.decompress(base64.b64decode(found[1] if found else b"")))
+    except (ValueError, RecursionError, EOFError, OSError, zlib.error):
         return data
 
 

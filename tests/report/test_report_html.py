@@ -7,16 +7,17 @@ import math
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 
 import html5lib
 import pytest
 from bs4 import BeautifulSoup
-from sample_runs import CHECKS, card, large_run, realistic_run, result, right_results, run_of
+from sample_runs import card, large_run, realistic_run, replaced, result, right_results, run_of
 
 from nodecheck.report.anchors import anchor
 from nodecheck.report.html import render
 from nodecheck.report.numbers import bound, quantity
-from nodecheck.results import LayerCard, Outcome, Result, Run, Series, at_most, from_json, to_json
+from nodecheck.results import LayerCard, Metric, Outcome, Result, Run, Series, at_most, from_json, to_json
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -41,6 +42,32 @@ def page(text) -> BeautifulSoup:
 
 def parsed(run: Run) -> BeautifulSoup:
     return BeautifulSoup(render(run), "html5lib")
+
+
+def measured_results(layer: str) -> list[Result]:
+    """Return two results of a layer with fixed steps, whose error, evaluations and bytes are known."""
+    steps, errors = (8.0, 16.0, 32.0, 64.0), (1e-1, 2e-2, 5e-3, 1.2e-3)
+    curve = Series(
+        "Gradient error",
+        "y0",
+        tuple(1.4 / n for n in steps),
+        errors,
+        "step h",
+        "relative error",
+        log=True,
+        slope=2.0,
+    )
+    numbers = (
+        Metric("error at 32 steps of y0", 5e-3, "error"),
+        Metric("evaluations forward, 64 steps", 128.0, "evaluations"),
+        Metric("evaluations backward, 64 steps", 192.0, "evaluations"),
+    )
+    peak = Series("Memory", "peak of backward", (4.0, 64.0), (1024.0, 16384.0), "steps", "bytes", log=True)
+    return [
+        result(layer, "gradient-order", "rotation", series=(curve,), metrics=numbers),
+        result(layer, "peak-memory", series=(peak,)),
+        result(layer, "constant-field"),
+    ]
 
 
 def hostile_run(text: str) -> Run:
@@ -83,13 +110,21 @@ def test_the_headline_is_the_verdict(page):
     assert page.h1.get_text().startswith("1 of 5 layers is wrong, 1 has outdated expectations, 1 is")
 
 
+def row_of(page: BeautifulSoup, name: str) -> BeautifulSoup:
+    """Return the row of a layer in the table of layers, with its card."""
+    return next(b for b in page.select(".layers .row") if b.th.get_text(strip=True) == name)
+
+
 def test_every_layer_has_its_verdict_in_words(page):
-    texts = [li.get_text(" ", strip=True) for li in page.select(".verdicts li")]
-    assert (
-        texts[0]
-        == "✓ odelayer right: verified, forward order 4.00 (claimed 4), gradient discretely consistent"
-    )
-    assert len(texts) == 5
+    sentence = row_of(page, "odelayer").select_one(".card .sentence").get_text(" ", strip=True)
+    assert sentence == "✓ right: verified, forward order 4.00 (claimed 4), gradient discretely consistent"
+    assert len(page.select(".layers .row")) == 5
+
+
+def test_a_single_layer_has_its_verdict_as_a_sentence():
+    page = parsed(run_of(right_results("mine"), [card("mine")]))
+    assert page.select_one(".top .sentence").get_text(" ", strip=True).startswith("✓ mine is right: verified")
+    assert page.select_one("table.layers") is None
 
 
 def test_the_header_tells_how_to_repeat_the_run(page):
@@ -97,7 +132,7 @@ def test_the_header_tells_how_to_repeat_the_run(page):
 
 
 def test_the_header_tells_date_version_profile_seed_and_duration(page):
-    values = [dd.get_text() for dd in page.select(".meta dd")]
+    values = [b.get_text() for b in page.select(".meta b")]
     assert values == ["2025-03-04 09:12:44 UTC", "0.1.0", "ci", "7", "31.4 s"]
 
 
@@ -111,14 +146,39 @@ def test_load_errors_are_told():
     assert "ModuleNotFoundError: z" in note.get_text()
 
 
-def test_the_scorecard_has_a_row_for_each_layer_and_a_column_for_each_theme(page):
-    rows = page.select("table.score tbody tr")
-    assert len(rows) == 5
-    assert {len(row.find_all("td")) for row in rows} == {6}
+def test_the_table_of_layers_has_the_worst_first(page):
+    names = [b.th.get_text(strip=True) for b in page.select(".layers .row")]
+    assert names == ["blog layer", "dopri5", "mine-float32", "torchdiffeq:rk4", "odelayer"]
 
 
-def test_a_cell_of_the_scorecard_is_symbol_and_word(page):
-    assert page.select_one(".cell.failed").get_text(" ", strip=True).replace("  ", " ") == "✗ 1/5 failed"
+def test_a_row_has_verdict_order_gradient_error_memory_and_cost(page):
+    cells = [td.get_text(" ", strip=True) for td in row_of(page, "odelayer").tr.select("td")]
+    assert cells == ["✓ right", "4.00 (4)", "discrete", "–", "–", "–", "–"]
+
+
+def test_a_verdict_in_the_table_is_symbol_word_and_reason(page):
+    text = row_of(page, "blog layer").select_one(".v").get_text(" ", strip=True)
+    assert text.startswith(
+        "✗ wrong 2 checks failed (5 results) and 1 check ended in an error, first: Constant"
+    )
+
+
+def test_right_layers_are_folded_behind_the_others():
+    right = [r for k in range(5) for r in right_results(f"right {k}")]
+    wrong = result("wrong", "constant-field", measurements=(at_most("error", 1.0, 0.5),))
+    page = parsed(run_of([*right, wrong]))
+    assert page.select_one(".layers .fold summary").get_text() == "5 right layers"
+    assert [b.th.get_text(strip=True) for b in page.select(".layers .row:not(.folded)")] == ["wrong"]
+
+
+def test_right_layers_alone_are_not_folded():
+    page = parsed(run_of([r for k in range(5) for r in right_results(f"right {k}")]))
+    assert page.select(".layers .fold, .layers .folded") == []
+
+
+def test_the_table_of_layers_can_be_sorted_by_numbers(page):
+    keys = [td["data-key"] for td in row_of(page, "odelayer").tr.select("td[data-key]")]
+    assert keys == ["09", "4.00", "~", "nan"]
 
 
 def test_every_link_inside_the_page_has_its_target(page):
@@ -141,7 +201,7 @@ def test_every_result_has_its_stable_anchor(page):
 
 
 def test_every_measurement_is_in_the_table(page):
-    for r in realistic_run().results:
+    for r in filter(lambda r: r.measurements, realistic_run().results):
         rows = page.select(f'[data-layer="{r.layer}"] tbody')
         body = next(b for b in rows if r.check in b.get_text() and r.problem in b.get_text())
         for m in r.measurements:
@@ -153,23 +213,36 @@ def test_every_measurement_is_in_the_table(page):
             )
 
 
-def test_passed_results_are_folded_away(page):
-    for body in page.select('tbody[data-status="passed"]'):
-        assert body.find_parent("details") is not None
-    assert page.select_one("#checks details[open]") is None
+def test_the_checks_of_each_layer_are_folded_away(page):
+    assert all(b.find_parent("details", class_="of-layer") for b in page.select("#checks tbody"))
+    assert page.select_one("#checks details.of-layer[open]") is None
 
 
-def test_failed_results_are_not_folded_away(page):
-    assert all(
-        body.find_parent("details") is None for body in page.select('#checks tbody[data-status="failed"]')
-    )
+def test_results_that_did_not_pass_stand_before_those_that_did(page):
+    layer = page.select_one('#checks [data-layer="blog layer"]')
+    assert [t.caption.get_text() for t in layer.select("table")] == [
+        "Results that did not pass", "Results that passed"
+    ]  # fmt: skip
 
 
-def test_what_to_fix_stands_above_the_identity_cards(page):
-    ids = ("scorecard", "fix", "identity", "expected", "inconclusive", "checks")
-    assert [s["id"] for s in page.select("main > section") if s.get("id") in ids] == list(ids)
-    links = [a["href"].removeprefix("#") for a in page.select("nav a")]
-    assert [link for link in links if link in ids] == list(ids)
+def test_results_without_a_verdict_are_told_with_their_reason(page):
+    idle = page.select_one('#checks [data-layer="torchdiffeq:rk4"] .idle').get_text(" ", strip=True)
+    assert "skipped: No CUDA device. peak-memory" in idle
+
+
+def test_the_sections_of_several_layers_have_their_order(page):
+    ids = ["layers", "comparison", "fix", "plots", "checks", "environment"]
+    assert [s["id"] for s in page.select("main > section")] == ids
+    assert [a["href"].removeprefix("#") for a in page.select("nav a")] == ids
+
+
+def test_the_sections_of_one_layer_have_their_order():
+    known = result("mine", "saved-states", measurements=(at_most("e", 4.0, 1.0),), expected="a reason")
+    open_ = result("mine", "peak-memory", outcome=Outcome.INCONCLUSIVE, measurements=(), reason="too few")
+    page = parsed(run_of(replaced(right_results("mine"), known, open_), [card("mine")]))
+    ids = ["fix", "expected", "inconclusive", "plots", "identity", "checks", "environment"]
+    assert [s["id"] for s in page.select("main > section")] == ids
+    assert [a["href"].removeprefix("#") for a in page.select("nav a")] == ids
 
 
 def test_a_list_that_is_not_there_has_no_link():
@@ -179,13 +252,10 @@ def test_a_list_that_is_not_there_has_no_link():
 
 
 def test_the_identity_card_sets_claims_beside_measurements(page):
-    rows = [
-        [c.get_text() for c in row.find_all(["th", "td"])]
-        for row in page.select(".card")[0].select("tbody tr")
-    ]
-    assert ["order", "4", "4.00"] in rows
-    assert ["gradient class", "continuous", "discretely consistent"] in rows
-    assert ["evaluations per step in backward", "–", "8"] in rows
+    rows = [d.get_text(" ", strip=True) for d in row_of(page, "odelayer").select(".identity > div")]
+    assert "order 4.00 (claimed: 4)" in rows
+    assert "gradient class discretely consistent (claimed: continuous)" in rows
+    assert "evaluations per step in backward 8" in rows
 
 
 def test_a_finding_has_diagnosis_numbers_reproducer_and_source(page):
@@ -216,7 +286,10 @@ def test_a_run_without_failures_has_no_cards():
 
 
 def test_expected_failures_have_their_reason(page):
-    assert "Counts one state more than it claims" in page.select_one("#expected").get_text()
+    assert (
+        "Counts one state more than it claims"
+        in row_of(page, "torchdiffeq:rk4").select_one(".known").get_text()
+    )
 
 
 def test_unexpected_passes_are_set_apart(page):
@@ -224,7 +297,7 @@ def test_unexpected_passes_are_set_apart(page):
 
 
 def test_inconclusive_results_have_their_reason(page):
-    assert "Not asymptotic" in page.select_one("#inconclusive").get_text()
+    assert "Not asymptotic" in row_of(page, "mine-float32").select_one(".undecided").get_text()
 
 
 def test_every_drawing_has_title_and_description(page):
@@ -242,9 +315,32 @@ def test_the_backward_pass_is_side_by_side(page):
     assert [h.get_text() for h in figure.select("h5")] == ["State", "Adjoint", "Parameter gradient"]
 
 
-def test_several_layers_are_compared_in_one_figure(page):
-    labels = page.select_one("figure.wide .legend").get_text()
-    assert all(name in labels for name in ("odelayer", "blog layer", "torchdiffeq:rk4"))
+def test_the_gradient_of_each_layer_has_a_small_drawing_on_common_axes():
+    page = parsed(run_of([r for name in ("a", "b") for r in measured_results(name)]))
+    figure = page.select_one("figure.multiples")
+    assert [a.get_text() for a in figure.select("li a")] == ["a", "b"]
+    assert len(figure.select("svg .measured")) == 2
+    assert figure.select_one("thead").get_text(" ", strip=True) == "layer 8 steps 16 steps 32 steps 64 steps"
+
+
+def test_the_small_drawing_of_a_wrong_layer_is_marked():
+    wrong = result("b", "constant-field", measurements=(at_most("error", 1.0, 0.5),))
+    results = [*measured_results("a"), *(r for r in measured_results("b") if r.check != wrong.check), wrong]
+    links = {
+        li.a.get_text(): li.select_one(".measured")["class"]
+        for li in parsed(run_of(results)).select("figure.multiples li")
+    }
+    assert links == {"a": ["measured"], "b": ["measured", "bad"]}
+
+
+def test_all_layers_have_their_work_precision_on_common_axes():
+    page = parsed(run_of([r for name in ("a", "b") for r in measured_results(name)]))
+    (figure,) = [f for f in page.select("figure.wide") if "work-precision" in f.h4.get_text()]
+    assert [h.get_text() for h in figure.select("h5")] == [
+        "Against evaluations of the field",
+        "Against bytes at the peak",
+    ]
+    assert [t.get_text() for t in figure.select(".panel")[0].select("path title")] == ["a", "b"]
 
 
 def test_one_layer_is_compared_with_none():
@@ -252,11 +348,8 @@ def test_one_layer_is_compared_with_none():
 
 
 def test_a_layer_has_one_colour_in_all_comparisons():
-    curve = Series("Gradient error", "y0", (0.2, 0.1), (1e-2, 1e-3), log=True)
-    shown = {"a": ("p", "q"), "b": ("p",), "c": ("p", "q")}
-    results = [
-        result(n, "gradient-order", p, series=(curve,)) for n, problems in shown.items() for p in problems
-    ]
+    without_bytes = [replace(r, series=()) if r.check == "peak-memory" else r for r in measured_results("b")]
+    results = [*measured_results("a"), *without_bytes, *measured_results("c")]
     legends = parsed(run_of(results)).select("figure.wide .legend")
     colours = [
         {li.get_text(" ", strip=True).split()[1]: li.i["class"] for li in legend.select("li")}
@@ -393,41 +486,33 @@ def test_ten_layers_are_drawn_within_a_few_seconds():
     assert time.process_time() - begin < 3
 
 
-@pytest.fixture(scope="module")
-def many() -> BeautifulSoup:
-    """Return the page of 21 right layers and a wrong one."""
-    right = [r for k in range(21) for r in right_results(f"right {k}")]
-    wrong = result("wrong", "constant-field", measurements=(at_most("error", 1.0, 0.5),))
-    return parsed(run_of([*right, wrong, *right_results("wrong")[1:]]))
-
-
-def test_on_a_page_of_many_layers_a_layer_that_passes_has_no_drawings(many):
-    assert [h.get_text() for h in many.select("#plots .layer > h3")] == ["All layers", "wrong"]
-    assert "On a page of so many layers" in many.select_one("#plots .lead").get_text()
-
-
-def test_on_a_page_of_many_layers_the_passed_results_of_a_check_have_one_row(many):
-    rows = many.select('[data-layer="right 0"] tbody')
-    assert len(rows) == len(CHECKS)
-    order = next(row for row in rows if "gradient-order" in row.get_text())
-    assert "order of dbias" in order.get_text()
-
-
-def test_on_a_page_of_many_layers_every_result_has_its_stable_anchor(many):
-    ids = {tag["id"] for tag in many.select("[id]")}
-    assert [r.id for r in right_results("right 0") if anchor(r.id) not in ids] == []
-
-
-def test_on_a_page_of_few_layers_all_are_drawn():
+def test_of_several_layers_the_plots_of_each_are_folded():
     page = parsed(run_of([r for k in range(3) for r in right_results(f"right {k}")]))
-    assert len(page.select("#plots .layer > h3")) == 4
-    assert page.select_one("#plots .lead, #checks .lead") is None
+    names = [d.summary.get_text() for d in page.select("#plots .layer > details")]
+    assert names == ["right 0", "right 1", "right 2"]
+
+
+def test_of_a_single_layer_the_plots_of_convergence_are_not_folded():
+    page = parsed(run_of(right_results("mine"), [card("mine")]))
+    folded = {f.h4.get_text() for f in page.select("#plots details figure")}
+    assert folded == {"Phase portrait", "Backward pass"}
+
+
+def test_numbers_of_steps_stand_along_the_axis_in_place_of_step_sizes():
+    (drawing,) = parsed(run_of(measured_results("a")[:1])).select("#plots .panel svg")
+    assert {"8", "16", "32", "64", "steps"} <= {t.get_text() for t in drawing.select("text")}
+
+
+def test_more_steps_stand_further_to_the_right():
+    (drawing,) = parsed(run_of(measured_results("a")[:1])).select("#plots .panel svg")
+    places = {t.get_text(): float(t["x"]) for t in drawing.select("text")}
+    assert places["8"] < places["64"]
 
 
 def test_a_known_fault_is_told_with_its_thread_as_a_link_and_its_script():
     reason = "no gradient.  See https://example.org/issues/156"
     bad = (at_most("error", 1.0, 0.5),)
     known = result("mine", "constant-field", measurements=bad, expected=reason, reproducer="import torch")
-    row = parsed(run_of([known])).select_one("#expected tbody tr")
+    row = parsed(run_of([known])).select_one("#expected .known")
     assert row.a["href"] == "https://example.org/issues/156"
     assert row.select_one("details code").get_text() == "import torch"

@@ -25,6 +25,7 @@ from nodecheck.measure.limits import limit_measurements
 from nodecheck.measure.own_derivative import own_derivative_distance
 from nodecheck.measure.pictures import backward_trajectory
 from nodecheck.measure.reverse_time import require_reverse_time
+from nodecheck.measure.work_precision import work_precision
 from nodecheck.numerics import FLOOR_FACTOR, INCONSISTENT_BELOW, ORDER_MARGIN, group_errors
 from nodecheck.numerics.constants import (
     BATCH_STEPS,
@@ -44,7 +45,7 @@ from nodecheck.problems import (
     van_der_pol,
 )
 from nodecheck.reference import Feature, without_effect
-from nodecheck.results import Evidence, Inconclusive, Measurement, at_least, at_most
+from nodecheck.results import Evidence, Inconclusive, Measurement, Series, at_least, at_most
 from nodecheck.variations.units import iterates
 
 # Their parameters are single numbers, so an RMS takes five cotangents where other problems need two: dear,
@@ -127,6 +128,8 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         ladder.series("Gradient error", f"∂L/∂{group}, {problem.name}", problem, order)
         for group, ladder in ladders.items()
     )
+    if problem.duration > 0:
+        series += _work_precision(layer, problem, ladders)
     if problem.in_pictures:
         series += backward_trajectory(layer, problem, layer.cotangents(problem)[0])
     if wrong:
@@ -143,6 +146,13 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
         for m in ladder.metrics(layer, over_cotangents(group, layer, problem), problem)
     )
     return Evidence(measurements, diagnosis, series, facts, metrics)
+
+
+def _work_precision(
+    layer: LayerUnderTest, problem: Problem, ladders: dict[str, Ladder]
+) -> tuple[Series, ...]:
+    steps = next((ladder.n_steps for ladder in ladders.values()), ())
+    return work_precision(layer, problem, steps, {g: ladder.errors for g, ladder in ladders.items()})
 
 
 def _order_measurement(group: str, ladder: Ladder, order: int) -> Measurement:

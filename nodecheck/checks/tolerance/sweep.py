@@ -26,6 +26,7 @@ from nodecheck.measure.tolerance import (
     order_against_claim,
 )
 from nodecheck.measure.tolerance_sweep import Sweep, beside_the_state, exponent, sweep_tolerances
+from nodecheck.measure.work_precision import work_precision
 from nodecheck.numerics import MAXIMUM_GROWTH, TOLERANCE_FACTOR, group_errors, relative_error
 from nodecheck.numerics.constants import CLEAR_RISE, HARDLY_MORE
 from nodecheck.problems import (
@@ -187,6 +188,7 @@ def gradient_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     )
     if wrong:
         series += gradient_by_entry(layer, problem, tolerances[-1])
+    series += work_precision(layer, problem, tolerances, sweep.errors)
     facts = {"gradient class": _class(layer, max(growths.values()))} if problem.on_card else {}
     metrics = tuple(
         error_at_tolerance(layer, over_cotangents(g, layer, problem), problem, tolerances, sweep.errors[g])

@@ -46,16 +46,19 @@ def report(path: Path, output: Path | None) -> None:
     RUN is a run.json, an audit.json or the log of a GradientMonitor, or the folder of one of the first two.
     """
     from nodecheck.frontends.cli.stored_pages import stored_page
+    from nodecheck.report.files import write_layer_pages
 
-    place, page = stored_page(path)
-    target = output or place
+    page = stored_page(path)
+    target = output or page.place
     try:
-        target.write_text(page, encoding="utf-8")
+        target.write_text(page.text, encoding="utf-8")
     except OSError as error:
         message = (
             f"--output must be a file that can be written, got {target} ({error.strerror}); name another"
         )
         raise click.UsageError(message) from error
+    for sentence in () if page.run is None else write_layer_pages(page.run, target):
+        raise click.UsageError(sentence)
     click.echo(str(target))
 
 

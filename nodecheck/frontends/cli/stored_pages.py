@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodecheck.frontends.cli.stored_run import read_run, run_file
 
 if TYPE_CHECKING:
+    from nodecheck.results import Run
     from nodecheck.results.audit import AuditRecord
 
 _PAGE, _AUDIT = "index.html", "audit.json"
 
 
-def stored_page(path: Path) -> tuple[Path, str]:
-    """Return where the page of a stored file belongs, and the page.
+@dataclass(frozen=True)
+class StoredPage:
+    """The page of a stored file, the place where it belongs, and the run if the file holds one."""
+
+    place: Path
+    text: str
+    run: Run | None = None
+
+
+def stored_page(path: Path) -> StoredPage:
+    """Return the page of a stored file.
 
     Raises
     ------
@@ -26,8 +37,9 @@ def stored_page(path: Path) -> tuple[Path, str]:
     file = _file(path)
     for page_of, place in ((_audit_page, file.with_name(_PAGE)), (_log_page, file.with_suffix(".html"))):
         if file.is_file() and (page := page_of(file)):
-            return place, page
-    return file.with_name(_PAGE), html.render(read_run(file))
+            return StoredPage(place, page)
+    run = read_run(file)
+    return StoredPage(file.with_name(_PAGE), html.render(run), run)
 
 
 def stored_audit(path: Path | str) -> AuditRecord | None:
