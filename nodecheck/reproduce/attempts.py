@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from nodecheck.numerics.constants import SCRIPT_ODD_STEPS, SCRIPT_OTHER_INTERVALS, SCRIPT_OTHER_STEPS
-from nodecheck.reproduce.kinds import accuracy, identities, others, same
+from nodecheck.reproduce.kinds import accuracy, identities, modules, others, same
 from nodecheck.reproduce.kinds.kind import Kind
 from nodecheck.reproduce.setting import LARGEST, Setting
 from nodecheck.reproduce.source import LayerSource
@@ -20,10 +20,10 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
         "forward-pass": (others.NOT_FINITE,),
         "backward-pass": (others.MISSING, others.NOT_FINITE),
         "determinism": (same.AGAIN, same.GRADIENT_AGAIN),
-        "nothing-mutated": (same.INPUT, same.DATA, same.PARAMETERS, same.RANDOM, same.FROZEN_STAYS),
+        "nothing-mutated": (same.INPUT, same.DATA, same.PARAMETERS, same.RANDOM, modules.FROZEN_STAYS),
         "interleaved-calls": (same.OVERLAPPING, same.OVERLAPPING_OF_ONE),
         "repeated-use": (same.TRAINED, same.TRAINED_GRADIENT, same.TRAINED_NO_GRAD),
-        "float32-state": (same.FLOAT32,),
+        "float32-state": (modules.FLOAT32,),
         "not-a-number": (others.HIDES_NAN, others.HIDES_NAN_BACKWARDS),
         "constant-field": _FORWARD,
         "evaluation-times": (identities.TIMES,),
@@ -50,17 +50,17 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
         "cotangent-linearity": (same.LINEAR, same.SMALL, same.LARGE),
         "output-gradients": (accuracy.GRADIENT_OF_STATES,),
         "time-gradients": (accuracy.TIME_GRADIENT,),
-        "member-times": (same.MEMBER_TIMES,),
+        "member-times": (modules.MEMBER_TIMES,),
         "second-derivatives": (accuracy.SECOND_DERIVATIVE,),
         "log-det-gradient": (accuracy.GRADIENT_OF_LOG_DET,),
         "uninvolved-parameters": (
-            same.FROZEN,
-            same.FROZEN_WITHOUT,
-            same.UNUSED,
-            same.UNUSED_BEFORE,
+            modules.FROZEN,
+            modules.FROZEN_WITHOUT,
+            modules.UNUSED,
+            modules.UNUSED_BEFORE,
         ),
         "other-uses": (
-            same.DATA_GRADIENT,
+            modules.DATA_GRADIENT,
             same.COMPUTED_STATE,
             same.SECOND_BACKWARD,
             same.NO_GRAD,
@@ -69,9 +69,9 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
         ),
         "function-transforms": (same.VMAP, same.FORWARD_MODE),
         "other-sizes": (accuracy.STATE, accuracy.GRADIENT),
-        "other-modules": (same.TIED,),
-        "computed-parameters": (same.COMPUTED,),
-        "other-units": (same.UNITS,),
+        "other-modules": (modules.TIED, modules.NESTED),
+        "computed-parameters": (modules.COMPUTED,),
+        "other-units": (modules.UNITS,),
         "memory-law": (others.MEMORY,),
         "memory-leak": (others.LEAK,),
     }
@@ -137,7 +137,7 @@ def _settings(kind: Kind, basis: Setting, result: Result) -> Iterator[Setting]:
     if kind is accuracy.STATE and result.check == "long-interval":
         yield replace(basis, t1=basis.t0 + 20 * (basis.t1 - basis.t0))
         return
-    if kind is same.UNITS:
+    if kind is modules.UNITS:
         yield replace(basis, linear=True)
         return
     if result.check == "other-sizes":
