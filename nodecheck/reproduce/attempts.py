@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -129,8 +130,7 @@ def _groups(result: Result) -> tuple[str, ...]:
 def _settings(kind: Kind, basis: Setting, result: Result) -> Iterator[Setting]:
     """Yield the settings of a kind: powers of t below the order, one group of gradients, an odd grid."""
     if kind is identities.FINAL_STATE:
-        most = basis.order if result.check != "constant-field" else 1
-        yield from (replace(basis, power=k) for k in range(most))
+        yield from (replace(basis, power=k) for k in _powers(result, basis))
         yield from (replace(basis, steps=n) for n in SCRIPT_OTHER_STEPS)
         yield from (replace(basis, t0=t0, t1=t1) for t0, t1 in SCRIPT_OTHER_INTERVALS)
         return
@@ -151,6 +151,14 @@ def _settings(kind: Kind, basis: Setting, result: Result) -> Iterator[Setting]:
             yield replace(basis, wrt=wrt, steps=SCRIPT_ODD_STEPS)
 
 
+def _powers(result: Result, basis: Setting) -> list[int]:
+    """Return the exponents k of t^k to try: those of the violated measurements, the worst first."""
+    worst = sorted(result.violated, key=lambda m: m.value, reverse=True)
+    found = [int(k) for m in worst for k in _POWER.findall(m.name)]
+    return found or list(range(1 if result.check == "constant-field" else basis.order))
+
+
+_POWER = re.compile(r"t\^(\d+)")
 _ONE_GROUP = (
     accuracy.GRADIENT,
     accuracy.GRADIENT_OF_STATES,
