@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from nodecheck.numerics.constants import SCRIPT_ODD_STEPS, SCRIPT_OTHER_INTERVALS, SCRIPT_OTHER_STEPS
-from nodecheck.reproduce.kinds import accuracy, identities, others, same
+from nodecheck.reproduce.kinds import accuracy, identities, modules, others, same
 from nodecheck.reproduce.kinds.kind import Kind
 from nodecheck.reproduce.setting import LARGEST, Setting
 from nodecheck.reproduce.source import LayerSource
@@ -20,10 +21,10 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
         "forward-pass": (others.NOT_FINITE,),
         "backward-pass": (others.MISSING, others.NOT_FINITE),
         "determinism": (same.AGAIN, same.GRADIENT_AGAIN),
-        "nothing-mutated": (same.INPUT, same.DATA, same.PARAMETERS, same.RANDOM, same.FROZEN_STAYS),
+        "nothing-mutated": (same.INPUT, same.DATA, same.PARAMETERS, same.RANDOM, modules.FROZEN_STAYS),
         "interleaved-calls": (same.OVERLAPPING, same.OVERLAPPING_OF_ONE),
         "repeated-use": (same.TRAINED, same.TRAINED_GRADIENT, same.TRAINED_NO_GRAD),
-        "float32-state": (same.FLOAT32,),
+        "float32-state": (modules.FLOAT32,),
         "not-a-number": (others.HIDES_NAN, others.HIDES_NAN_BACKWARDS),
         "constant-field": _FORWARD,
         "evaluation-times": (identities.TIMES,),
@@ -50,17 +51,17 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
         "cotangent-linearity": (same.LINEAR, same.SMALL, same.LARGE),
         "output-gradients": (accuracy.GRADIENT_OF_STATES,),
         "time-gradients": (accuracy.TIME_GRADIENT,),
-        "member-times": (same.MEMBER_TIMES,),
+        "member-times": (modules.MEMBER_TIMES,),
         "second-derivatives": (accuracy.SECOND_DERIVATIVE,),
         "log-det-gradient": (accuracy.GRADIENT_OF_LOG_DET,),
         "uninvolved-parameters": (
-            same.FROZEN,
-            same.FROZEN_WITHOUT,
-            same.UNUSED,
-            same.UNUSED_BEFORE,
+            modules.FROZEN,
+            modules.FROZEN_WITHOUT,
+            modules.UNUSED,
+            modules.UNUSED_BEFORE,
         ),
         "other-uses": (
-            same.DATA_GRADIENT,
+            modules.DATA_GRADIENT,
             same.COMPUTED_STATE,
             same.SECOND_BACKWARD,
             same.NO_GRAD,
@@ -69,9 +70,9 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
         ),
         "function-transforms": (same.VMAP, same.FORWARD_MODE),
         "other-sizes": (accuracy.STATE, accuracy.GRADIENT),
-        "other-modules": (same.TIED,),
-        "computed-parameters": (same.COMPUTED,),
-        "other-units": (same.UNITS,),
+        "other-modules": (modules.TIED, modules.NESTED),
+        "computed-parameters": (modules.COMPUTED,),
+        "other-units": (modules.UNITS,),
         "memory-law": (others.MEMORY,),
         "memory-leak": (others.LEAK,),
     }
@@ -129,15 +130,14 @@ def _groups(result: Result) -> tuple[str, ...]:
 def _settings(kind: Kind, basis: Setting, result: Result) -> Iterator[Setting]:
     """Yield the settings of a kind: powers of t below the order, one group of gradients, an odd grid."""
     if kind is identities.FINAL_STATE:
-        most = basis.order if result.check != "constant-field" else 1
-        yield from (replace(basis, power=k) for k in range(most))
+        yield from (replace(basis, power=k) for k in _powers(result, basis))
         yield from (replace(basis, steps=n) for n in SCRIPT_OTHER_STEPS)
         yield from (replace(basis, t0=t0, t1=t1) for t0, t1 in SCRIPT_OTHER_INTERVALS)
         return
     if kind is accuracy.STATE and result.check == "long-interval":
         yield replace(basis, t1=basis.t0 + 20 * (basis.t1 - basis.t0))
         return
-    if kind is same.UNITS:
+    if kind is modules.UNITS:
         yield replace(basis, linear=True)
         return
     if result.check == "other-sizes":
@@ -151,6 +151,14 @@ def _settings(kind: Kind, basis: Setting, result: Result) -> Iterator[Setting]:
             yield replace(basis, wrt=wrt, steps=SCRIPT_ODD_STEPS)
 
 
+def _powers(result: Result, basis: Setting) -> list[int]:
+    """Return the exponents k of t^k to try: those of the violated measurements, the worst first."""
+    worst = sorted(result.violated, key=lambda m: m.value, reverse=True)
+    found = [int(k) for m in worst for k in _POWER.findall(m.name)]
+    return found or list(range(1 if result.check == "constant-field" else basis.order))
+
+
+_POWER = re.compile(r"t\^(\d+)")
 _ONE_GROUP = (
     accuracy.GRADIENT,
     accuracy.GRADIENT_OF_STATES,

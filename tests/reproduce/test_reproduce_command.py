@@ -46,6 +46,7 @@ def folder(tmp_path, monkeypatch):
         result("right", "constant-field"),
         result("right", "adapter"),
         result("right", "determinism", value=0.0),
+        Result("right", "memory-law", "wide", Outcome.SKIPPED, "It is not so", reason="does not apply"),
     )
     (tmp_path / "run.json").write_bytes(to_json(Run(results, cards, ("layers.py:LAYERS",))))
     monkeypatch.chdir(tmp_path)
@@ -97,8 +98,9 @@ def test_a_check_without_scripts_points_to_the_replay():
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_result_that_has_passed_is_a_usage_error():
-    done = command("run.json", "right:determinism:constant")
+@pytest.mark.parametrize("name", ["right:determinism:constant", "right:memory-law:wide"])
+def test_a_result_that_has_not_failed_is_a_usage_error(name):
+    done = command("run.json", name)
     assert done.exit_code == 2
     assert "expected a result that failed" in done.stderr
 

@@ -10,7 +10,7 @@ import pytest
 
 from nodecheck.numerics.constants import SCRIPT_LINES
 from nodecheck.reproduce import attempts
-from nodecheck.reproduce.kinds import accuracy, identities, others, same
+from nodecheck.reproduce.kinds import accuracy, identities, modules, others, same
 from nodecheck.reproduce.kinds.kind import Kind
 from nodecheck.reproduce.search import Search, lines_of
 from nodecheck.reproduce.setting import Setting
@@ -72,18 +72,19 @@ CASES = [
     (same.TRAINED, "Heun", "trained"),
     (same.TRAINED_NO_GRAD, "Heun", "trained without a graph"),
     (same.TRAINED_GRADIENT, "Heun", "trained gradient"),
-    (same.DATA_GRADIENT, "Heun", "data"),
+    (modules.DATA_GRADIENT, "Heun", "data"),
     (same.COMPUTED_STATE, "Heun", "computed state"),
-    (same.FROZEN, "Heun", "frozen"),
-    (same.FROZEN_WITHOUT, "Heun", "frozen differentiated"),
-    (same.FROZEN_STAYS, "Heun", "unfreezes"),
-    (same.UNUSED, "Heun", "unused"),
-    (same.UNUSED_BEFORE, "Heun", "unused first"),
-    (same.TIED, "Heun", "tied"),
-    (same.COMPUTED, "Heun", "computed"),
-    (same.FLOAT32, "Heun", "double"),
-    (same.UNITS, "Heun", "clamped"),
-    (same.MEMBER_TIMES, "between", "one end for all"),
+    (modules.FROZEN, "Heun", "frozen"),
+    (modules.FROZEN_WITHOUT, "Heun", "frozen differentiated"),
+    (modules.FROZEN_STAYS, "Heun", "unfreezes"),
+    (modules.UNUSED, "Heun", "unused"),
+    (modules.UNUSED_BEFORE, "Heun", "unused first"),
+    (modules.TIED, "Heun", "tied"),
+    (modules.NESTED, "Heun", "nested"),
+    (modules.COMPUTED, "Heun", "computed"),
+    (modules.FLOAT32, "Heun", "double"),
+    (modules.UNITS, "Heun", "clamped"),
+    (modules.MEMBER_TIMES, "between", "one end for all"),
 ]
 IDS = [f"{kind.name}, {layer}" for kind, layer, _ in CASES]
 of_each_kind = pytest.mark.parametrize(("kind", "layer", "fault"), CASES, ids=IDS)
@@ -105,8 +106,9 @@ def script(kind, layer, fault):
         layer, "some-check", "neural", Outcome.MEASURED, "It is wrong", measurements=(at_most("x", 1, 0),)
     )
     card = LayerCard(layer, "samples", "n_steps", order=2, adjoint="discrete")
-    search = Search(result, card, source(layer, fault), lambda text, _: run_script(text), 60.0)
-    return search.of_kind(kind, Setting(order=2, linear=kind is same.UNITS))
+    search = Search(result, card, source(layer, fault), lambda text, _: run_script(text), 200.0)
+    order = 5 if layer == "by_tolerance" else 2
+    return search.of_kind(kind, Setting(order=order, tol=1e-6, linear=kind is modules.UNITS))
 
 
 @of_each_kind
@@ -131,13 +133,15 @@ def test_a_script_of_each_kind_is_short_and_asserts(kind, layer, fault):
 @of_each_kind
 def test_a_script_of_each_kind_imports_no_nodecheck(kind, layer, fault):
     nodes = list(ast.walk(ast.parse(script(kind, layer, fault))))
-    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    assert modules <= {"sys", "gc", "torch", "solvers_to_reproduce"}
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert names <= {"sys", "gc", "torch", "solvers_to_reproduce"}
 
 
 def test_every_kind_that_there_is_has_a_wrong_layer():
-    values = [value for module in (identities, accuracy, others, same) for value in vars(module).values()]
+    values = [
+        value for module in (identities, accuracy, others, same, modules) for value in vars(module).values()
+    ]
     assert {value for value in values if isinstance(value, Kind)} == {kind for kind, _, _ in CASES}
 
 

@@ -80,6 +80,7 @@ SOMETIMES = {
     "frozen": lambda layer, _: not layer.f.A.requires_grad,
     "unused": lambda layer, _: hasattr(layer.f, "unused"),
     "unused first": lambda layer, _: next(iter(layer.f.parameters())).shape == (7,),
+    "nested": lambda layer, _: hasattr(layer.f, "inner"),
     "tied": lambda layer, _: hasattr(layer.f, "twin"),
     "computed": lambda layer, _: not isinstance(layer.f.A, nn.Parameter),
     "trained gradient": lambda layer, _: layer.trained(),
@@ -213,5 +214,5 @@ def with_log_det(f, t0, t1, n, fault=""):
 
 
 def by_tolerance(f, t0, t1, tol, fault=""):
-    """Return a layer whose steps follow the tolerance, or end at a coarse one."""
-    return Heun(f, t0, t1, int(2 * (1e-3 if fault else tol) ** (-1 / 3)))
+    """Return a layer whose steps follow the tolerance, or that takes two whatever it is."""
+    return Heun(f, t0, t1, int(2 * (1.0 if fault else tol) ** (-1 / 3)))

@@ -22,8 +22,6 @@ Exit codes:
   1  no script shows the failure     3    the layer cannot be loaded
   2  no such result, or no failure   130  interrupted
 """
-
-
 SECONDS = 60.0  # of the search: some thirty trials
 
 
@@ -56,7 +54,7 @@ def reproduce(path: str, result_id: str, output: Path | None, store: bool, time_
         raise click.UsageError(message)
     result = find_result(run, result_id)
     target_of(run, result)
-    if not result.violated and not result.reason:
+    if result.outcome != "error" and not result.violated:
         message = f"expected a result that failed, got {result.id}, which is {result.status}; name another"
         raise click.UsageError(message)
     card = next(card for card in run.layers if card.name == result.layer)
