@@ -31,6 +31,7 @@ SLOW = {
     "diagnosis/gradient/test_explain_gradient.py",
     "diagnosis/test_wrong_layers.py",
     "frontends/cli/test_check_configuration.py",
+    "frontends/cli/test_check_on_own_fields.py",
     "frontends/cli/test_cli.py",
     "frontends/cli/test_imports_of_commands.py",
     "frontends/cli/test_replay_command.py",
@@ -47,6 +48,7 @@ SLOW = {
     "own_model/test_audit_verdicts.py",
     "own_model/test_monitored_training.py",
     "report/test_report_html.py",
+    "runner/test_own_problems_in_runs.py",
     "targets/test_known_failures.py",
 }
 _HERE = Path(__file__).parent

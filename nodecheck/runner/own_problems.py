@@ -119,8 +119,8 @@ def describe(targets: Sequence[str], *, outputs: bool) -> Described:
         try:
             problem = load_problem(target)
             require_field(problem)
-            found.cards[target] = card_of_problem(problem, target)
-            found.references[target] = _references(problem, outputs=outputs)
+            card, references = card_of_problem(problem, target), _references(problem, outputs=outputs)
+            found.cards[target], found.references[target] = card, references
         except UsageError as error:
             found.usage_errors[target] = str(error)
         except (TargetError, ReferenceFailure, ValueError) as error:
