@@ -38,5 +38,5 @@ def test_a_picture_keeps_the_words_that_it_was_given():
 def test_the_picture_shows_what_the_page_says_today(tmp_path):
     page = picture.make_report("extra-step", tmp_path).read_text(encoding="utf-8")
     now = picture.words_of(page)
-    assert {"Integrates", "Scorecard"} <= set(now)
+    assert {"Integrates", "Plots"} <= set(now)
     assert picture.words_in(PUBLISHED) == now, "run `python reports/picture.py`"

@@ -48,7 +48,7 @@ def libraries(run: Run) -> list[Library]:
     for name in layer_names(run):
         by_target.setdefault(targets.get(name, ""), []).append(name)
     by_target.pop("", None)
-    if len(by_target) < 2:
+    if len(by_target) < 2 or len(themes(run)) < 2:
         return []
     return [_library(run, target, tuple(names)) for target, names in by_target.items()]
 

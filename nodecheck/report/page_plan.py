@@ -27,9 +27,11 @@ def layer_address(name: str) -> str:
 
 def extent(run: Run) -> Callable[[str], Extent]:
     """Return what is drawn of a layer beside others: no pictures of one without a fault."""
-    alone = len(layer_names(run)) == 1
+    count = len(layer_names(run))
 
     def of_layer(name: str) -> Extent:
-        return Extent.WHOLE if alone or verdict(run, name).word not in FAULTLESS else Extent.PLAIN
+        if count == 1 or verdict(run, name).word not in FAULTLESS:
+            return Extent.WHOLE
+        return Extent.PLAIN if count <= _MOST_LAYERS else Extent.NONE
 
     return of_layer

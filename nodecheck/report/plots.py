@@ -26,13 +26,13 @@ _SIZES = {"small": (250.0, 200.0), "portrait": (340.0, 290.0), "wide": (440.0, 2
 
 
 LARGE = ("Phase portrait", "Backward pass", "Output times")  # figures of many points
-CONVERGENCE = (
-    "Forward error",
-    "Gradient error",
-    "Error against tolerance",
-    "Gradient error against tolerance",
-)
-_FEW = 2  # panels of a figure that is shown in brief
+# Figures of convergence, with the number of their panels that are shown in brief.
+CONVERGENCE = {
+    "Forward error": 1,
+    "Gradient error": 2,
+    "Error against tolerance": 1,
+    "Gradient error against tolerance": 2,
+}
 _NO_TABLE = Table("", (), ())
 
 
@@ -42,6 +42,7 @@ class Extent(Enum):
     WHOLE = auto()
     PLAIN = auto()
     BRIEF = auto()
+    NONE = auto()
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,11 @@ def layer_sections(
 
 
 def _figures(results: Iterable[Result], extent: Extent) -> list[DrawnFigure]:
-    found = figures(results)
+    found = [] if extent is Extent.NONE else figures(results)
     if extent is Extent.PLAIN:
         found = [f for f in found if f.name not in LARGE]
     if extent is Extent.BRIEF:
-        found = [replace(f, panels=f.panels[:_FEW]) for f in found if f.name in CONVERGENCE]
+        found = [replace(f, panels=f.panels[: CONVERGENCE[f.name]]) for f in found if f.name in CONVERGENCE]
     return [drawn_figure(f, _size(f), with_table=extent is not Extent.BRIEF) for f in found]
 
 

@@ -102,11 +102,13 @@ def test_the_passed_results_of_a_check_have_one_row(pages):
     assert len(page.select("#checks tbody")) == len(CHECKS)
 
 
-def test_every_result_has_its_anchor_on_the_page_of_its_layer(pages):
+def test_every_check_that_passed_has_its_anchor(pages):
     ids = {tag["id"] for tag in BeautifulSoup(pages["layers/ours-0.html"], "html5lib").select("[id]")}
-    assert {f"{r.check}:{r.problem}" for r in right_results("ours-0")} <= ids | {
-        f"{r.check}:" for r in right_results("ours-0") if not r.problem
-    }
+    assert {r.check for r in right_results("ours-0")} <= ids
+
+
+def test_a_known_fault_has_its_anchor_by_check_and_problem(pages):
+    assert BeautifulSoup(pages["layers/theirs-4.html"], "html5lib").find(id="every-parameter:")
 
 
 def test_the_overview_has_the_run_and_no_checks(run, overview):

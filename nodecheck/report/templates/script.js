@@ -55,7 +55,9 @@
   };
 
   const open = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const named = (id) => id && document.getElementById(decodeURIComponent(id));
+    const id = location.hash.slice(1);
+    const target = named(id) || named(id.split(":")[0]); // all that passed of a check may share a row
     for (let node = target; node; node = node.parentElement) if (node.localName === "details") node.open = true;
     if (target) target.scrollIntoView();
     else if (location.hash) elsewhere(decodeURIComponent(location.hash.slice(1)));
