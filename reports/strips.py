@@ -7,7 +7,8 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-PANEL, ROW, LEFT, TOP, BOTTOM, GAP = 190.0, 17.0, 215.0, 44.0, 34.0, 14.0
+PANEL, ROW, TOP, BOTTOM, GAP = 190.0, 17.0, 44.0, 34.0, 14.0
+LETTER = 7.4  # of the labels on the left, at most
 STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#333}"
     ".t{font-weight:600}.e{text-anchor:end}.m{text-anchor:middle}"
@@ -31,19 +32,19 @@ def strips(title: str, panels: Mapping[str, Mapping[str, Sequence[float]]], x_la
     values = [v for rows in panels.values() for of in rows.values() for v in of]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     labels = list(next(iter(panels.values())))
-    width = LEFT + len(panels) * (PANEL + GAP)
+    left = 14.0 + LETTER * max(map(len, labels))
+    width = left + len(panels) * (PANEL + GAP)
     height = TOP + ROW * len(labels) + BOTTOM
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" role="img"><title>{html.escape(title)}</title><style>{STYLE}</style>'
         f'<rect width="100%" height="100%" fill="#fff"/>',
         _text(title, 8, 16, "t"),
-        *(_text(name, LEFT - 10, _middle(k) + 4, "e") for k, name in enumerate(labels)),
+        *(_text(name, left - 10, _middle(k) + 4, "e") for k, name in enumerate(labels)),
     ]
     for k, (name, rows) in enumerate(panels.items()):
-        left = LEFT + k * (PANEL + GAP)
-        parts += _panel(name, list(rows.values()), left, (low, high), height)
-    parts.append(_text(x_label, LEFT, height - 4))
+        parts += _panel(name, list(rows.values()), left + k * (PANEL + GAP), (low, high), height)
+    parts.append(_text(x_label, left, height - 4))
     return "\n".join([*parts, "</svg>\n"])
 
 
