@@ -187,6 +187,18 @@ def test_a_field_that_needs_times_of_members_is_told_what_it_is_called_with():
     assert "a time without axes" in record.findings[0].advice
 
 
+@pytest.mark.parametrize("members", [5, 3])
+def test_the_axis_of_times_behind_that_of_members_is_refused(members):
+    y0 = torch.randn(members, 2, generator=torch.Generator().manual_seed(1))
+    with pytest.raises(ValueError, match=r"axis second; return states.transpose\(0, 1\)"):
+        audited(made(Tanh), solve=lambda *given: EXACT(*given).transpose(0, 1), y0=y0)
+
+
+def test_as_many_members_as_times_are_no_reason_to_refuse():
+    y0 = torch.randn(3, 2, generator=torch.Generator().manual_seed(1))
+    assert audited(made(Tanh), y0=y0).outcome is Outcome.WITHIN_TARGET
+
+
 @pytest.mark.parametrize("change", [list, lambda ys: (TIMES, ys)], ids=["list", "times and states"])
 def test_outputs_in_another_form_are_refused(change):
     with pytest.raises(ValueError, match=r"solve must return the states at the 3 times, \(3, 5, 2\)"):
