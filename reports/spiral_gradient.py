@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from strips import strips
 from torch import Tensor, nn
 from torchdiffeq import odeint, odeint_adjoint
 
@@ -134,6 +135,46 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def trained(rows: list[dict[str, Any]], window: int, loss: str, setting: str) -> list[dict[str, Any]]:
+    """Return the rows of a setting after the start of the training, all iterations together."""
+    chosen = {"window": window, "loss": loss, "setting": setting}
+    return [r for r in rows if r["iteration"] and all(r[key] == value for key, value in chosen.items())]
+
+
+def cases(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    """Return the windows and losses that were measured, the short windows first."""
+    return sorted({(r["window"], r["loss"]) for r in rows})
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """Return the distribution after the start of the training as Markdown: a line for each setting."""
+    heads = " | ".join(f"window {window}, {loss}" for window, loss in cases(rows))
+    lines = [f"| setting | {heads} |", "|---|" + "---:|" * len(cases(rows))]
+    for setting in SETTINGS:
+        cells = []
+        for window, loss in cases(rows):
+            of = trained(rows, window, loss, setting)
+            errors = sorted(r["error"] for r in of)
+            ninth = errors[round(0.9 * (len(errors) - 1))]
+            numbers = [100 * number for number in (statistics.median(errors), ninth, errors[-1])]
+            cells.append(f"{' / '.join(f'{number:.2g}' for number in numbers)} %")
+        lines.append(f"| {setting} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def picture(rows: list[dict[str, Any]]) -> str:
+    """Return the distribution after the start of the training as SVG."""
+    panels = {
+        f"window {window}, {loss}": {
+            setting: [r["error"] for r in trained(rows, window, loss, setting)] for setting in SETTINGS
+        }
+        for window, loss in cases(rows)
+    }
+    seeds = len({r["seed"] for r in rows})
+    title = f"Error of the gradient of the spiral demo: {seeds} seeds, iterations 100, 200 and 300"
+    return strips(title, panels, "relative error; a dot is a batch, the bar the median")
+
+
 def grouped(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     """Return the rows of all seeds by loss, window, iteration and setting."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
@@ -192,7 +233,11 @@ def main() -> None:
     file = chosen.output / "rows.json"
     runs = [(s, w, loss) for w in chosen.windows for s in range(chosen.seeds) for loss in chosen.losses]
     measure(file, runs, TRAINING[chosen.train], chosen.jobs)
-    (chosen.output / "table.md").write_text(table(stored(file)), encoding="utf-8")
+    rows = stored(file)
+    head = "Median, 90 % and largest, iterations 100 to 300:"
+    text = f"{head}\n\n{summary(rows)}\nEach iteration:\n\n{table(rows)}"
+    (chosen.output / "table.md").write_text(text, encoding="utf-8")
+    (chosen.output / "errors.svg").write_text(picture(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

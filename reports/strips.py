@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-PANEL, ROW, TOP, BOTTOM, GAP = 190.0, 17.0, 44.0, 34.0, 14.0
+PANEL, ROW, TOP, BOTTOM, GAP = 190.0, 17.0, 44.0, 34.0, 32.0
 LETTER = 7.4  # of the labels on the left, at most
 STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#333}"

@@ -187,6 +187,34 @@ def test_a_field_that_needs_times_of_members_is_told_what_it_is_called_with():
     assert "a time without axes" in record.findings[0].advice
 
 
+class Repeated(nn.Module):
+    """A network of the state and the time in one tensor, as torchcfm wraps it."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(3, 8), nn.SELU(), nn.Linear(8, 2))
+
+    def forward(self, t, x, *args, **kwargs):
+        return self.net(torch.cat([x, t.repeat(x.shape[0])[:, None]], 1))
+
+
+class Controlled(nn.Module):
+    """The field of a controlled equation: a matrix times the slope of a path, which is a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, 6), nn.Tanh())
+        self.register_buffer("slope", torch.randn(5, 3))
+
+    def forward(self, t, z):
+        return (self.net(z).view(-1, 2, 3) @ (self.slope * torch.cos(t))[..., None])[..., 0]
+
+
+@pytest.mark.parametrize("model", [Repeated, Controlled])
+def test_models_as_other_libraries_write_them_are_audited(model):
+    assert audited(made(model), solve=ADJOINT).outcome is Outcome.WITHIN_TARGET
+
+
 @pytest.mark.parametrize("members", [5, 3])
 def test_the_axis_of_times_behind_that_of_members_is_refused(members):
     y0 = torch.randn(members, 2, generator=torch.Generator().manual_seed(1))
