@@ -25,7 +25,8 @@ def strips(title: str, panels: Mapping[str, Mapping[str, Sequence[float]]], x_la
     title : str
         Says what is shown, above the panels.
     panels : mapping
-        By title of the panel and label of the row: the values, above 0.  Panels have the same rows.
+        By title of the panel and label of the row: the values, above 0.  Panels have the same rows; a row
+        may be empty.
     x_label : str
         The quantity on the axis, which all panels share.
     """
@@ -64,6 +65,8 @@ def _panel(
         if (decade - low) % 2 == 0:
             found.append(_text(f"1e{decade}" if decade else "1", at, height - BOTTOM + 13, "m"))
     for k, row in enumerate(rows):
+        if not row:
+            continue
         dots = "".join(f"M{x(v):.1f} {_middle(k):g}h0" for v in row)
         found.append(f'<path class="d" d="{dots}"/>')
         middle = x(statistics.median(row))
