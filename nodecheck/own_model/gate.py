@@ -20,7 +20,7 @@ from nodecheck.numerics.audit_constants import (
     PROBED_SHARE,
     QUOTIENT_STEPS,
 )
-from nodecheck.own_model.audit import Task
+from nodecheck.own_model.audit import Task, copied
 from nodecheck.own_model.field import field_of
 from nodecheck.own_model.passes import is_among, leaves_of
 from nodecheck.own_model.states import mapped, parts
@@ -32,6 +32,8 @@ __all__ = ["CAPTURED", "examine_field", "examine_field_in_float64", "foreign_lea
 def examine_field(task: Task) -> list[Finding]:
     """Return the findings about a field in the user's own dtype: it must be a function of t and y."""
     try:
+        if misshapen := _misshapen(task):
+            return [misshapen]
         repeated = list(_repeated(task))
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         text = f"dynamics(t, y) raises {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
@@ -55,8 +57,13 @@ def examine_field_in_float64(task: Task) -> list[Finding]:
 
 CAPTURED = "captured tensor"
 _NO_CALL = (
-    "It is called with a time without axes, torch.tensor(0.4), and with a state of the shape of y0. Where "
-    "times are those of members, as in torchode, write `t[..., None]` for `t[:, None]`."
+    "It is called as dynamics(t, y), with a time without axes, torch.tensor(0.4), and with a state of the "
+    "shape of y0. A network of y alone, or of y and t in one tensor, needs a module around it. Where times "
+    "are those of members, as in torchode, write `t.reshape(-1, 1)` for `t[:, None]`."
+)
+_ANOTHER_SHAPE = (
+    "It must return dy/dt, one number for each of y. The field of a controlled equation is func(t, z) times "
+    "dX/dt: give a module that multiplies both."
 )
 _NO_FLOAT64 = (
     "The exact gradient is computed in float64. Let the field take its dtype from y: `t.to(y)`, "
@@ -68,6 +75,19 @@ def _probed_time(task: Task) -> Tensor:
     first, last = task.times[0], task.times[-1]
     dtype = parts(task.y0)[0].dtype
     return torch.tensor(first + PROBED_SHARE * (last - first), dtype=dtype)
+
+
+def _misshapen(task: Task) -> Finding | None:
+    """Return the finding that a slope has not the shape of the state, None if it has."""
+    with torch.no_grad():
+        slope = copied(task.dynamics)(_probed_time(task), mapped(torch.clone, task.y0))
+    found = [tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts(slope)]
+    wanted = [tuple(shape) for shape in task.layout.shapes]
+    if found == wanted:
+        return None
+    told, expected = (" and ".join(map(str, shapes)) for shapes in (found, wanted))
+    text = f"dynamics(t, y) returns {told}, and y is {expected}"
+    return Finding("another shape", text, _ANOTHER_SHAPE, blocks=True)
 
 
 def _repeated(task: Task) -> Iterator[Finding]:

@@ -209,6 +209,12 @@ def _refuse_loss(loss: Tensor) -> None:
 
 def _refuse_outputs(task: Task, output: State) -> None:
     """Raise a ValueError if an output is not states at the times, or the last state, in the form of y0."""
+    if _times_are_second(task, output):
+        message = (
+            f"solve must return the states with the axis of times first, got {tuple(parts(output)[0].shape)} "
+            "with that axis second; return states.transpose(0, 1)"
+        )
+        raise ValueError(message)
     shapes = task.layout.shapes
     steps = ((len(task.times),), ())
     form = isinstance(output, tuple | list) == task.layout.several and len(parts(output)) == len(shapes)
@@ -226,6 +232,17 @@ def _refuse_outputs(task: Task, output: State) -> None:
         "torch.stack(states), and a tuple where y0 is one"
     )
     raise ValueError(message)
+
+
+def _times_are_second(task: Task, output: State) -> bool:
+    """Return True if outputs have the axis of times behind that of members, where y0 is then found."""
+    count = len(task.times)
+    for z, shape, start in zip(parts(output), task.layout.shapes, parts(task.y0), strict=False):
+        if not isinstance(z, Tensor) or not shape or z.shape != (shape[0], count, *shape[1:]):
+            return False
+        if z.shape == (count, *shape) and (torch.equal(z[0], start) or not torch.equal(z[:, 0], start)):
+            return False
+    return True
 
 
 def named_gradient(task: Task, found: Mapping[str, Tensor | None]) -> Gradient:

@@ -131,19 +131,22 @@ def _equal_layers(task: Task) -> Iterator[tuple[str, ODELayer]]:
 def _compared(
     task: Task, *, final: bool, layers: Iterator[tuple[str, ODELayer]], factor: float
 ) -> Iterator[Reference]:
-    """Yield the reference of each layer but the first, with its difference to the one before."""
+    """Yield the reference of each layer but the first, with its difference to the one before.
+
+    Where many output times decide on the steps, two tolerances have the same ones.  Such a pair says nothing
+    about its error, and is left out.
+    """
     before: Reference | None = None
+    spent = 0
     for method, layer in layers:
         found = _gradient_of(task, layer, method, final=final)
-        if before is not None:
+        spent += found.evaluations
+        if before is not None and before.evaluations != found.evaluations:
             change = difference(before.gradient, found.gradient)
             errors = tuple((name, factor * float(g.norm())) for name, g in change.items())
             size = norm(found.gradient)
             error = factor * norm(change) / size if size else math.inf
-            found = replace(
-                found, error=error, errors=errors, evaluations=found.evaluations + before.evaluations
-            )
-            yield found
+            yield replace(found, error=error, errors=errors, evaluations=spent)
         before = found
 
 

@@ -10,6 +10,7 @@ from nodecheck.results.audit import AuditRecord, Outcome, Part, Setting
 
 __all__ = ["CAUSES", "advice", "cause_of", "headline", "percent", "recommended", "symbol", "verdict"]
 
+EVALUATIONS = "evaluations, forward and backward"
 CAUSES = {
     "arithmetic": "rounding, and other steps because of it",
     "loss": "error of the states, seen through the loss",
@@ -17,6 +18,11 @@ CAUSES = {
     "discretisation": "error of the steps of the gradient",
     "unexplained": "what finer settings do not remove",
 }
+FIRST_STEP = (
+    "Does the field jump at a time? Backprop through torchdiffeq also differentiates the choice of its "
+    "first step, and a finer tolerance hardly helps: give options={'first_step': 0.01} or {'jump_t': times}, "
+    "or use odeint_adjoint. If it does not jump, look for .detach() between the steps."
+)
 SYMBOLS = {
     Outcome.WITHIN_TARGET: "✓",
     Outcome.TOLERANCE: "✗",
@@ -73,6 +79,13 @@ def unexplained(record: AuditRecord) -> Part | None:
     return next((part for part in record.parts if part.cause == "unexplained"), None)
 
 
+def _chooses_a_first_step(record: AuditRecord) -> bool:
+    """Return True for backprop through an adaptive solver of torchdiffeq."""
+    solver = record.facts.get("solver", "")
+    backprop = record.facts.get(EVALUATIONS, "").endswith(" 0")
+    return backprop and solver.startswith("torchdiffeq") and "rtol" in solver
+
+
 def recommended(record: AuditRecord) -> Setting | None:
     """Return the setting with the fewest evaluations whose error is within half the target."""
     good = [s for s in record.settings if s.error <= record.target / MARGIN]
@@ -88,6 +101,8 @@ def advice(record: AuditRecord) -> str:
                 "Look for a tensor that reaches the dynamics in another way than as their parameter, and for "
                 "parameters that the backward pass does not know of."
             )
+        if _chooses_a_first_step(record):
+            return FIRST_STEP
         return (
             "No setting of the solver mends it. Look in the backward pass, or for .detach() between the "
             "steps; `nodecheck check` names the mistake in a layer of your own."

@@ -15,7 +15,7 @@ from nodecheck.frontends.cli.main import main
 from nodecheck.own_model.conduct import conduct
 from nodecheck.report.audit_page import render_audit
 from nodecheck.report.audit_text import audit_text
-from nodecheck.report.audit_words import headline, percent, recommended
+from nodecheck.report.audit_words import advice, headline, percent, recommended
 from nodecheck.results.audit import AuditRecord, Outcome, Setting, load_audit
 
 TIMES = torch.tensor([0.0, 1.0])
@@ -55,7 +55,7 @@ def test_the_text_fits_a_screen(report):
 
 
 def test_a_cheaper_setting_is_recommended(report):
-    assert "The cheapest setting within half the target" in str(report)
+    assert "The cheapest setting within half the target: ODELayer, " in " ".join(str(report).split())
 
 
 def test_the_page_is_one_file_without_a_script(report, tmp_path):
@@ -106,6 +106,47 @@ def test_a_bug_says_that_no_setting_mends_it():
     )
     assert "this is a bug" in str(wrong)
     assert "No setting of the solver mends it" in str(wrong)
+
+
+@pytest.mark.parametrize(
+    ("solver", "evaluations", "told"),
+    [
+        ("torchdiffeq dopri5, rtol 1e-07, atol 1e-07", "140 and 0", True),
+        ("torchdiffeq dopri5, rtol 1e-07, atol 1e-07", "140 and 160", False),
+        ("torchdiffeq rk4, steps of 0.1", "40 and 0", False),
+        ("ODELayer, dopri5", "140 and 0", False),
+    ],
+)
+def test_a_bug_of_backprop_by_tolerance_asks_for_jumps(solver, evaluations, told):
+    facts = {"solver": solver, "evaluations, forward and backward": evaluations}
+    record = AuditRecord("mine", 0.01, Outcome.BUG, error=0.02, facts=facts)
+    assert ("'first_step'" in advice(record)) is told
+
+
+class Jumping(torch.nn.Module):
+    """A field that jumps at t = 0.37."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = Tanh()
+
+    def forward(self, t, y):
+        return self.net(t, y) * (1.0 if t < 0.37 else -3.0)
+
+
+def test_the_facts_of_an_audit_name_torchdiffeq_and_its_evaluations():
+    torchdiffeq = pytest.importorskip("torchdiffeq")
+    dynamics = made(Jumping)
+    found = nodecheck.audit(
+        lambda field, y, t: torchdiffeq.odeint(field, y, t, rtol=1e-7, atol=1e-7),
+        dynamics,
+        batch(dynamics),
+        TIMES,
+        loss=loss,
+        target=1e-3,
+    )
+    assert found.record.outcome is Outcome.BUG
+    assert "'first_step'" in str(found).replace("\n", " ")
 
 
 def test_two_audits_are_compared(tmp_path, capsys):

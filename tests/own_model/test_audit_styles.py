@@ -223,6 +223,46 @@ def test_a_field_that_needs_times_of_members_is_told_what_it_is_called_with():
     assert "a time without axes" in record.findings[0].advice
 
 
+class Repeated(nn.Module):
+    """A network of the state and the time in one tensor, as torchcfm wraps it."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(3, 8), nn.SELU(), nn.Linear(8, 2))
+
+    def forward(self, t, x, *args, **kwargs):
+        return self.net(torch.cat([x, t.repeat(x.shape[0])[:, None]], 1))
+
+
+class Controlled(nn.Module):
+    """The field of a controlled equation: a matrix times the slope of a path, which is a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, 6), nn.Tanh())
+        self.register_buffer("slope", torch.randn(5, 3))
+
+    def forward(self, t, z):
+        return (self.net(z).view(-1, 2, 3) @ (self.slope * torch.cos(t))[..., None])[..., 0]
+
+
+@pytest.mark.parametrize("model", [Repeated, Controlled])
+def test_models_as_other_libraries_write_them_are_audited(model):
+    assert audited(made(model), solve=ADJOINT).outcome is Outcome.WITHIN_TARGET
+
+
+@pytest.mark.parametrize("members", [5, 3])
+def test_the_axis_of_times_behind_that_of_members_is_refused(members):
+    y0 = torch.randn(members, 2, generator=torch.Generator().manual_seed(1))
+    with pytest.raises(ValueError, match=r"axis second; return states.transpose\(0, 1\)"):
+        audited(made(Tanh), solve=lambda *given: EXACT(*given).transpose(0, 1), y0=y0)
+
+
+def test_as_many_members_as_times_are_no_reason_to_refuse():
+    y0 = torch.randn(3, 2, generator=torch.Generator().manual_seed(1))
+    assert audited(made(Tanh), y0=y0).outcome is Outcome.WITHIN_TARGET
+
+
 @pytest.mark.parametrize("change", [list, lambda ys: (TIMES, ys)], ids=["list", "times and states"])
 def test_outputs_in_another_form_are_refused(change):
     with pytest.raises(ValueError, match=r"solve must return the states at the 3 times, \(3, 5, 2\)"):

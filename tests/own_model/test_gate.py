@@ -123,3 +123,29 @@ def test_what_blocks_an_audit_is_its_conclusion(change, outcome):
 
 def test_a_frozen_random_field_is_no_captured_tensor():
     assert findings(made(Flow)) == []
+
+
+class Controlled(nn.Module):
+    """The matrix of a controlled equation: it is to be multiplied by dX/dt."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = Tanh()
+
+    def forward(self, t, y):
+        return self.net(t, y)[..., None] * torch.ones(3).to(y)
+
+
+def test_a_slope_of_another_shape_than_the_state_is_told():
+    (found,) = findings(made(Controlled))
+    assert found.kind == "another shape"
+    assert found.blocks
+    assert "returns (5, 2, 3), and y is (5, 2)" in found.text
+
+
+def test_a_slope_of_one_tensor_for_two_is_of_another_shape():
+    class Half(Flow):
+        def forward(self, t, state):
+            return super().forward(t, state)[0]
+
+    assert [finding.kind for finding in findings(made(Half))] == ["another shape"]

@@ -71,6 +71,14 @@ def test_the_tangent_by_scipy_agrees(model):
     assert tangent_along(chosen, found).gap <= 3 * found.error + 1e-7
 
 
+def test_two_tolerances_with_the_same_steps_say_nothing_about_the_error():
+    torch.manual_seed(0)
+    times = torch.linspace(0.0, 1.0, 101)  # each output ends a step, and 1e-6 and 1e-8 need no more
+    found = reference_of(task(Kinked(), torch.randn(5, 2), times), 0.01, final=False)
+    assert found.method != "dopri5 at 1e-08"
+    assert found.error > 1e-12
+
+
 def test_kinks_are_answered_with_a_larger_error():
     torch.manual_seed(0)
     found = reference_of(task(Kinked()), 0.01, final=False)
