@@ -17,6 +17,7 @@ STEPS = "steps"  # the label of an axis
 WORK_PRECISION = "Gradient work-precision"
 _AT_STEPS = re.compile(r"error at (\d+) steps of .*")
 _EVALUATIONS = re.compile(r"evaluations (?:forward|backward), (\d+) steps")
+_NEARLY = 0.9  # share of the layers of the problem that most layers have
 _PEAK = "peak of backward"
 _SAME = 1e-4  # relative difference of a point of a curve, which is rounded, and its metric
 
@@ -40,9 +41,12 @@ def accuracies(run: Run) -> dict[str, Accuracy]:
 
 
 def shared_problem(run: Run) -> str:
-    """Return the problem on which most layers have a curve of their gradient's error; "" without one."""
+    """Return the first problem on which nearly as many layers as on any have a curve; "" without one.
+
+    The first is the one that stands on identity cards.
+    """
     count = Counter(r.problem for r in run.results if any(s.plot in AGAINST for s in r.series))
-    return max(count, key=count.__getitem__, default="")
+    return next((p for p, n in count.items() if n >= _NEARLY * max(count.values())), "")
 
 
 def _accuracy(result: Result) -> Accuracy | None:
@@ -98,9 +102,11 @@ def known_durations(results: Iterable[Result]) -> dict[tuple[float, ...], float]
     return found
 
 
-def against_steps(result: Result, curve: Series) -> Series | None:
-    """Return a curve over step sizes as one over numbers of steps, from few to many; None if unknown."""
-    duration = duration_of(result)
+def against_steps(duration: float, curve: Series) -> Series | None:
+    """Return a curve over step sizes as one over numbers of steps, from few to many.
+
+    `duration` is their product; None is returned where it is NaN.
+    """
     if math.isnan(duration):
         return None
     points = sorted((float(round(duration / x)), y) for x, y in zip(curve.x, curve.y, strict=True))
@@ -152,7 +158,7 @@ def _steps_curve(results: Sequence[Result]) -> Series | None:
     for r in results:
         curve = worst_curve(s for s in r.series if s.plot == "Gradient error")
         if curve is not None:
-            return against_steps(r, curve)
+            return against_steps(duration_of(r), curve)
     return None
 
 

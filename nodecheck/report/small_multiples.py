@@ -10,7 +10,14 @@ from markupsafe import Markup
 
 from nodecheck.report import svg
 from nodecheck.report.curve_tables import Table
-from nodecheck.report.gradient_accuracy import AGAINST, STEPS, against_steps, shared_problem, worst_curve
+from nodecheck.report.gradient_accuracy import (
+    AGAINST,
+    STEPS,
+    against_steps,
+    duration_of,
+    shared_problem,
+    worst_curve,
+)
 from nodecheck.report.limits import NAME
 from nodecheck.report.numbers import number, shorten
 from nodecheck.report.points import Point
@@ -63,15 +70,17 @@ def _curves(run: Run, plot: str, problem: str) -> dict[str, Series]:
     named = {name: measured[name] for name in layer_names(run) if name in measured}
     curves = {name: worst_curve(s for s in r.series if s.plot == plot) for name, r in named.items()}
     known = {name: curve for name, curve in curves.items() if curve is not None}
-    in_steps = {name: against_steps(named[name], curve) for name, curve in known.items()}
+    # A problem has one duration, so what one layer tells of it holds for all.
+    found = (duration_of(r) for r in named.values())
+    duration = next((d for d in found if not math.isnan(d)), math.nan)
+    in_steps = {name: against_steps(duration, curve) for name, curve in known.items()}
     steps = {name: curve for name, curve in in_steps.items() if curve is not None}
     return steps if len(steps) == len(known) else known
 
 
 def _multiples(run: Run, plot: str, problem: str, curves: dict[str, Series]) -> Multiples:
-    falling = (
-        next(iter(curves.values())).x_label != STEPS
-    )  # tolerances and step sizes: finer ones are smaller
+    # Tolerances and step sizes fall where a layer is refined.
+    falling = next(iter(curves.values())).x_label != STEPS
     xs = sorted({x for c in curves.values() for x in c.x}, reverse=falling)
     x_scale = replace(log_scale(xs), reverse=falling)
     axes = _Axes(x_scale, log_scale([y for c in curves.values() for y in c.y]), (xs[0], xs[-1]))
