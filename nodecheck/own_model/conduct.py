@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from nodecheck._version import __version__
 from nodecheck.numerics.audit_constants import AMPLIFIED_TOLERANCE
@@ -24,7 +25,7 @@ from nodecheck.own_model.settings import compared_settings
 from nodecheck.own_model.split import Split, split_error
 from nodecheck.own_model.states import parts
 from nodecheck.own_model.tangent import Tangent, tangent_along
-from nodecheck.own_model.unchanged import unchanged
+from nodecheck.own_model.unchanged import leaves_unchanged, unchanged
 from nodecheck.results.audit import AuditRecord, Finding, Outcome
 
 __all__ = ["INTERRUPTED", "conduct"]
@@ -40,7 +41,7 @@ def conduct(task: Audit, progress: Callable[[str], None] = lambda _: None) -> Au
     """
     start = time.perf_counter()
     record = AuditRecord(task.name, task.target, Outcome.INCONCLUSIVE, "it was interrupted")
-    with unchanged(called=True), warnings.catch_warnings():
+    with unchanged(called=True), warnings.catch_warnings(), leaves_unchanged(_captured(task)):
         warnings.simplefilter("ignore")  # of the user's model; they are seen in training
         try:
             for known, begins in _stages(task):
@@ -51,6 +52,15 @@ def conduct(task: Audit, progress: Callable[[str], None] = lambda _: None) -> Au
             progress(INTERRUPTED)
     environment = {"nodecheck": __version__, "torch": torch.__version__}
     return replace(record, seconds=time.perf_counter() - start, environment=environment)
+
+
+def _captured(audit: Audit) -> list[Tensor]:
+    """Return the tensors that the field reaches from outside, to which backprop gives a gradient."""
+    try:
+        with torch.enable_grad():
+            return foreign_leaves(task_of(audit))
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        return []  # no call of the field: the first stage tells it
 
 
 def _stages(audit: Audit) -> Iterator[tuple[AuditRecord, str]]:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from nodecheck.own_model.audit import Solve, Task
 from nodecheck.own_model.states import State, mapped, parts
-from nodecheck.own_model.unchanged import leaves_unchanged
 
 __all__ = ["Gradient", "Pass", "is_among", "leaves_of", "named_gradient", "run_pass"]
 
@@ -136,9 +135,7 @@ def run_pass(
         weighted = _weighted(output, loss, cotangent)
         calls.in_backward = True
         if weighted:  # else no tensor gets a gradient
-            tensors, weights = zip(*weighted, strict=True)
-            with leaves_unchanged(_leaves_of_others(task, tensors, y0)):
-                torch.autograd.backward(tensors, weights)
+            torch.autograd.backward([z for z, _ in weighted], [w for _, w in weighted])
     seconds = time.perf_counter() - start
     if not calls.forward:
         raise ValueError(_NOT_CALLED)
@@ -173,15 +170,12 @@ def _weighted(output: State, loss: Tensor, cotangent: State | None) -> list[tupl
     return [(z, w) for z, w in zip(known, weights, strict=True) if w is not None]
 
 
-def _leaves_of_others(task: Task, outputs: Sequence[Tensor], y0: State) -> list[Tensor]:
-    """Return the leaves of outputs that are the user's own: no parameters of the copy, and no copy of y0."""
-    own = (*task.dynamics.parameters(), *parts(y0))
-    return [leaf for leaf in leaves_of(*outputs) if not is_among(leaf, own)]
+def leaves_of(value: Tensor) -> list[Tensor]:
+    """Return the leaves of the graph of a value.
 
-
-def leaves_of(*values: Tensor) -> list[Tensor]:
-    """Return the leaves of the graph of values."""
-    seen, todo, found = set(), [value.grad_fn for value in values], []
+    Of a short one: torch frees a graph whose nodes Python has seen by recursion, and overflows its stack.
+    """
+    seen, todo, found = set(), [value.grad_fn], []
     while todo:
         node = todo.pop()
         if node is None or node in seen:
