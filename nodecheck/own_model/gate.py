@@ -20,10 +20,11 @@ from nodecheck.numerics.audit_constants import (
     PROBED_SHARE,
     QUOTIENT_STEPS,
 )
-from nodecheck.own_model.audit import Task, copied
+from nodecheck.own_model.audit import Task
 from nodecheck.own_model.field import field_of
 from nodecheck.own_model.passes import is_among, leaves_of
 from nodecheck.own_model.states import mapped, parts
+from nodecheck.problems.modules.copies import copied
 from nodecheck.results.audit import Finding
 
 __all__ = ["CAPTURED", "examine_field", "examine_field_in_float64", "foreign_leaves"]

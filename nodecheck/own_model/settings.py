@@ -59,11 +59,11 @@ def _ours(task: Task, *, final: bool) -> Iterator[tuple[str, str, Solve]]:
     for adjoint, label in (("discrete", "backprop"), ("continuous", "adjoint")):
         for tol in COMPARED_TOLERANCES:
             options = {"solver": "dopri5", "rtol": tol, "atol": tol, "adjoint": adjoint}
-            yield f"ODELayer dopri5, {label}", f"rtol = atol = {tol:.0e}", _solve(options, final=final)
+            yield f"ODELayer, dopri5, {label}", f"rtol = atol = {tol:.0e}", _solve(options, final=final)
         for per_output in COMPARED_STEPS:
             n = per_output * (len(task.times) - 1)
             options = {"solver": "rk4", "n_steps": n, "adjoint": adjoint}
-            yield f"ODELayer RK4, {label}", f"{n} steps", _solve(options, final=final)
+            yield f"ODELayer, RK4, {label}", f"{n} steps", _solve(options, final=final)
 
 
 def _solve(options: dict[str, Any], *, final: bool) -> Solve:
