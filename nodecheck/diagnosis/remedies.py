@@ -58,8 +58,9 @@ _BY_CAUSE = (
     (r"rounded to (float|bfloat)|(float16|float32) numbers|through (b?float)", _DTYPE),
     (r"clipped|cut off", "Do not clip or cut off within the backward pass; clip after `loss.backward()`."),
     (r"detached", "Remove the `.detach()`, or differentiate the part that is detached yourself."),
-    (r"mixes the members", "Keep the members of the batch apart in every sum and product."),
+    (r"mixes the members|members are mixed", "Keep the members of the batch apart in every sum and product."),
     (r"of the batch member|batch member alone", "Sum the parameter gradients over all members of the batch."),
+    (r"one step too few", "Take one step more: the grid needs n + 1 points."),
     (r"one step too many", "Loop over `ts[:-1]`: n steps have n + 1 points."),
 )
 

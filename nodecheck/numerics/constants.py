@@ -215,6 +215,9 @@ ENOUGH_TOLERANCES, ENOUGH_TOLERANCES_IF_SMOOTH = 4, 3
 MANY_EVALUATIONS = 20
 # Factor by which evaluations must rise before an order is read off them: steps are whole.
 CLEAR_RISE = 2.5
+# Factor by which an error shrinks at least over a sweep of a tolerance that has an effect: the sweep has six
+# decades, and half a digit over all of them is none.
+NO_EFFECT = 2.0
 # Orders lost without local extrapolation, or by an interpolation of one degree less.
 ORDERS_LOST = 1
 # Order from which SciPy's pair of orders five and four is the nearer one to a method, and not that of three

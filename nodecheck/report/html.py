@@ -120,7 +120,10 @@ def _anchor_within(result: Result) -> str:
 
 def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[tuple[Fault, tuple[Picture, ...]]]]]:
     """Return for each layer that fails its faults, with the pictures that show them."""
-    found = [(name, [(fault, pictures(fault)) for fault in faults(run, name)]) for name in layers]
+    cards = {card.name: card for card in run.layers}
+    found = [
+        (name, [(fault, pictures(fault, cards.get(name))) for fault in faults(run, name)]) for name in layers
+    ]
     return [(name, of_layer) for name, of_layer in found if of_layer]
 
 

@@ -284,7 +284,7 @@ def test_a_card_has_headline_remedy_worst_value_and_a_command():
     text = card_of_fault.get_text(" ", strip=True)
     assert text.startswith("One step too many is taken, 17 steps for 16. What to do Take one less.")
     assert [td.get_text(strip=True) for td in card_of_fault.select(".worst td.n")] == ["9", "at most 1"]
-    assert "nodecheck replay run.json m:constant-field:" in text
+    assert "nodecheck reproduce run.json m:constant-field:" in text
 
 
 def test_a_run_without_failures_has_no_cards():

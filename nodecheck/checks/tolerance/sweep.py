@@ -28,7 +28,7 @@ from nodecheck.measure.tolerance import (
 from nodecheck.measure.tolerance_sweep import Sweep, beside_the_state, exponent, sweep_tolerances
 from nodecheck.measure.work_precision import work_precision
 from nodecheck.numerics import MAXIMUM_GROWTH, TOLERANCE_FACTOR, group_errors, relative_error
-from nodecheck.numerics.constants import CLEAR_RISE, HARDLY_MORE
+from nodecheck.numerics.constants import CLEAR_RISE, HARDLY_MORE, NO_EFFECT
 from nodecheck.problems import (
     Problem,
     at_rest,
@@ -84,7 +84,9 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     beside = error_beside_controls(layer, problem, tolerances, errors)
     diagnosis = ""
     if not growth <= MAXIMUM_GROWTH:
+        has_effect = errors[0] > NO_EFFECT * errors[-1]
         diagnosis = (
+            f"{'' if has_effect else 'The tolerance has no effect. '}"
             f"Between tol = {tolerances[0]:g} and {tolerances[-1]:g} the error goes from {errors[0]:.2g} to "
             f"{errors[-1]:.2g}; SciPy's RK45 ends at {own[-1]:.2g}. {explain_limits_of_state(layer)}"
         ).strip()

@@ -50,10 +50,17 @@ def outside(asked: Series, one: Series) -> list[float]:
 
 
 def empty_steps(asked: Series, one: Series) -> list[tuple[float, float]]:
-    """Return the steps within which, ends included, a pass evaluates nothing."""
+    """Return the steps within which a pass evaluates nothing.
+
+    The ends of a step are also those of its neighbours.  They count only if the pass evaluates at ends
+    alone, as that of Euler's method does.
+    """
     margin = _SAME * _step(asked)
-    steps = [tuple(sorted(pair)) for pair in zip(asked.x, asked.x[1:], strict=False)]
-    return [(a, b) for a, b in steps if not any(a - margin <= t <= b + margin for t in one.x)]
+    steps = [(min(pair), max(pair)) for pair in zip(asked.x, asked.x[1:], strict=False)]
+    inside = [any(a + margin < t < b - margin for t in one.x) for a, b in steps]
+    if 2 * sum(inside) <= len(steps):
+        inside = [any(a - margin <= t <= b + margin for t in one.x) for a, b in steps]
+    return [step for step, seen in zip(steps, inside, strict=True) if not seen]
 
 
 def _step(asked: Series) -> float:

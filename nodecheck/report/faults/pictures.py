@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -12,23 +13,27 @@ from nodecheck.report.drawing import draw
 from nodecheck.report.faults.gathering import Fault
 from nodecheck.report.faults.heat_map import heat_map
 from nodecheck.report.faults.number_line import empty_steps, number_line, outside
+from nodecheck.report.gradient_accuracy import WORK_PRECISION, known_durations
 from nodecheck.report.limits import LABEL
 from nodecheck.report.numbers import shorten
 from nodecheck.report.panels import Panel
 from nodecheck.report.points import positive
 from nodecheck.report.slopes import fitted_slope, slope_text
-from nodecheck.results import Result, Series
+from nodecheck.results import LayerCard, Result, Series
 
 _SIZE = {"width": 440.0, "height": 230.0}
 _MOST = 2  # pictures of a fault
+_MOST_NAMED = 8  # curves in a legend
 _BY_ENTRY, _TIMES = "Gradient by entry", "Evaluation times"
 _ORDER_PLOTS = ("Gradient error", "Forward error")
-# Plots that show a fault as they are, in the order in which they are chosen.
-_AS_THEY_ARE = (
-    ("States at outputs", "Adjoint at outputs"),
-    ("Memory", "Memory on CUDA", "Process memory"),
-    ("Gradient error against tolerance", "Error against tolerance"),
+_OUTPUTS = ("States at outputs", "Adjoint at outputs")
+_OVER_TOLERANCE = ("Error against tolerance", "Gradient error against tolerance")
+_MEMORY = ("Memory", "Memory on CUDA", "Process memory")
+# Growth of the claimed laws of memory with the number of steps.
+_LAWS: Mapping[str, Callable[[float], float]] = MappingProxyType(
+    {"constant": lambda _: 1.0, "log": lambda n: 1.0 + math.log(n), "sqrt": math.sqrt, "linear": float}
 )
+_LEAST_TO_SEE = 1e-2  # the largest relative error of an entry: smaller ones are pale
 _MISSED = 0.5  # of an order: a slope that is less below the claim does not show the fault
 
 
@@ -41,17 +46,21 @@ class Picture:
     legend: tuple[tuple[str, str], ...] = ()
 
 
-def pictures(fault: Fault) -> tuple[Picture, ...]:
-    """Return the pictures that show the fault, at most two.
+def pictures(fault: Fault, card: LayerCard | None = None) -> tuple[Picture, ...]:
+    """Return the pictures that show the fault of a layer with these claims, at most two.
 
     An order that is missed is shown against the claim, and entries that are wrong by tensor.  Where a plot
     looks right, as with one step too many, the times of the evaluations are shown instead.
     """
     results = [fault.worst, *(r for group in fault.groups for r in group.results)]
+    forward = fault.area.name == "forward"
     found = [*_of_times(results), *_of_orders(results)]
-    if fault.area.name != "forward":  # there the gradient only follows
-        found += _of_entries(results)
-    return tuple([*found, *_others(results)][:_MOST])
+    found += [] if forward else _of_entries(results)  # there the gradient only follows
+    found += _as_they_are(results, _OUTPUTS)
+    found += _of_memory(results, card)
+    found += _as_they_are(results, _OVER_TOLERANCE if forward else _OVER_TOLERANCE[::-1])
+    found += [] if forward else _as_they_are(results, (WORK_PRECISION,))
+    return tuple(found[:_MOST])
 
 
 def _of_times(results: Sequence[Result]) -> Iterator[Picture]:
@@ -82,11 +91,12 @@ def _of_orders(results: Sequence[Result]) -> Iterator[Picture]:
         (claimed, replace(worst, label="measured", slope=None)),
         result.problem,
         marks={claimed.label: "claimed", "measured": "wrong"},
+        duration=known_durations(results).get(worst.x, math.nan),
     )
     legend = (("claimed", claimed.label), ("wrong", f"measured, {slope_text(worst) or 'no order'}"))
     what = shorten(worst.label, LABEL)
     where = f" on {result.problem}" if result.problem and result.problem not in what else ""
-    yield Picture(draw(panel, **_SIZE), f"{worst.plot} of {what}{where}, against the step.", legend)
+    yield Picture(draw(panel, **_SIZE), f"{worst.plot} of {what}{where}, against the steps.", legend)
 
 
 def _shortfall(series: Series) -> float:
@@ -108,23 +118,54 @@ def _claimed_line(series: Series) -> Series:
 def _of_entries(results: Sequence[Result]) -> Iterator[Picture]:
     for r in results:
         cells = [s for s in r.series if s.plot == _BY_ENTRY]
-        if cells:
+        if cells and max((e for s in cells for e in s.y), default=0.0) > _LEAST_TO_SEE:
             where = f" on {r.problem}" if r.problem else ""
             caption = f"Error of the gradient by entry{where}. Full red: as large as the gradient."
             yield Picture(heat_map(cells), caption)
             return
 
 
-def _others(results: Sequence[Result]) -> Iterator[Picture]:
+def _of_memory(results: Sequence[Result], card: LayerCard | None) -> Iterator[Picture]:
+    """Yield the bytes that grow most with the steps, beside the claimed law through the first of them."""
+    for plot in _MEMORY:
+        curves = [(r, s) for r in results for s in r.series if s.plot == plot and len(list(positive(s))) > 1]
+        if not curves:
+            continue
+        result, worst = max(curves, key=lambda pair: _growth(pair[1]))
+        shown: list[Series] = []
+        if card is not None and card.memory is not None and card.memory in _LAWS:
+            shown.append(_law(worst, card.memory))
+        measured = replace(worst, label="measured", slope=None)
+        marks = {s.label: "claimed" for s in shown} | {measured.label: "wrong"}
+        panel = Panel(plot, plot, result.layer, (*shown, measured), result.problem, marks=marks)
+        legend = tuple((kind, label) for label, kind in marks.items())
+        yield Picture(
+            draw(panel, **_SIZE), f"Bytes {shorten(worst.label, LABEL)}, against the steps.", legend
+        )
+
+
+def _growth(series: Series) -> float:
+    points = sorted(positive(series))
+    return points[-1][1] / points[0][1]
+
+
+def _law(series: Series, law: str) -> Series:
+    """Return the claimed law through the first point."""
+    points = sorted(positive(series))
+    (x0, y0), grow = points[0], _LAWS[law]
+    xs = tuple(x for x, _ in points)
+    ys = tuple(y0 * grow(max(x, 1.0)) / grow(max(x0, 1.0)) for x in xs)
+    return replace(series, label=f"claimed, {law}", x=xs, y=ys, style="line", slope=None)
+
+
+def _as_they_are(results: Sequence[Result], plots: Sequence[str]) -> Iterator[Picture]:
     """Yield the plots that show what they show without more."""
-    for plots in _AS_THEY_ARE:
-        for plot in plots:
-            result = next((r for r in results if any(s.plot == plot for s in r.series)), None)
-            if result is None:
-                continue
-            series = tuple(s for s in result.series if s.plot == plot)
-            panel = Panel(plot, shorten(result.problem or plot, LABEL), result.layer, series, result.problem)
-            legend = tuple((f"k{panel.rank(label) + 1}", shorten(label, LABEL)) for label in panel.labels[:8])
-            yield Picture(
-                draw(panel, **_SIZE), f"{plot}{f', {result.problem}' if result.problem else ''}.", legend
-            )
+    for plot in plots:
+        result = next((r for r in results if any(s.plot == plot for s in r.series)), None)
+        if result is None:
+            continue
+        series = tuple(s for s in result.series if s.plot == plot)
+        panel = Panel(plot, shorten(result.problem or plot, LABEL), result.layer, series, result.problem)
+        legend = tuple((f"k{panel.rank(s) + 1}", shorten(s, LABEL)) for s in panel.labels[:_MOST_NAMED])
+        where = f", {result.problem}" if result.problem else ""
+        yield Picture(draw(panel, **_SIZE), f"{plot}{where}.", legend)
