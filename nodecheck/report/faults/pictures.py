@@ -70,7 +70,8 @@ def _of_times(results: Sequence[Result]) -> Iterator[Picture]:
         if len(marks) > 1 and any(outside(marks[0], s) or empty_steps(marks[0], s) for s in marks[1:]):
             n = len(marks[0].x) - 1
             caption = (
-                f"Times at which the field is evaluated, {n} steps asked for. Red: outside of the interval."
+                f"Times at which the field is evaluated, {n} steps asked for. "
+                f"Red: outside of the interval, and steps without any."
             )
             yield Picture(number_line(marks), caption)
             return
@@ -158,6 +159,15 @@ def _law(series: Series, law: str) -> Series:
     return replace(series, label=f"claimed, {law}", x=xs, y=ys, style="line", slope=None)
 
 
+def _marks(series: Sequence[Series]) -> dict[str, str]:
+    """Return grey for the reference and red for the layer, where there is one curve of each."""
+    labels = list(dict.fromkeys(s.label for s in series))
+    references = [name for name in labels if name == "exact" or name.startswith("SciPy")]
+    if len(references) != 1 or len(labels) != 2:
+        return {}
+    return {name: "claimed" if name in references else "wrong" for name in labels}
+
+
 def _as_they_are(results: Sequence[Result], plots: Sequence[str]) -> Iterator[Picture]:
     """Yield the plots that show what they show without more."""
     for plot in plots:
@@ -165,7 +175,11 @@ def _as_they_are(results: Sequence[Result], plots: Sequence[str]) -> Iterator[Pi
         if result is None:
             continue
         series = tuple(s for s in result.series if s.plot == plot)
-        panel = Panel(plot, shorten(result.problem or plot, LABEL), result.layer, series, result.problem)
-        legend = tuple((f"k{panel.rank(s) + 1}", shorten(s, LABEL)) for s in panel.labels[:_MOST_NAMED])
+        title = shorten(result.problem or plot, LABEL)
+        panel = Panel(plot, title, result.layer, series, result.problem, marks=_marks(series))
+        legend = tuple(
+            (panel.marks.get(s) or f"k{panel.rank(s) + 1}", shorten(s, LABEL))
+            for s in panel.labels[:_MOST_NAMED]
+        )
         where = f", {result.problem}" if result.problem else ""
         yield Picture(draw(panel, **_SIZE), f"{plot}{where}.", legend)
