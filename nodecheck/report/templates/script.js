@@ -57,7 +57,9 @@
   const open = () => {
     const named = (id) => id && document.getElementById(decodeURIComponent(id));
     const id = location.hash.slice(1);
-    const target = named(id) || named(id.split(":")[0]); // all that passed of a check may share a row
+    // On the page of a layer its name is left out, and all that passed of a check share a row.
+    const ending = id && document.querySelector(`[id$=":${CSS.escape(decodeURIComponent(id))}"]`);
+    const target = named(id) || ending || named(id.split(":")[0]);
     for (let node = target; node; node = node.parentElement) if (node.localName === "details") node.open = true;
     if (target) target.scrollIntoView();
     else if (location.hash) elsewhere(decodeURIComponent(location.hash.slice(1)));
