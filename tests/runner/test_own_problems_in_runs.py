@@ -59,6 +59,7 @@ def not_passed(found):
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True")  # of torchdiffeq
 @pytest.mark.parametrize("layer", RIGHT, ids=lambda x: x.name)
 @pytest.mark.parametrize("posed", [TANH, CONVOLUTION], ids=lambda p: p.name)
 def test_a_right_layer_is_verified_on_a_field_of_the_users_own(layer, posed):
