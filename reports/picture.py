@@ -1,9 +1,10 @@
-"""Make the picture of the README: the top of the report of a wrong layer, as a PNG.
+"""Make the pictures of the README, as PNG: the report of a wrong layer, and the application.
 
-    python reports/picture.py [--mutant extra-step] [--height 1300] [--output FILE]
+    python reports/picture.py [--mutant first-backward-step-missing] [--height 1150] [--output FILE]
 
-The layer is one of `nodecheck.mutants`.  Headless Chromium takes the screenshot; it has to be on PATH.
-The picture carries the words that it shows, as text of the PNG: a test compares them with a new page.
+The layer is one of `nodecheck.mutants`; the page of the application is the published one.  Headless Chromium
+takes the screenshots; it has to be on PATH.  A picture carries the words that it shows, as text of the PNG: a
+test compares them with the page.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ FLAGS = (
     "--no-first-run",
     "--hide-scrollbars",
 )
-WIDTH, HEIGHT = 1200, 1300  # pixels; so much shows the first failure with its numbers
+WIDTH, HEIGHT = 1200, 1150  # pixels; so much shows the card of a fault
 PUBLISHED = Path("reports/published/report.png")
+MUTANT = "first-backward-step-missing"
+APPLICATION = Path("reports/application/index.html"), Path("reports/published/application.png")
+APPLICATION_HEIGHT = 1000  # pixels
 # A check may be undecided on a busy machine; that does not make the picture another one.
 UNDECIDED = {"?", "inconclusive"}
-LAST_WORD = "Reproduce"  # where the picture ends
+LAST_WORD = "Evidence"  # where the picture ends
 KEYWORD = b"nodecheck words"  # of the text in the picture
 HEADER = 33  # bytes of a PNG before its other chunks: the signature, and the chunk IHDR
 LONGEST = 600  # seconds: ten times what the check takes on two busy cores
@@ -81,7 +85,8 @@ def make_report(mutant: str, folder: Path) -> Path:
 
 def take_screenshot(chromium: str, page: Path, folder: Path, height: int) -> Path:
     """Return a PNG of the top of a page; the user's own browser profile is not touched."""
-    picture = page.with_name("report.png")
+    picture = folder / "report" / "picture.png"
+    picture.parent.mkdir(exist_ok=True)
     size, profile = f"--window-size={WIDTH},{height}", f"--user-data-dir={folder / 'profile'}"
     command = [chromium, *FLAGS, size, profile, f"--screenshot={picture}", page.as_uri()]
     return make(picture, command, expected=0, advice="try the same page in Chromium by hand")
@@ -111,9 +116,9 @@ def words_in(picture: bytes) -> list[str]:
 
 
 def main() -> None:
-    """Make the report, and write the picture."""
+    """Make the report, and write both pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mutant", default="extra-step", help="name of the mutant; default: %(default)s")
+    parser.add_argument("--mutant", default=MUTANT, help="name of the mutant; default: %(default)s")
     parser.add_argument("--height", type=int, default=HEIGHT, help="in pixels; default: %(default)s")
     parser.add_argument("--output", type=Path, default=PUBLISHED)
     options = parser.parse_args()
@@ -121,9 +126,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="nodecheck-picture-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         page = make_report(options.mutant, folder)
-        picture = take_screenshot(chromium, page, folder, options.height)
-        words = words_of(page.read_text(encoding="utf-8"))
-        options.output.write_bytes(with_words(picture.read_bytes(), words))
+        for source, output, height in (
+            (page, options.output, options.height),
+            (*APPLICATION, APPLICATION_HEIGHT),
+        ):
+            picture = take_screenshot(chromium, source.resolve(), folder, height)
+            words = words_of(source.read_text(encoding="utf-8"))
+            output.write_bytes(with_words(picture.read_bytes(), words))
 
 
 if __name__ == "__main__":
