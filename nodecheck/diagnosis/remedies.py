@@ -47,7 +47,11 @@ _BY_CAUSE = (
     ),
     (r"parameter integral (without|that counts|summed)", _INTEGRAL),
     (r"sign flipped", "Flip the sign of this gradient: from t1 to t0, dt is negative."),
-    (r"wrong in \d+ of \d+ entries|in another order|own transpose|match(es)? ∂L/∂", _CUT),
+    (
+        r"wrong in \d+ of \d+ entries",
+        "Look for what overwrites these entries, or leaves them out: an index, a slice, a mask.",
+    ),
+    (r"in another order|own transpose|match(es)? ∂L/∂", _CUT),
     (r"odd number of steps", "Treat odd and even numbers of steps alike: no step may be left out of a pair."),
     (r"times (the exact gradient|Jᵀ)", _FACTOR),
     (

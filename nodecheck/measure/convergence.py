@@ -148,12 +148,21 @@ def _forward_ladder(layer: LayerUnderTest, problem: Problem, levels: Sequence[in
 
 
 def gradient_ladders(
-    layer: LayerUnderTest, problem: Problem, extra: int = 0, loss: Loss = OF_ALL
+    layer: LayerUnderTest,
+    problem: Problem,
+    extra: int = 0,
+    loss: Loss = OF_ALL,
+    *,
+    every_cotangent: bool = False,
 ) -> dict[str, Ladder]:
-    """Return the errors of the gradient of every group that can be judged, over the ladder."""
+    """Return the errors of the gradient of every group that can be judged, over the ladder.
+
+    They are over as many cotangents as it takes or, as those of a diagnosis, over all.
+    """
     require_refinable(layer, problem)
     levels = layer.levels(problem, extra)
-    by_level = [gradient_errors(layer, problem, n, loss) for n in levels]
+    count = len(layer.cotangents(problem)) if every_cotangent else enough_cotangents(layer, problem)
+    by_level = [gradient_errors(layer, problem, n, loss, count) for n in levels]
     floors = gradient_floors(layer, problem, levels[-1])
     return {
         group: fit_of(layer, problem, levels, [errors[group] for errors in by_level], floors[group])
@@ -162,10 +171,14 @@ def gradient_ladders(
 
 
 def gradient_errors(
-    layer: LayerUnderTest, problem: Problem, resolution: float, loss: Loss = OF_ALL
+    layer: LayerUnderTest,
+    problem: Problem,
+    resolution: float,
+    loss: Loss = OF_ALL,
+    count: int | None = None,
 ) -> dict[str, float]:
-    """Return the error of the gradient of each group, in RMS over as many cotangents as it takes."""
-    count = enough_cotangents(layer, problem)
+    """Return the error of each group of the gradient, in RMS over cotangents: `count`, or a few."""
+    count = enough_cotangents(layer, problem) if count is None else count
     cotangents = [loss.cotangent(c) for c in layer.cotangents(problem, count)]
     found = layer.pullbacks(Solve(problem, resolution), cotangents)
     reference = sensitivity(problem)

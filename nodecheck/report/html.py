@@ -27,7 +27,7 @@ from nodecheck.report.plots import comparison_section, layer_sections
 from nodecheck.report.run_verdict import run_verdict
 from nodecheck.report.small_multiples import small_multiples
 from nodecheck.report.statuses import SYMBOLS, statement, status_word
-from nodecheck.report.summary import groups
+from nodecheck.report.summary import Cell, groups, scorecard, themes
 from nodecheck.report.svg import marker_definitions
 from nodecheck.report.words import layer_names, verdict
 from nodecheck.results import Result, Run, Status, phrases, to_page_data
@@ -100,6 +100,7 @@ def page(run: Run, template: str = "page.html.j2", **parts: Any) -> str:
         unseen=unseen(run),
         verdicts=[verdict(run, name) for name in layers],
         headline=run_verdict(run),
+        theme_cells=_theme_cells(run),
         counts=[(s, run.count(s)) for s in SYMBOLS if run.count(s)],
         folded_words=folded_words(parts["rows"]),
         problem=shared_problem(run),
@@ -118,11 +119,18 @@ def _anchor_within(result: Result) -> str:
     return anchor(f"{result.check}:{result.problem}")
 
 
+def _theme_cells(run: Run) -> list[tuple[str, Cell]]:
+    """Return the worst status of each theme, for the page of a single layer."""
+    rows = scorecard(run, layer_names(run)[:1])
+    return list(zip(themes(run), rows[0][1], strict=True)) if rows else []
+
+
 def _to_fix(run: Run, layers: tuple[str, ...]) -> list[tuple[str, list[tuple[Fault, tuple[Picture, ...]]]]]:
     """Return for each layer that fails its faults, with the pictures that show them."""
     cards = {card.name: card for card in run.layers}
     found = [
-        (name, [(fault, pictures(fault, cards.get(name))) for fault in faults(run, name)]) for name in layers
+        (name, [(fault, pictures(fault, cards.get(name), run.of_layer(name))) for fault in faults(run, name)])
+        for name in layers
     ]
     return [(name, of_layer) for name, of_layer in found if of_layer]
 

@@ -117,7 +117,12 @@ def _faulty(run: Run, one: Verdict, console: Console, *, remedy: bool) -> None:
 
 
 def _fault(fault: Fault, console: Console, *, remedy: bool) -> None:
-    say(console, Text.assemble(("✗ ", "red"), fault.headline), indent=2, hang=2)
+    say(
+        console,
+        Text.assemble(("✗ ", "red"), " ".join(filter(None, (fault.headline, fault.size)))),
+        indent=2,
+        hang=2,
+    )
     if remedy and fault.remedy:
         say(console, Text.assemble(("→ ", "bold"), fault.remedy), indent=2, hang=2)
 

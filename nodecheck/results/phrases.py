@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 _ALL_DIGITS = 17  # significant digits that tell any two float64 numbers apart
-_LEAST_PER_CENT = 1e-3  # a smaller relative error is written as a power of ten
+_LEAST_PER_CENT = 1e-4  # a smaller relative error is written as a power of ten
 
 
 def plural(count: int | str, noun: str) -> str:

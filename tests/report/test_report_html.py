@@ -477,7 +477,7 @@ def test_a_run_of_errors_only_is_a_page():
         for c in ("peak-memory", "saved-states")
     ]
     page = parsed(run_of(bad))
-    assert page.h1.get_text() == "The layer could not run"
+    assert page.h1.get_text() == "m could not run"
     assert [pre.get_text() for pre in page.select("#fix pre.trace")] == ["a\nb", "a\nb"]
 
 

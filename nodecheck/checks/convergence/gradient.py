@@ -124,9 +124,10 @@ def gradient_order(layer: LayerUnderTest, problem: Problem) -> Evidence:
     measurements += odd + limits
     if wrong:
         _require_own_error(layer, problem, ladders, order)
+    shown = gradient_ladders(layer, problem, every_cotangent=True) if wrong else ladders
     series = tuple(
-        ladder.series("Gradient error", f"∂L/∂{group}, {problem.name}", problem, order)
-        for group, ladder in ladders.items()
+        shown[group].series("Gradient error", f"∂L/∂{group}, {problem.name}", problem, order)
+        for group in ladders
     )
     if problem.duration > 0:
         series += _work_precision(layer, problem, ladders)

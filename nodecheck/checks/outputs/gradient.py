@@ -62,7 +62,10 @@ def output_gradients(layer: LayerUnderTest, problem: Problem) -> Evidence:
         _require_accurate_states(layer, problem)
     drawn = problem.duration > 0
     series = pictures_at_outputs(layer, problem, layer.cotangents(problem)[0]) if drawn else ()
-    return Evidence(measurements, explain_gradient(layer, problem) if wrong else "", series)
+    if not wrong:
+        return Evidence(measurements, series=series)
+    diagnosis, arrivals = explain_gradient(layer, problem)
+    return Evidence(measurements, diagnosis, (*arrivals, *series))
 
 
 def _require_accurate_states(layer: LayerUnderTest, problem: Problem) -> None:

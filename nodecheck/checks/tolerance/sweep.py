@@ -236,9 +236,9 @@ def _own_tolerance(layer: LayerUnderTest, problem: Problem, tolerances: tuple[fl
     if not backward[0] or forward[1] < CLEAR_RISE * forward[0] or backward[1] > HARDLY_MORE * backward[0]:
         return ""
     return (
-        f"Between tol = {ends[0]:g} and {ends[1]:g} the evaluations of the field go from {forward[0]} to "
-        f"{forward[1]} in the forward pass, and from {backward[0]} to {backward[1]} in the backward pass: it "
-        f"has a tolerance, or steps, of its own."
+        f"The backward pass has a tolerance, or steps, of its own: between tol = {ends[0]:g} and "
+        f"{ends[1]:g} its evaluations go from {backward[0]} to {backward[1]}, those of the forward pass from "
+        f"{forward[0]} to {forward[1]}."
     )
 
 

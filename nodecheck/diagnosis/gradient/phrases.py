@@ -42,6 +42,7 @@ def symptom(matcher: Matcher, groups: Sequence[str]) -> str:
         if joint.order < INCONSISTENT_BELOW:
             text += ", whatever the step"
         else:
+            text += f" with {matcher.fine.n_steps} steps" if matcher.fine.n_steps is not None else ""
             text += f", shrinking at order {joint.order:.1f}"
             slower = matcher.order is not None and joint.order < matcher.order - ORDER_MARGIN
             text += f", not {matcher.order}" if slower else ""

@@ -9,14 +9,23 @@ import numpy as np
 from nodecheck.layers import Array, Gradients, LayerUnderTest
 from nodecheck.measure.convergence import judged_groups
 from nodecheck.numerics import group_errors, rms
-from nodecheck.numerics.constants import CLEAR_JUMP, EXPLAINED_SHARE, JUMP_COTANGENTS, SEPARATE_SHARES
+from nodecheck.numerics.constants import (
+    CLEAR_JUMP,
+    EXPLAINED_SHARE,
+    JUMP_COTANGENTS,
+    PICTURE_DIGITS,
+    SEPARATE_SHARES,
+)
 from nodecheck.problems import Problem
 from nodecheck.reference import sensitivity
+from nodecheck.results import Series, finite_or_nan
 from nodecheck.results.phrases import in_per_cent
 
+ARRIVALS = "Cotangents that arrive"  # the plot of a wrong gradient
 
-def explain_gradient(layer: LayerUnderTest, problem: Problem) -> str:
-    """Return how often, and at which times, the cotangent of each output enters the adjoint.
+
+def explain_gradient(layer: LayerUnderTest, problem: Problem) -> tuple[str, tuple[Series, ...]]:
+    """Return how often, and at which times, the cotangent of each output enters the adjoint, and a picture.
 
     A gradient is the sum of what each output contributes.  So for a cotangent at one output time alone, it is
     told which contributions make up the gradient that arrived, with which weights: one for that output and
@@ -27,8 +36,33 @@ def explain_gradient(layer: LayerUnderTest, problem: Problem) -> str:
     columns = [_weights(layer, even, resolution, k) for k in range(len(even.ts))]
     weights = np.stack([column for column, _ in columns], axis=1)
     if max(left for _, left in columns) <= EXPLAINED_SHARE:
-        return _pattern(weights, even)
-    return _worst_group(layer, problem, resolution)
+        return f"{_pattern(weights, even)} {_size(layer, problem, resolution)}", _arrivals(weights, even)
+    return _worst_group(layer, problem, resolution), ()
+
+
+def _arrivals(weights: Array, problem: Problem) -> tuple[Series, ...]:
+    """Return how often the cotangent of each output arrives at its own place, beside how often it should."""
+    ts = tuple(round(t, PICTURE_DIGITS) for t in problem.ts)
+    own = finite_or_nan(np.diagonal(weights).round(PICTURE_DIGITS))
+    axes = ("t of the output", "times that its cotangent arrives")
+    return (
+        Series(ARRIVALS, "exact", ts, (1.0,) * len(ts), *axes, "line"),
+        Series(ARRIVALS, "the layer", ts, own, *axes, "points"),
+    )
+
+
+def _size(layer: LayerUnderTest, problem: Problem, resolution: float) -> str:
+    """Return a sentence on the error for a cotangent at every output."""
+    errors = _errors(layer, problem, resolution)
+    return f"The gradients are off by {in_per_cent(min(errors.values()), max(errors.values()), 'their')}."
+
+
+def _errors(layer: LayerUnderTest, problem: Problem, resolution: float) -> dict[str, float]:
+    """Return the relative error of each group that can be judged, for a cotangent at every output."""
+    (cotangent,) = layer.cotangents(problem, 1)
+    found = layer.pullback(problem, resolution, cotangent).gradients
+    off = group_errors([found], [sensitivity(problem).pullback(cotangent)])
+    return {group: off[group] for group in judged_groups(problem)}
 
 
 def _weights(layer: LayerUnderTest, problem: Problem, resolution: float, k: int) -> tuple[Array, float]:
@@ -114,11 +148,7 @@ def _is(value: float, number: float) -> bool:
 
 def _worst_group(layer: LayerUnderTest, problem: Problem, resolution: float) -> str:
     """Return the group whose gradient is farthest from the exact one, for a cotangent at every output."""
-    (cotangent,) = layer.cotangents(problem, 1)
-    exact = sensitivity(problem).pullback(cotangent)
-    found = layer.pullback(problem, resolution, cotangent).gradients
-    off = group_errors([found], [exact])
-    errors = {group: off[group] for group in judged_groups(problem)}
+    errors = _errors(layer, problem, resolution)
     worst = max(errors, key=lambda group: np.nan_to_num(errors[group], nan=np.inf))
     amount = in_per_cent(errors[worst])
     seen = f"At {layer.claims.resolution} = {resolution:g}, ∂L/∂{worst} is off by {amount}"

@@ -86,14 +86,16 @@ def _explain_growth(fit: GrowthFit, claim: str, prints: Footprints) -> str:
         "held at most in the backward pass": prints.backward,
     }
     grown = [
-        f"{name} {states[0]:.3g} to {states[-1]:.3g}"
+        f"{states[0]:.3g} to {states[-1]:.3g} {name}"
         for name, states in seen.items()
         if states is not None and prints.fit(states).beyond(claim) > DECISIVE_AICC
     ]
-    return (
-        f"From {first} to {last} {prints.unit} the states grow like {fit.symbol}, {claim} is claimed: "
-        f"{'; '.join(grown) or 'no phase by itself decides'}."
+    most, *others = grown or ["no phase by itself decides"]
+    text = (
+        f"Memory: between {first} and {last} {prints.unit} the states grow like {fit.symbol}, {claim} is "
+        f"claimed: {most}."
     )
+    return f"{text} Also {'; '.join(others)}." if others else text
 
 
 def curves(prints: Footprints, plot: str = _PLOT) -> tuple[Series, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from nodecheck.report.faults.areas import Area, area_of, place, rank
+from nodecheck.report.faults.sizes import size_of
 from nodecheck.report.numbers import bound, clean, quantity, shorten
 from nodecheck.report.statuses import WRONG, statement
 from nodecheck.report.summary import Group, excess, groups
@@ -49,6 +50,13 @@ class Fault:
             return f"{statement(worst)}."
         value = quantity(found.value, found.unit)
         return f"{statement(worst)}: {shorten(found.name)} is {value}, {bound(found)} is allowed."
+
+    @property
+    def size(self) -> str:
+        """How large the fault is, from the curve that shows it worst; "" where the headline says it."""
+        if "%" in self.headline or "off by" in self.headline:
+            return ""
+        return size_of(self.worst)
 
     @property
     def remedy(self) -> str:

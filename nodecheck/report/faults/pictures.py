@@ -26,13 +26,24 @@ _MOST = 2  # pictures of a fault
 _MOST_NAMED = 8  # curves in a legend
 _BY_ENTRY, _TIMES = "Gradient by entry", "Evaluation times"
 _ORDER_PLOTS = ("Gradient error", "Forward error")
-_OUTPUTS = ("States at outputs", "Adjoint at outputs")
+_OUTPUTS = ("Cotangents that arrive", "States at outputs", "Adjoint at outputs")
+_OF_GRADIENTS = ("Cotangents that arrive", "Adjoint at outputs")
 _OVER_TOLERANCE = ("Error against tolerance", "Gradient error against tolerance")
 _MEMORY = ("Memory", "Memory on CUDA", "Process memory")
 # Growth of the claimed laws of memory with the number of steps.
 _LAWS: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {"constant": lambda _: 1.0, "log": lambda n: 1.0 + math.log(n), "sqrt": math.sqrt, "linear": float}
 )
+_RIGHT = 1e-3  # of the largest error of an entry: one that is smaller belongs to a right entry
+_CAPTIONS = MappingProxyType({
+    "Cotangents that arrive": "How often the cotangent of each output arrives: once is right.",
+    "Adjoint at outputs": "The adjoint, from t1 back to t0: it jumps by the cotangent of each output.",
+    "States at outputs": "The states at output times.",
+    "Error against tolerance": "Error of y1 against the tolerance. Triangle: the slope of a right layer.",
+    "Gradient error against tolerance": "Error of the gradients against the tolerance. "
+    "Triangle: the slope of a right layer.",
+    WORK_PRECISION: "Largest error of a gradient against the evaluations of both passes.",
+})  # fmt: skip
 _LEAST_TO_SEE = 1e-2  # the largest relative error of an entry: smaller ones are pale
 _MISSED = 0.5  # of an order: a slope that is less below the claim does not show the fault
 
@@ -46,17 +57,26 @@ class Picture:
     legend: tuple[tuple[str, str], ...] = ()
 
 
-def pictures(fault: Fault, card: LayerCard | None = None) -> tuple[Picture, ...]:
+def pictures(
+    fault: Fault, card: LayerCard | None = None, others: Sequence[Result] = ()
+) -> tuple[Picture, ...]:
     """Return the pictures that show the fault of a layer with these claims, at most two.
+
+    `others` are the results of the layer, which tell how many steps a step size stands for.
 
     An order that is missed is shown against the claim, and entries that are wrong by tensor.  Where a plot
     looks right, as with one step too many, the times of the evaluations are shown instead.
     """
     results = [fault.worst, *(r for group in fault.groups for r in group.results)]
     forward = fault.area.name == "forward"
-    found = [*_of_times(results), *_of_orders(results)]
-    found += [] if forward else _of_entries(results)  # there the gradient only follows
-    found += _as_they_are(results, _OUTPUTS)
+    orders = list(_of_orders(results, known_durations(others or results)))
+    entries = [] if forward else list(_of_entries(results))  # there the gradient only follows
+    found = [*_of_times(results)]
+    found += [*entries, *orders] if _some_right(results) else [*orders, *entries]
+    if "gradient" in fault.area.name:
+        found = [*list(_as_they_are(results, _OF_GRADIENTS))[:1], *found]
+    else:
+        found = [*_as_they_are(results, _OUTPUTS), *found]
     found += _of_memory(results, card)
     found += _as_they_are(results, _OVER_TOLERANCE if forward else _OVER_TOLERANCE[::-1])
     found += [] if forward else _as_they_are(results, (WORK_PRECISION,))
@@ -77,7 +97,7 @@ def _of_times(results: Sequence[Result]) -> Iterator[Picture]:
             return
 
 
-def _of_orders(results: Sequence[Result]) -> Iterator[Picture]:
+def _of_orders(results: Sequence[Result], durations: Mapping[tuple[float, ...], float]) -> Iterator[Picture]:
     """Yield the curve that misses its claimed slope most."""
     curves = [(r, s) for r in results for s in r.series if s.plot in _ORDER_PLOTS and s.slope]
     missed = [(_shortfall(s), r, s) for r, s in curves if _shortfall(s) > _MISSED]
@@ -92,7 +112,7 @@ def _of_orders(results: Sequence[Result]) -> Iterator[Picture]:
         (claimed, replace(worst, label="measured", slope=None)),
         result.problem,
         marks={claimed.label: "claimed", "measured": "wrong"},
-        duration=known_durations(results).get(worst.x, math.nan),
+        duration=durations.get(worst.x, math.nan),
     )
     legend = (("claimed", claimed.label), ("wrong", f"measured, {slope_text(worst) or 'no order'}"))
     what = shorten(worst.label, LABEL)
@@ -124,6 +144,15 @@ def _of_entries(results: Sequence[Result]) -> Iterator[Picture]:
             caption = f"Error of the gradient by entry{where}. Full red: as large as the gradient."
             yield Picture(heat_map(cells), caption)
             return
+
+
+def _some_right(results: Sequence[Result]) -> bool:
+    """Return True if some entries of the gradient are right and others wrong: a map says most then."""
+    for r in results:
+        errors = [e for s in r.series if s.plot == _BY_ENTRY for e in s.y]
+        if errors:
+            return min(errors) < _RIGHT * max(errors)
+    return False
 
 
 def _of_memory(results: Sequence[Result], card: LayerCard | None) -> Iterator[Picture]:
@@ -175,11 +204,10 @@ def _as_they_are(results: Sequence[Result], plots: Sequence[str]) -> Iterator[Pi
         if result is None:
             continue
         series = tuple(s for s in result.series if s.plot == plot)
-        title = shorten(result.problem or plot, LABEL)
+        title, ending = shorten(result.problem or plot, LABEL), f", {result.problem}"
         panel = Panel(plot, title, result.layer, series, result.problem, marks=_marks(series))
         legend = tuple(
-            (panel.marks.get(s) or f"k{panel.rank(s) + 1}", shorten(s, LABEL))
+            (panel.marks.get(s) or f"k{panel.rank(s) + 1}", shorten(s.removesuffix(ending), LABEL))
             for s in panel.labels[:_MOST_NAMED]
         )
-        where = f", {result.problem}" if result.problem else ""
-        yield Picture(draw(panel, **_SIZE), f"{plot}{where}.", legend)
+        yield Picture(draw(panel, **_SIZE), _CAPTIONS.get(plot, f"{plot}."), legend)

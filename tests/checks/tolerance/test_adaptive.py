@@ -15,7 +15,7 @@ from nodecheck.problems import neural, spiral
 
 SPECIMENS = {mutant.name: mutant.layer for mutant in MUTANTS}
 FORWARD = "The forward pass itself does not follow the tolerance"
-BACKWARD = "in the backward pass: it has a tolerance, or steps, of its own."
+BACKWARD = "The backward pass has a tolerance, or steps, of its own: "
 
 
 def at(tolerance, layer):
