@@ -10,7 +10,7 @@ import shlex
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from nodecheck.report import limits, numbers
 from nodecheck.report.anchors import anchor, layer_anchor
@@ -173,6 +173,7 @@ def environment() -> jinja2.Environment:
         "linked": _linked,
         "source": source,
         "label_of_id": lambda text: numbers.shorten(text, limits.LONGEST_ID),
+        "coded": _coded,
         "quoted": lambda text: shlex.quote(numbers.clean(text)),
         "nested": _nested,
     }
@@ -183,6 +184,11 @@ def environment() -> jinja2.Environment:
 def _finalize(value: Any) -> Any:
     """Return outside text without characters that act on parsers; our own markup stays."""
     return value if isinstance(value, Markup) else numbers.clean(value)
+
+
+def _coded(text: str) -> Markup:
+    """Return outside text with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(numbers.clean(text)))))
 
 
 def _linked(text: str) -> Markup:
