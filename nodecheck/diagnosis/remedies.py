@@ -60,6 +60,10 @@ _BY_CAUSE = (
     ),
     (r"cotangent (of ones|averaged|whose|that is zero)|ignores? the cotangent", _COTANGENT),
     (r"rounded to (float|bfloat)|(float16|float32) numbers|through (b?float)", _DTYPE),
+    (
+        r"tolerance has no effect",
+        "Pass rtol and atol on to the step size control.",
+    ),
     (r"clipped|cut off", "Do not clip or cut off within the backward pass; clip after `loss.backward()`."),
     (r"detached", "Remove the `.detach()`, or differentiate the part that is detached yourself."),
     (r"mixes the members|members are mixed", "Keep the members of the batch apart in every sum and product."),
@@ -70,6 +74,8 @@ _BY_CAUSE = (
 
 _COMPARE = "Compare the backward pass, step by step, with that of `nodecheck.ODELayer` at the same steps."
 _REUSE = "Keep what a call needs in `ctx`, or in local variables: nothing of it in `self` or in a module."
+# Checks whose diagnoses have words of other causes in them.
+_ONE_REMEDY = frozenset({"second-derivatives"})
 _BY_CHECK = {
     "adapter": "Correct `build`: the order of its arguments, and what it returns.",
     "forward-pass": "Call the layer by hand with the problem's state, and follow the error.",
@@ -125,7 +131,9 @@ _BY_CHECK = {
     "member-times": (
         "Use the interval of each member in the step, in the times of the stages and in the adjoint."
     ),
-    "second-derivatives": "Make `backward` differentiable, or mark it with `once_differentiable`.",
+    "second-derivatives": (
+        "Let `backward` raise an error where torch.is_grad_enabled(), or make it differentiable."
+    ),
     "log-det-gradient": "Let the cotangent of the log-determinant reach the adjoint, too.",
     "uninvolved-parameters": "Return zeros or None for parameters that are frozen, unused or given twice.",
     "other-uses": "Make the result an ordinary tensor: own memory, and no state left behind by the call.",
@@ -155,7 +163,7 @@ _BY_CHECK = {
 def remedy_of(check: str, diagnosis: str = "") -> str:
     """Return what to do about the cause that a diagnosis names, else about a failure of the check."""
     named = " ".join(without_evidence([diagnosis]))  # a runner-up is no cause
-    for cause, remedy in _BY_CAUSE:
+    for cause, remedy in () if check in _ONE_REMEDY else _BY_CAUSE:
         if re.search(cause, named):
             return remedy
     return _BY_CHECK.get(check, "")

@@ -62,6 +62,8 @@ def _change(before: Status | None, after: Status) -> Change | None:
         return Change.FIXED if before in (*WRONG, Status.XFAILED) else None
     if after is Status.XFAILED:
         return Change.EXPECTED if before is not Status.XFAILED else None
+    if after is Status.UNSUPPORTED and before in WRONG:
+        return Change.FIXED  # what was silently wrong is refused with an error
     return Change.LOST if before in DECIDED else None
 
 

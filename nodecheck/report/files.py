@@ -39,7 +39,8 @@ def write_record(run: Run, folder: Path) -> Iterator[str]:
 def write_views(run: Run, folder: Path) -> Iterator[str]:
     """Write the files for readers; yield a message for each that could not be written."""
     for name, module in _VIEWS.items():
-        text: str = importlib.import_module(module).render(run)
+        place = {"place": str(folder)} if name == PAGE else {}  # a page has commands that name it
+        text: str = importlib.import_module(module).render(run, **place)
         yield from _written(folder / name, text)
     yield from write_layer_pages(run, folder / PAGE)
 
@@ -52,7 +53,8 @@ def write_layer_pages(run: Run, overview: Path) -> Iterator[str]:
     from nodecheck.report.layer_pages import layer_pages
     from nodecheck.report.page_plan import LAYERS
 
-    folder, pages = overview.parent, dict(layer_pages(run, overview.name))
+    folder = overview.parent
+    pages = dict(layer_pages(run, overview.name, str(folder)))
     for old in (folder / LAYERS).glob("*.html"):
         if f"{LAYERS}/{old.name}" not in pages and _is_ours(old):
             old.unlink(missing_ok=True)

@@ -35,6 +35,7 @@ from nodecheck.results import Result, Run, Status, phrases, to_page_data
 if TYPE_CHECKING:
     import jinja2
 
+RECORD = "run.json"  # where a page is told no other place of its run
 _MOST_FIXED = 3  # wrong layers whose faults are on the overview, too
 # Filters and variables of the templates.
 _LENGTHS = {
@@ -55,12 +56,14 @@ def prepare() -> None:
         templates.get_template(name)
 
 
-def render(run: Run) -> str:
+def render(run: Run, place: str = RECORD) -> str:
     """Return the report as one HTML document, with its own data; equal runs give equal documents.
+
+    `place` is the file of the run, or its folder, as a command names it.
 
     Of a run of many layers it is the overview, which links to the pages of `layer_pages`.
     """
-    return _first_page("page.html.j2", run, separate=has_layer_pages(run))
+    return _first_page("page.html.j2", run, separate=has_layer_pages(run), place=place)
 
 
 def fragment(run: Run) -> str:
@@ -68,7 +71,7 @@ def fragment(run: Run) -> str:
     return _first_page("fragment.html.j2", run, separate=False)
 
 
-def _first_page(template: str, run: Run, *, separate: bool) -> str:
+def _first_page(template: str, run: Run, *, separate: bool, place: str = RECORD) -> str:
     layers = layer_names(run)
     return page(
         run,
@@ -87,6 +90,7 @@ def _first_page(template: str, run: Run, *, separate: bool) -> str:
         data=to_page_data(run),
         address=layer_address if separate else lambda name: f"#{layer_anchor('layer', name)}",
         up="",
+        place=place,
     )
 
 

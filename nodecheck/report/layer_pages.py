@@ -15,17 +15,20 @@ from nodecheck.report.words import layer_names
 from nodecheck.results import Run
 
 
-def layer_pages(run: Run, overview: str) -> Iterator[tuple[str, str]]:
-    """Yield the files beside the overview, each with its name and its text; none of a run of few layers."""
+def layer_pages(run: Run, overview: str, place: str) -> Iterator[tuple[str, str]]:
+    """Yield the files beside the overview, each with its name and its text; none of a run of few layers.
+
+    `place` is the folder of the run, as a command names it.
+    """
     if not has_layer_pages(run):
         return
     yield f"{LAYERS}/style.css", "\n".join(map(source, SHEETS))
     yield f"{LAYERS}/{SCRIPT}", source(SCRIPT)
     for name in layer_names(run):
-        yield layer_address(name), _layer_page(run, name, f"../{overview}")
+        yield layer_address(name), _layer_page(run, name, f"../{overview}", place)
 
 
-def _layer_page(run: Run, name: str, up: str) -> str:
+def _layer_page(run: Run, name: str, up: str, place: str) -> str:
     results = run.of_layer(name)
     cards = tuple(card for card in run.layers if card.name == name)
     targets = tuple(dict.fromkeys(card.target for card in cards)) or run.targets
@@ -44,4 +47,5 @@ def _layer_page(run: Run, name: str, up: str) -> str:
         data="",
         address=layer_address,
         up=up,
+        place=place,
     )

@@ -22,3 +22,8 @@ def test_a_runner_up_has_no_part_in_the_remedy():
     runner_up = "(residual 1e-8 against 1 unexplained; runner-up: an adjoint driven by J instead of Jᵀ, 0.5)"
     text = remedy_of("gradient-order", f"They are -1 times the exact gradient (sign flipped) {runner_up}.")
     assert text.startswith("Flip the sign")
+
+
+def test_the_remedy_of_a_dropped_penalty_is_not_that_of_a_detached_stage():
+    text = remedy_of("second-derivatives", "The backward pass differentiates detached copies.")
+    assert "is_grad_enabled" in text

@@ -68,7 +68,7 @@ def test_a_run_saves_what_the_command_check_writes(tmp_path, monkeypatch):
 
 
 def test_a_saved_page_is_the_page_of_the_run(tmp_path):
-    assert SHOWN.save(tmp_path).read_text(encoding="utf-8") == html.render(PLAIN)
+    assert SHOWN.save(tmp_path).read_text(encoding="utf-8") == html.render(PLAIN, str(tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):

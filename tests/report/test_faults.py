@@ -102,3 +102,7 @@ def test_a_long_symptom_gives_way_to_the_cause():
     parts = parts_of(f"{'A symptom ' * 30}. They match zero (residual 0 against 1 unexplained).")
     assert parts.headline == "They match zero."
     assert parts.rest.startswith("A symptom")
+
+
+def test_a_dropped_penalty_is_no_symptom_of_a_wrong_gradient():
+    assert len(found(failed("second-derivatives"), failed("gradient-order", NAMED))) == 2

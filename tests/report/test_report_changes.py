@@ -357,3 +357,12 @@ def test_markdown_is_not_broken_by_a_name():
 
 def test_markdown_keeps_to_its_limit():
     assert len(markdown(compare(BEFORE, AFTER), limit=1000).encode()) <= 1000
+
+
+def test_what_is_refused_with_an_error_where_it_was_wrong_is_fixed():
+    wrong = run_of([result("m", "nothing-mutated", measurements=(at_most("e", 1.0, 0.0),))])
+    refused = run_of(
+        [result("m", "nothing-mutated", outcome=Outcome.UNSUPPORTED, measurements=(), reason="no")]
+    )
+    (difference,) = compare(wrong, refused).differences
+    assert difference.change is Change.FIXED

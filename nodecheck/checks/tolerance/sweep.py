@@ -85,11 +85,15 @@ def forward_tolerance(layer: LayerUnderTest, problem: Problem) -> Evidence:
     diagnosis = ""
     if not growth <= MAXIMUM_GROWTH:
         has_effect = errors[0] > NO_EFFECT * errors[-1]
+        seen = (
+            f"goes from {errors[0]:.2g} to {errors[-1]:.2g}" if has_effect else f"stays at {errors[-1]:.2g}"
+        )
         diagnosis = (
-            f"{'' if has_effect else 'The tolerance has no effect. '}"
-            f"Between tol = {tolerances[0]:g} and {tolerances[-1]:g} the error goes from {errors[0]:.2g} to "
-            f"{errors[-1]:.2g}; SciPy's RK45 ends at {own[-1]:.2g}. {explain_limits_of_state(layer)}"
+            f"{'' if has_effect else 'The tolerance has no effect: '}"
+            f"between tol = {tolerances[0]:g} and {tolerances[-1]:g} the error {seen}; SciPy's RK45 ends at "
+            f"{own[-1]:.2g}. {explain_limits_of_state(layer)}"
         ).strip()
+        diagnosis = diagnosis[0].upper() + diagnosis[1:]
     elif claimed and not claimed[0].holds:
         diagnosis = (
             f"The error shrinks with the evaluations N like N^(-{claimed[0].value:.1f}); order "

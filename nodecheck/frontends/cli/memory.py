@@ -182,5 +182,5 @@ def _write(run: Run, ladder: MemoryLadder, folder: Path) -> None:
             say(console, f"{result.layer}: {text}", hang=2)
     for warning in run.warnings:
         say(console, f"warning: {warning}")
-    page.write_text(html.render(run), encoding="utf-8")
+    page.write_text(html.render(run, str(page.parent)), encoding="utf-8")
     say(console, f"report  {page}")

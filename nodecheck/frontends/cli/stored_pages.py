@@ -39,7 +39,7 @@ def stored_page(path: Path) -> StoredPage:
         if file.is_file() and (page := page_of(file)):
             return StoredPage(place, page)
     run = read_run(file)
-    return StoredPage(file.with_name(_PAGE), html.render(run), run)
+    return StoredPage(file.with_name(_PAGE), html.render(run, str(file.parent)), run)
 
 
 def stored_audit(path: Path | str) -> AuditRecord | None:

@@ -88,10 +88,10 @@ AREAS = (
             "output-gradients",
             "log-det-gradient",
             "time-gradients",
-            "second-derivatives",
             "member-times",
         )
     ),
+    Area("second-derivatives", ("second-derivatives",), _REPEATS),  # not asked where first ones are wrong
     *(Area(check, (check,), _GRADIENT) for check in _REST),
     *(Area(check, (check,), _RUNS) for check in _OF_THEIR_OWN),
 )  # fmt: skip
