@@ -297,7 +297,7 @@ def test_a_detached_stage_is_named_in_an_adaptive_layer_by_its_weight(problem):
 
 def test_a_detached_stage_does_not_show_where_the_field_does_not_depend_on_the_state():
     text = diagnosis(named(WholeStageDetached), "constant-field-gradient", constant)
-    assert "∂L/∂c is off by 0.33" in text
+    assert "∂L/∂c is off by 33 %" in text
     assert "0.6667 times the exact gradient" in text
 
 

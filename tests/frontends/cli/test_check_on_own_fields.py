@@ -58,7 +58,7 @@ def test_a_right_layer_passes_on_the_field_alone(invoke, configured):
     table = 'problems = ["field.py:PROBLEM"]\n' if configured else ""
     outcome = invoke("check", "mine.py:LAYER", *QUICK, *(() if configured else ON), table=table)
     assert outcome.exit_code == 0, outcome.output
-    assert "What your field ours cannot reveal (5 members of shape (2,), 22 parameters" in outcome.output
+    assert "Your field ours cannot reveal (5 members of shape (2,), 22 parameters" in outcome.output
     assert "does not depend on time" in outcome.output
     run = load_run(Path("out/run.json"))
     assert [r.problem for r in run.results] == ["neural", "ours", "ours"]
