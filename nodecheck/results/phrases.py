@@ -56,4 +56,5 @@ def in_per_cent(low: float, high: float | None = None, of: str = "its") -> str:
 
 def _two_digits(value: float) -> str:
     """Return two digits without an exponent."""
-    return f"{value:.2g}" if value < 100 else f"{float(f'{value:.2g}'):.0f}"
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:.0f}" if rounded >= 100 else f"{value:.2g}"

@@ -41,18 +41,18 @@ PARAMETERS = ("W1", "u", "b1", "W2", "b2")
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (changed(y1=1.5), "y1 is off by 0.5 of its size here."),
-        (changed(u=2.0), "∂L/∂u is off by 1 of its size here."),
-        (changed(y1=1.5, u=3.0), "y1 and ∂L/∂u are off by 0.5 to 2 of their size here."),
+        (changed(y1=1.5), "y1 is off by 50 % here."),
+        (changed(u=2.0), "∂L/∂u is off by 100 % here."),
+        (changed(y1=1.5, u=3.0), "y1 and ∂L/∂u are off by 50 to 200 % here."),
         (changed(W1=None), "∂L/∂W1 is missing here."),
         (changed(W1=0.0), "∂L/∂W1 is missing here."),
-        (changed(W1=None, u=1.5), "∂L/∂W1 is missing, ∂L/∂u is off by 0.5 of its size here."),
+        (changed(W1=None, u=1.5), "∂L/∂W1 is missing, ∂L/∂u is off by 50 % here."),
         (changed(W1=None, b1=None, b2=None), "∂L/∂W1, ∂L/∂b1 and ∂L/∂b2 are missing here."),
         (changed(**dict.fromkeys(PARAMETERS)), "All parameter gradients are missing here."),
         (changed(y0=None, **dict.fromkeys(PARAMETERS)), "All gradients are missing here."),
         (
             changed(**dict.fromkeys(PARAMETERS, 2.0)),
-            "All parameter gradients are off by 1 of their size here.",
+            "All parameter gradients are off by 100 % here.",
         ),
     ],
     ids=lambda x: x if isinstance(x, str) else "",

@@ -165,7 +165,7 @@ def test_every_use_that_is_wrong_is_told():
     first, second = measure(wrong).diagnosis.removesuffix(".").split(". ")
     assert first.startswith("y1 and all parameter gradients are off by 1")
     assert first.endswith("when y0 needs no gradient")
-    assert second == "y1 is off by 1 of its size under torch.no_grad"
+    assert second == "y1 is off by 100 % under torch.no_grad"
 
 
 def test_another_answer_in_inference_mode_is_information():

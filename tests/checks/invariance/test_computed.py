@@ -90,4 +90,4 @@ def test_a_state_that_is_wrong_beside_such_weights_is_a_failure():
 
     found = measure(layer(detached))
     assert violated(found) == ["change when weights are no parameters of the module"]
-    assert "all gradients are off by 0.5" in found.diagnosis.lower()
+    assert "all gradients are off by 50 %" in found.diagnosis.lower()

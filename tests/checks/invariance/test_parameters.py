@@ -11,7 +11,7 @@ from nodecheck.checks import CHECKS
 from nodecheck.layers import LayerUnderTest
 from nodecheck.mutants import MUTANTS
 from nodecheck.options.profile import SMOKE
-from nodecheck.report.summary import identity
+from nodecheck.report.layer_card import identity
 from nodecheck.results import Status, Unsupported
 
 (UNINVOLVED,) = (check for check in CHECKS if check.id == "uninvolved-parameters")

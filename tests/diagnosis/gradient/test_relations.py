@@ -175,7 +175,7 @@ def test_on_a_field_without_discretisation_error_a_right_gradient_needs_no_expla
 def test_a_group_that_shares_the_factor_of_the_others_is_among_the_wrong_ones():
     # The same words come from a fit to all groups and from one to the parameters alone.
     text = explain_altered(lambda x: {name: 2 * rows for name, rows in x.gradients.items()})
-    assert text.startswith("All gradients are off by 1 of their size")
+    assert text.startswith("All gradients are off by 100 %")
 
 
 def driven_by(factor: float, problem) -> Observation:

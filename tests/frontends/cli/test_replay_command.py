@@ -120,7 +120,7 @@ def test_the_seed_of_the_run_is_used(layer, replayed, monkeypatch):
     run = run_of(layer())
     monkeypatch.setattr("nodecheck.runner.plan.make_plan", spy)
     replayed(run)
-    assert seen == {"profile": "smoke", "select": FIELD, "seed": 3, "seconds": None}
+    assert seen == {"profile": "smoke", "select": FIELD, "seed": 3, "seconds": None, "problems": ()}
 
 
 def test_what_the_layer_printed_is_shown(layer, replayed):
