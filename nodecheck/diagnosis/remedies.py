@@ -31,10 +31,20 @@ _BY_CAUSE = (
         "Let every parameter reach the graph: no `.detach()`, no `no_grad`, and a gradient for "
         "each in `backward`.",
     ),
+    (
+        r"^Order \S+ where time runs backwards",
+        "Let the signs of steps, times and comparisons follow t1 - t0.",
+    ),
+    (r"random numbers|state of random|generator", "Leave the state of random generators as it was."),
+    (r"^Changed.*(training|eval|mode)", "Leave the mode of the module, train or eval, as it was."),
+    (r"^Changed.*require a gradient", "Leave `requires_grad` of the parameters as it was."),
     (r"J instead of Jᵀ", "Use the vector-Jacobian product: torch.autograd.grad(f, y, grad_outputs=a)."),
     (r"an adjoint equation with the wrong sign", _ADJOINT),
     (r"not propagated|propagated for the|the cotangent itself", _ADJOINT),
-    (r"parameter integral with", "Use the adjoint of the same time and the same batch member in aᵀ ∂f/∂θ."),
+    (
+        r"parameter integral with (a\(|the adjoint)",
+        "Use the adjoint of the same time and the same batch member in aᵀ ∂f/∂θ.",
+    ),
     (r"whose time is (frozen|reversed|counted)", _TIMES),
     (
         r"a state (frozen|that runs)",

@@ -678,6 +678,8 @@ PICTURE_MARGIN, PICTURE_STROKE = 0.1, 0.35  # of the region, and of the distance
 # Scripts that show a failure without nodecheck (held by tests/reproduce/).
 # Lines of a script, blank ones not counted: as many as fit on a page beside the text of a bug report.
 SCRIPT_LINES = 25
+# Lines of a build that are written out: a script has up to 17 others.
+SCRIPT_INLINED = 8
 # Steps, and a tolerance, of a script before it is reduced: a method of order one shows its order on tanh
 # fields of rate one from here on, and the error of one of order five stays above rounding at four times as
 # many.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodecheck.numerics.constants import SCRIPT_TRIAL_SECONDS
+from nodecheck.numerics.constants import SCRIPT_LINES, SCRIPT_TRIAL_SECONDS
 from nodecheck.reproduce.attempts import WITHOUT_SCRIPT
 from nodecheck.reproduce.described import described
 from nodecheck.reproduce.search import Search
@@ -41,7 +41,8 @@ def reproduced(result: Result, card: LayerCard, seconds: float) -> str:
         text = Search(result, card, source, laboratory.run, seconds).script()
     text = text or _known(result, card)
     if not text:
-        message = f"expected a script that fails, got none that does within {seconds:g} s; {advice}"
+        limits = f"of at most {SCRIPT_LINES} lines, in {seconds:g} s or less"
+        message = f"expected a script that fails, got none {limits}; {advice}"
         raise NoScript(message)
     return text
 

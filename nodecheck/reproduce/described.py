@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nodecheck.numerics.constants import SCRIPT_INLINED
 from nodecheck.reproduce.inlining import NotInlined, inlined
 from nodecheck.reproduce.libraries import registered
 from nodecheck.reproduce.source import LayerSource
@@ -58,6 +59,11 @@ def _lines(layer: TorchLayer, target: str) -> LayerSource:
     """Return the build written out, or imported where that is not possible."""
     try:
         lines, why = inlined(layer.build), ""
+        if len(lines) > SCRIPT_INLINED:
+            lines, why = (
+                _imported(layer, target),
+                f"build is imported from the target: it has {len(lines)} lines",
+            )
     except NotInlined as error:
         lines, why = _imported(layer, target), f"build is imported from the target: {error}"
     imported = [line.split()[1].partition(".")[0] for line in lines if line.startswith(_IMPORTS)]

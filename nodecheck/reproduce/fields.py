@@ -12,7 +12,7 @@ from nodecheck.reproduce.source import PAIR, LayerSource
 _A = ((-0.5, 1.0, 0.25, 0.5), (-0.25, -0.75, 1.0, -0.5), (0.5, -0.5, 0.25, 0.75), (0.25, 0.5, -1.0, -0.25))
 _C = (1.0, -0.75, 0.5, 0.25)
 _Y0 = ((0.5, -1.0, 0.25, 0.75), (1.0, 0.5, -0.75, 0.25), (-0.25, 1.25, 0.5, -1.0))
-_TIME = "torch.as_tensor(t).to(y).reshape(-1, 1)"
+_TIME = "torch.as_tensor(t, dtype=y.dtype).reshape(-1, 1)"
 _CLASS = ("class Field(torch.nn.Module):", "    def __init__(self):", "        super().__init__()")
 
 

@@ -28,7 +28,8 @@ def found(*results):
 
 
 def test_a_wrong_forward_pass_explains_a_wrong_gradient():
-    assert found(failed("gradient-order"), failed("constant-field")) == {"constant-field": ["gradient-order"]}
+    follows = "constant-field-gradient"
+    assert found(failed(follows), failed("constant-field")) == {"constant-field": [follows]}
 
 
 def test_a_wrong_gradient_does_not_explain_a_wrong_forward_pass():
@@ -49,7 +50,8 @@ def test_the_check_that_names_the_cause_leads_its_area():
 
 
 def test_a_wrong_gradient_explains_what_is_wrong_in_other_units():
-    assert found(failed("other-units"), failed("gradient-order")) == {"gradient-order": ["other-units"]}
+    units = failed("other-units", "∂L/∂u is off by 3 %.")
+    assert found(units, failed("gradient-order")) == {"gradient-order": ["other-units"]}
 
 
 def test_what_raises_is_no_symptom_of_wrong_numbers():
@@ -106,3 +108,45 @@ def test_a_long_symptom_gives_way_to_the_cause():
 
 def test_a_dropped_penalty_is_no_symptom_of_a_wrong_gradient():
     assert len(found(failed("second-derivatives"), failed("gradient-order", NAMED))) == 2
+
+
+def test_a_changed_mode_explains_no_wrong_number():
+    assert len(found(failed("nothing-mutated"), failed("forward-order"))) == 2
+
+
+def test_random_numbers_explain_every_wrong_number():
+    checks = ("constant-field", "gradient-order", "batch-independence")
+    assert found(failed("determinism"), *map(failed, checks)) == {"determinism": list(checks)}
+
+
+def test_a_gradient_that_does_not_converge_is_a_fault_beside_a_forward_pass_that_does_not():
+    assert len(found(failed("forward-order"), failed("gradient-order"))) == 2
+
+
+def test_a_grid_of_float32_explains_a_gradient_of_that_precision():
+    grid = failed("constant-field", "The ends of the time grid are rounded to float32.")
+    assert len(found(grid, failed("gradient-order", "Unexplained: an error of 2e-8."))) == 1
+
+
+def test_wrong_gradients_explain_other_gradients_in_a_comparison_and_no_other_y1():
+    gradient = failed("gradient-order", NAMED)
+    assert len(found(gradient, failed("other-units", "∂L/∂u is off by 3 %."))) == 1
+    assert len(found(gradient, failed("other-units", "y1 is off by 3 %."))) == 2
+
+
+def test_a_cotangent_that_is_dropped_is_a_fault_beside_a_wrong_gradient():
+    dropped = failed("output-gradients", "The cotangent of the output at t = 0.3 is dropped.")
+    assert len(found(failed("gradient-tolerance"), dropped)) == 2
+
+
+def test_an_error_at_outputs_without_a_cause_follows_from_a_wrong_gradient():
+    text = "At n_steps = 16, ∂L/∂W1 is off by 3 %, and no weights of the cotangents explain it."
+    assert len(found(failed("gradient-order", NAMED), failed("output-gradients", text))) == 1
+
+
+def test_what_fails_as_not_a_number_is_no_symptom_of_an_order():
+    assert len(found(failed("forward-order"), failed("not-a-number"))) == 2
+
+
+def test_memory_hidden_and_seen_is_one_fault():
+    assert len(found(failed("memory-law"), failed("hidden-memory"), failed("memory-leak"))) == 1

@@ -271,7 +271,7 @@ def test_a_finding_has_diagnosis_numbers_reproducer_and_source(page):
 
 
 def test_a_fault_is_a_card_and_the_checks_that_follow_from_it_are_folded():
-    checks = ("constant-field", "forward-order", "gradient-order")
+    checks = ("constant-field", "forward-order", "constant-field-gradient")
     page = parsed(run_of([result("m", c, measurements=(at_most("e", 1.0, 0.0),)) for c in checks]))
     assert len(page.select("#fix .fault")) == 1
     assert len(page.select("#fix .fault details.more .finding")) == 3

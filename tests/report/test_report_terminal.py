@@ -123,7 +123,7 @@ def test_thirty_five_right_layers_take_forty_lines_at_most():
 def test_faults_after_the_first_have_a_line_each():
     lines = printed(run_of(many_faults()), verbose=False, width=60).splitlines()
     assert sum(line.startswith("  ✗ ") and line.endswith("…") for line in lines) == 2
-    assert "  and 2 more faults" in lines
+    assert "  and 1 more fault" in lines
 
 
 def test_layers_that_are_wrong_stand_last():

@@ -80,7 +80,7 @@ def test_a_right_layer_is_told_with_its_order_and_class():
 
 def test_a_wrong_layer_is_told_with_its_first_fault_and_what_failed():
     assert words.verdict(realistic_run(), "blog layer").text == (
-        "wrong: The layer integrates over 1.0667, not 1: about +1.1 steps of 1/16; 1 more fault; "
+        "wrong: The layer integrates over 1.0667, not 1: about +1.1 steps of 1/16; 2 more faults; "
         "2 checks failed (5 results) and 1 check ended in an error"
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from nodecheck.report.faults.areas import Area, area_of, place, rank
+from nodecheck.report.faults.relations import follows, names_a_cause
 from nodecheck.report.faults.sizes import size_of
 from nodecheck.report.numbers import bound, clean, quantity, shorten
 from nodecheck.report.statuses import WRONG, statement
@@ -29,7 +29,7 @@ class Fault:
     @property
     def worst(self) -> Result:
         """The first result of the leading check that names a cause; it stands for the fault."""
-        return min(self.lead.results, key=lambda r: (not r.diagnosis, math.isinf(_parts(r).residual)))
+        return min(self.lead.results, key=lambda r: (not r.diagnosis, not names_a_cause(r.diagnosis)))
 
     @property
     def parts(self) -> DiagnosisParts:
@@ -78,13 +78,12 @@ def faults(run: Run, name: str) -> tuple[Fault, ...]:
     """Return the faults of a layer, in causal order: each explains what follows from it.
 
     In an area a check that names a cause leads.  (Residuals on different problems are not compared: that on a
-    constant field is at rounding, whatever the cause.)  An area without a cause of its own follows from the
-    nearest fault above that explains it.
+    constant field is at rounding, whatever the cause.)  What can follow from a fault above does.
     """
     found: list[Fault] = []
     for area, members in _by_area(groups(run.of_layer(name), *WRONG)):
-        above = next((f for f in reversed(found) if f.area.name in area.explained_by), None)
-        if above is None or _has_its_own_cause(members):
+        above = next((f for f in reversed(found) if follows(area, members, f)), None)
+        if above is None:
             lead, *others = sorted(members, key=lambda g: _order(g, area))
             found.append(Fault(area, lead, tuple(others)))
         else:
@@ -102,18 +101,8 @@ def _by_area(found: Iterable[Group]) -> list[tuple[Area, list[Group]]]:
 
 
 def _order(group: Group, area: Area) -> tuple[bool, bool, int]:
-    named = math.isfinite(_residual(group))
+    named = any(names_a_cause(r.diagnosis) for r in group.results)
     return not named, not any(r.diagnosis for r in group.results), rank(group.first.check, area)
-
-
-def _residual(group: Group) -> float:
-    return min(_parts(r).residual for r in group.results)
-
-
-def _has_its_own_cause(members: Sequence[Group]) -> bool:
-    """Return True if a cause was fitted, or if the layer raises where wrong numbers are no reason to."""
-    raises = any("raise" in m.name for g in members for r in g.results for m in r.violated)
-    return raises or any(math.isfinite(_residual(g)) for g in members)
 
 
 def _parts(result: Result) -> DiagnosisParts:

@@ -70,7 +70,8 @@ def pictures(
     """
     results = [fault.worst, *(r for group in fault.groups for r in group.results)]
     forward = fault.area.name == "forward"
-    orders = list(_of_orders(results, known_durations(others or results)))
+    curves = ("Forward error",) if forward else _ORDER_PLOTS
+    orders = list(_of_orders(results, curves, known_durations(others or results)))
     entries = [] if forward else list(_of_entries(results))  # there the gradient only follows
     found = [*_of_times(results)]
     found += [*entries, *orders] if _some_right(results) else [*orders, *entries]
@@ -80,7 +81,8 @@ def pictures(
         found = [*_as_they_are(results, _OUTPUTS), *found]
     found += _of_memory(results, card)
     found += _as_they_are(results, _OVER_TOLERANCE if forward else _OVER_TOLERANCE[::-1])
-    found += [] if forward else _as_they_are(results, (WORK_PRECISION,))
+    if any(s.plot in _OVER_TOLERANCE for r in results for s in r.series) and not forward:
+        found += _as_they_are(results, (WORK_PRECISION,))
     return tuple(found[:_MOST])
 
 
@@ -98,9 +100,11 @@ def _of_times(results: Sequence[Result]) -> Iterator[Picture]:
             return
 
 
-def _of_orders(results: Sequence[Result], durations: Mapping[tuple[float, ...], float]) -> Iterator[Picture]:
+def _of_orders(
+    results: Sequence[Result], plots: Sequence[str], durations: Mapping[tuple[float, ...], float]
+) -> Iterator[Picture]:
     """Yield the curve that misses its claimed slope most; of those alike the one with the largest error."""
-    curves = [(r, s) for r in results for s in r.series if s.plot in _ORDER_PLOTS and s.slope]
+    curves = [(r, s) for r in results for s in r.series if s.plot in plots and s.slope]
     missed = [(_shortfall(s), r, s) for r, s in curves if _shortfall(s) > _MISSED]
     if not missed:
         return
