@@ -39,7 +39,8 @@ class GradientMonitor:
     model : nn.Module or iterable of parameters
         The parameters that are trained.  Of a module the buffers are also put back after each reading.
     budget : float
-        The relative error of the gradient that is acceptable.
+        The error of the gradient that is acceptable: the distance to the exact gradient of the same step,
+        over the norm of that, or over its usual norm in this run where that is larger (see the notes).
     share : float
         The share of the training time that readings may take, over any 1000 iterations.
     writer : object or None
@@ -51,6 +52,10 @@ class GradientMonitor:
     random numbers are those of the step where `before_forward` is called before it.  Random states, gradients
     and what the model holds are afterwards what they were before.  A hook of a module is called in a reading,
     as in any forward pass.  A reading over the budget is repeated with a more exact solve before it counts.
+
+    The usual norm of the exact gradient is the root of its mean square over the readings, in which the newest
+    weigh most.  Without it the small gradients near a minimum would be alarms.  Each reading also holds the
+    error relative to the exact gradient of its step alone, as `relative`.
 
     Examples
     --------
@@ -203,7 +208,8 @@ class GradientMonitor:
         over = not error <= self.budget
         recent = [r.over for r in self._readings[-READINGS_OF_AN_ALARM:]]
         alarm = over and (any(recent) or not error <= ALARM_AT_ONCE * self.budget)
-        reading = Reading(self._iteration, error, cosine, seconds, self._exact.tol, over, alarm)
+        alone = _relative(own, exact, 0.0)
+        reading = Reading(self._iteration, error, cosine, seconds, self._exact.tol, over, alarm, alone)
         self._readings.append(reading)
         if self._writer is not None:
             self._writer.add_scalar("nodecheck/gradient error", error, self._iteration)

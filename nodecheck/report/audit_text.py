@@ -6,9 +6,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nodecheck.report.audit_words import CAUSES, advice, headline, percent, symbol
+from nodecheck.report.audit_words import CAUSES, advice, headline, symbol
 from nodecheck.report.numbers import clean, duration, shorten
 from nodecheck.results.audit import AuditRecord, Outcome
+from nodecheck.results.percentages import percent
 
 __all__ = ["audit_text", "print_audit"]
 

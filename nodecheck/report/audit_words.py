@@ -7,8 +7,9 @@ import sys
 
 from nodecheck.numerics.audit_constants import MARGIN
 from nodecheck.results.audit import AuditRecord, Outcome, Part, Setting
+from nodecheck.results.percentages import percent
 
-__all__ = ["CAUSES", "advice", "cause_of", "headline", "percent", "recommended", "symbol", "verdict"]
+__all__ = ["CAUSES", "advice", "cause_of", "headline", "recommended", "symbol", "verdict"]
 
 EVALUATIONS = "evaluations, forward and backward"
 CAUSES = {
@@ -35,14 +36,6 @@ SYMBOLS = {
 def symbol(record: AuditRecord) -> str:
     """Return the mark of the conclusion."""
     return SYMBOLS[record.outcome]
-
-
-def percent(value: float) -> str:
-    """Return a relative number in per cent, with two digits: 4.6 %, 0.00017 %."""
-    if not math.isfinite(value):
-        return "unknown"
-    digits = f"{100 * value:.2g}"
-    return f"{float(digits):.0f} %" if "e" in digits and value >= 1 else f"{digits} %"
 
 
 def headline(record: AuditRecord) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nodecheck.report.audit_words import percent
 from nodecheck.report.html import environment
 from nodecheck.report.panels import Figure, Panel
 from nodecheck.report.plots import DrawnFigure, drawn_figure
 from nodecheck.report.svg import marker_definitions
 from nodecheck.results import Series
 from nodecheck.results.monitor import MonitorLog
+from nodecheck.results.percentages import percent
 
 __all__ = ["monitor_headline", "render_monitor"]
 
@@ -50,7 +50,11 @@ def _figure(log: MonitorLog) -> DrawnFigure | None:
     ]
     cosines = [_series("cosine", "reading", at, [r.cosine for r in log.readings], "cosine")]
     panels = (_panel("Error", errors), _panel("Cosine", cosines))
-    note = "Relative to the exact gradient of the same step."
+    note = (
+        "The error is the distance to the exact gradient of the same step, over the norm of that, or over "
+        "its usual norm where that is larger (the root of its mean square over the readings, in which the newest "
+        "weigh most): the budget is for this error, and the small gradients near a minimum are no alarm."
+    )
     return drawn_figure(Figure("Gradient against iteration", note, panels), "wide")
 
 

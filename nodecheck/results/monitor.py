@@ -19,14 +19,19 @@ class Reading:
     ----------
     iteration : int
         Counted from 1.
-    error, cosine : float
-        Relative to the exact gradient, or to its usual size where it is small; and the cosine of the angle.
+    error : float
+        Distance to the exact gradient of the same step, over the norm of that, or over its usual norm where
+        that is larger: the root of its mean square over the readings, in which the newest weigh most.
+    cosine : float
+        Of the angle to the exact gradient.
     seconds : float
         Time of the reading.
     tol : float
         Tolerance of the exact solve.
     over, alarm : bool
         True if the error is over the budget; and if this is an alarm: twice the budget, or the second time.
+    relative : float or None
+        The same distance over the norm of the exact gradient of the same step alone; None in older logs.
     """
 
     __pydantic_config__ = _NON_FINITE_AS_STRINGS
@@ -38,6 +43,7 @@ class Reading:
     tol: float
     over: bool
     alarm: bool
+    relative: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class MonitorLog:
     Attributes
     ----------
     budget : float
-        The relative error that is acceptable.
+        The error that is acceptable, in the sense of `Reading.error`.
     readings : tuple of Reading
         In order.
     iterations : int

@@ -15,8 +15,9 @@ from nodecheck.frontends.cli.main import main
 from nodecheck.own_model.conduct import conduct
 from nodecheck.report.audit_page import render_audit
 from nodecheck.report.audit_text import audit_text
-from nodecheck.report.audit_words import advice, headline, percent, recommended
+from nodecheck.report.audit_words import advice, headline, recommended
 from nodecheck.results.audit import AuditRecord, Outcome, Setting, load_audit
+from nodecheck.results.percentages import percent
 
 TIMES = torch.tensor([0.0, 1.0])
 MODULE = """

@@ -295,3 +295,42 @@ def test_a_first_reading_that_costs_more_is_paid_before_the_next():
         if budget.is_due(iteration):
             budget.add_reading(iteration, 80.0)
     assert budget.spent <= 0.1 * budget.trained
+
+
+def shrinking(*, scales=(1.0, 0.01), each=40):
+    """Return the monitor of a frozen model with a rough solve, whose loss becomes a hundred times smaller."""
+    torch.manual_seed(0)
+    solve = nodecheck.watch(ours(n_steps=6, solver="euler"))
+    model, x = Model(solve).eval(), torch.randn(6, 3)
+    monitor = nodecheck.GradientMonitor(solve, model, budget=0.5, share=0.9)
+    for scale in scales:
+        for _ in range(each):
+            closure = lambda scale=scale: scale * model(x).square().sum()  # noqa: E731
+            closure().backward()
+            monitor.after_backward(closure)
+            model.zero_grad()
+    return monitor
+
+
+def test_a_small_gradient_is_measured_against_its_usual_size():
+    readings = shrinking().log.readings
+    first, small = readings[0], next(r for r in readings if r.iteration > 40)
+    assert first.error == pytest.approx(first.relative)
+    assert small.error < 0.1 * small.relative
+    assert small.relative == pytest.approx(first.relative, rel=1e-3)
+
+
+def test_the_page_says_to_what_an_error_is_relative(tmp_path):
+    path = shrinking(scales=(1.0,)).save(tmp_path / "log.json")
+    CliRunner().invoke(main, ["report", str(path)], catch_exceptions=False)
+    page = (tmp_path / "log.html").read_text(encoding="utf-8")
+    assert "over its usual norm where that is larger" in " ".join(page.split())
+    assert "Relative to the exact gradient of the step alone" in page
+
+
+def test_a_log_without_relative_errors_is_still_drawn(tmp_path):
+    old = b'{"budget": 0.05, "readings": [{"iteration": 9, "error": 0.01, "cosine": 1.0, "seconds": 0.1, '
+    old += b'"tol": 1e-4, "over": false, "alarm": false}], "iterations": 9, "trained": 1.0, "spent": 0.1}'
+    (tmp_path / "log.json").write_bytes(old)
+    CliRunner().invoke(main, ["report", str(tmp_path / "log.json")], catch_exceptions=False)
+    assert "not recorded" in (tmp_path / "log.html").read_text(encoding="utf-8")
