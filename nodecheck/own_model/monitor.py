@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,15 @@ class GradientMonitor:
         The error of the gradient that is acceptable: the distance to the exact gradient of the same step,
         over the norm of that, or over its usual norm in this run where that is larger (see the notes).
     share : float
-        The share of the training time that readings may take, over any 1000 iterations.
+        The share of the training time that readings may take, over any 1000 iterations.  The first reading
+        comes once it pays for five steps: at 0.02 after 250 iterations, at 0.2 after 25.
     writer : object or None
         Has ``add_scalar(name, value, iteration)``, as the SummaryWriter of TensorBoard.
+
+    Warns
+    -----
+    UserWarning
+        Once, if no more readings are taken: the closure does not repeat the step, or `share` pays for none.
 
     Notes
     -----
@@ -101,8 +108,12 @@ class GradientMonitor:
         self._last: float | None = None
         self._random: RandomStates | None = None
         self._factor = 1.0
-        self._stopped = ""
+        self._stopped, self._left_out, self._warned = "", 0, False
         self._readings: list[Reading] = []
+
+    def __repr__(self) -> str:
+        """Return what was read, when the next reading comes, and why there is none."""
+        return f"GradientMonitor: {self.log.summary}"
 
     @property
     def log(self) -> MonitorLog:
@@ -114,11 +125,13 @@ class GradientMonitor:
             self._time.trained,
             self._time.spent,
             self._stopped,
+            "" if self._stopped else self._time.next_reading(self._iteration),
+            self._left_out,
         )
 
     @property
     def alarm(self) -> int | None:
-        """The iteration of the first alarm, or None."""
+        """The iteration of the first alarm; None also before any reading: print the monitor to see."""
         return self.log.alarm
 
     def save(self, path: Path | str) -> Path:
@@ -167,8 +180,21 @@ class GradientMonitor:
             self._factor = factor
             reading = self._read(closure)
             self._time.add_reading(self._iteration, time.perf_counter() - now)
+            self._left_out += int(reading is None and not self._stopped)
+        self._warn_if_blind()
         self._last = time.perf_counter()
         return reading
+
+    def _warn_if_blind(self) -> None:
+        """Warn, once, that no more readings are taken."""
+        reason = "" if self._warned else self._stopped or self._time.why_never
+        if reason:
+            self._warned = True
+            message = (
+                f"a gradient monitor must take readings, but takes none from iteration {self._iteration} on, "
+                f"and its alarm then tells nothing: {reason}"
+            )
+            warnings.warn(message, UserWarning, stacklevel=3)
 
     def _read(self, closure: Callable[[], Tensor]) -> Reading | None:
         start = time.perf_counter()
@@ -225,7 +251,10 @@ class GradientMonitor:
         again, own = (torch.nan_to_num(g, 0.0, 0.0, 0.0) for g in (self._gradient(closure), own))
         gap = 0.0 if torch.equal(again, own) else _relative(again, own, 0.0)
         if self._solve.calls == before:
-            self._stopped = "the closure does not call the watched solve"
+            self._stopped = (
+                "the closure does not call the watched solve; let the model solve with what nodecheck.watch "
+                "returned"
+            )
         elif not gap <= SAME_STEP:
             self._stopped = (
                 "the closure does not repeat the step: its gradient differs from that in p.grad by "
@@ -244,7 +273,7 @@ class GradientMonitor:
             except RuntimeError as error:
                 if "max_steps" not in str(error) and "small enough" not in str(error):
                     raise
-                self._stopped = f"no exact solve: {error}"
+                self._stopped = f"no exact solve: {error}; nodecheck.audit of this step tells more"
                 return None
 
     def _gradient(self, closure: Callable[[], Tensor]) -> Tensor:
