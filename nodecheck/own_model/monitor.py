@@ -26,6 +26,7 @@ from nodecheck.own_model.time_budget import TimeBudget
 from nodecheck.own_model.unchanged import RandomStates, leaves_unchanged, unchanged
 from nodecheck.own_model.watched import ExactSolve, WatchedSolve
 from nodecheck.results.monitor import MonitorLog, Reading
+from nodecheck.results.percentages import fraction
 
 __all__ = ["GradientMonitor"]
 
@@ -83,8 +84,8 @@ class GradientMonitor:
         solve: WatchedSolve,
         model: nn.Module | Iterable[nn.Parameter],
         *,
-        budget: float = 0.05,
-        share: float = 0.02,
+        budget: float | str = 0.05,
+        share: float | str = 0.02,
         writer: Any = None,
     ) -> None:
         if not isinstance(solve, WatchedSolve):
@@ -92,18 +93,17 @@ class GradientMonitor:
                 f"solve must be what nodecheck.watch(solve) returns, got {type(solve).__name__}; wrap it"
             )
             raise TypeError(message)
-        for name, value in (("budget", budget), ("share", share)):
-            if not 0.0 < value < 1.0:
-                message = f"{name} must be between 0 and 1, got {value!r}; 0.05 is five per cent"
-                raise ValueError(message)
         self._solve, self._modules = solve, [model] if isinstance(model, nn.Module) else []
         parameters = model.parameters() if isinstance(model, nn.Module) else model
         self._parameters = [p for p in parameters if p.requires_grad]
         if not self._parameters:
             message = "model must have parameters that require grad, got none; pass the model that is trained"
             raise ValueError(message)
-        self.budget, self._writer = budget, writer
-        self._time, self._exact = TimeBudget(share), ExactSolve(EXACT_TOLERANCE)
+        self.budget, self._writer = fraction(budget, "budget"), writer
+        self._time, self._exact = (
+            TimeBudget(fraction(share, "share", "a share of the time")),
+            ExactSolve(EXACT_TOLERANCE),
+        )
         self._iteration, self._scale = 0, 0.0
         self._last: float | None = None
         self._random: RandomStates | None = None

@@ -219,7 +219,14 @@ def test_the_recommended_setting_has_a_margin_to_the_target():
         ("y0", [1.0], "y0 must be a tensor or a tuple of tensors"),
         ("t", torch.tensor([0.0]), "t must be a tensor of at least two times"),
         ("t", torch.tensor([0.0, 2.0, 1.0]), "t must increase or decrease"),
-        ("target", -1.0, "target must be a relative error above 0"),
+        ("target", -1.0, "target must be a relative error above 0 and below 1, got -1.0; write 0.01"),
+        ("target", "much", "target must be a relative error above 0 and below 1, got 'much'; write 0.01"),
+        ("target", 1, "got 1; did you mean 1 %: 0.01"),
+        ("target", "2.5", "got '2.5'; did you mean 2.5 %: 0.025"),
+        ("target", "100%", "got '100%'; write 0.01 or \"1%\""),
+        ("target", None, "got None; write 0.01"),
+        ("target", math.nan, "got nan; write 0.01"),
+        ("target", True, "got True; write 0.01"),
     ],
 )
 def test_wrong_arguments_are_refused(name, value, words):
@@ -232,6 +239,21 @@ def test_wrong_arguments_are_refused(name, value, words):
     }
     with pytest.raises((TypeError, ValueError), match=words):
         nodecheck.Audit(**{**arguments, name: value})
+
+
+@pytest.mark.parametrize("target", ["1%", " 1 %", "0.01", 0.01, torch.tensor(0.01, dtype=torch.float64)])
+def test_a_target_is_a_number_or_text_as_on_the_command_line(target):
+    assert (
+        nodecheck.Audit("mine", ours(n_steps=3), Tanh(), torch.ones(1, 2), TIMES, target=target).target
+        == 0.01
+    )
+
+
+def test_an_audit_from_python_takes_its_target_in_per_cent():
+    dynamics = made(Tanh)
+    solve = ours(n_steps=3, solver="euler")
+    found = nodecheck.audit(solve, dynamics, batch(dynamics), TIMES, loss=loss, target="30%")
+    assert (found.record.target, found.outcome) == (0.3, Outcome.WITHIN_TARGET)
 
 
 def test_a_solve_that_ignores_its_dynamics_is_refused():
@@ -260,6 +282,7 @@ def test_the_command_exits_with_one_beyond_the_target(tmp_path, steps, code):
         ("my.py:MISSING", (), 3, "expected an attribute 'MISSING'"),
         ("none.py:AUDIT", (), 3, "expected a Python file"),
         ("my.py:AUDIT", ("--target", "much"), 2, "--target must be a relative error above 0"),
+        ("my.py:AUDIT", ("--target", "1"), 2, "did you mean 1 %: 0.01"),
     ],
 )
 def test_wrong_usage_of_the_command(tmp_path, target, options, code, words):

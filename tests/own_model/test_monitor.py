@@ -335,8 +335,15 @@ def test_wrong_arguments_of_a_monitor_are_refused(solve, model, words):
 
 @pytest.mark.parametrize("option", ["budget", "share"])
 def test_shares_are_between_zero_and_one(option):
-    with pytest.raises(ValueError, match=f"{option} must be between 0 and 1"):
+    with pytest.raises(
+        ValueError, match=rf"{option} must be a .* above 0 and below 1, got 2.0; did you mean 2 %"
+    ):
         nodecheck.GradientMonitor(nodecheck.watch(EXACT), Tanh(), **{option: 2.0})
+
+
+def test_budget_and_share_may_be_written_in_per_cent():
+    monitor = nodecheck.GradientMonitor(nodecheck.watch(EXACT), Tanh(), budget="5%", share="30 %")
+    assert monitor.budget == monitor.log.budget == 0.05
 
 
 @pytest.mark.parametrize("cost", [0.5, 3.0, 12.0])
