@@ -24,6 +24,7 @@ FIRST_STEP = (
     "first step, and a finer tolerance hardly helps: give options={'first_step': 0.01} or {'jump_t': times}, "
     "or use odeint_adjoint. If it does not jump, look for .detach() between the steps."
 )
+_MOST_NAMED = 3  # tensors in a sentence
 SYMBOLS = {
     Outcome.WITHIN_TARGET: "✓",
     Outcome.TOLERANCE: "✗",
@@ -44,7 +45,7 @@ def headline(record: AuditRecord) -> str:
 
 
 def verdict(record: AuditRecord) -> tuple[str, str]:
-    """Return the verdict, and its cause or ""."""
+    """Return the verdict, and its cause, or which tensors are beyond the target, or ""."""
     name = record.name
     if record.outcome is Outcome.NOT_AUDITED:
         return f"{name} was not audited", record.reason
@@ -58,7 +59,20 @@ def verdict(record: AuditRecord) -> tuple[str, str]:
     if record.outcome is Outcome.TOLERANCE:
         cause = cause_of(record)
         return f"{size}, more than the target of {percent(record.target)}", f"Cause: settings, mostly {cause}"
-    return f"{size}, within the target of {percent(record.target)}", ""
+    return f"{size}, within the target of {percent(record.target)}", _tensors_above(record)
+
+
+def _tensors_above(record: AuditRecord) -> str:
+    """Return which tensors alone are beyond the target that the whole gradient is within; "" if none."""
+    above = [row for row in record.tensors if row.error > record.target]
+    if not above:
+        return ""
+    first, *others = above[:_MOST_NAMED]
+    named = [f"{first.name} alone is off by {percent(first.error)}"]
+    named += [f"{row.name} by {percent(row.error)}" for row in others]
+    if len(above) > _MOST_NAMED:
+        named.append(f"and {len(above) - _MOST_NAMED} more")
+    return f"The target is for the whole gradient: {', '.join(named)}"
 
 
 def cause_of(record: AuditRecord) -> str:

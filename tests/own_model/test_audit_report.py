@@ -16,7 +16,7 @@ from nodecheck.own_model.conduct import conduct
 from nodecheck.report.audit_page import render_audit
 from nodecheck.report.audit_text import audit_text
 from nodecheck.report.audit_words import advice, headline, recommended
-from nodecheck.results.audit import AuditRecord, Outcome, Setting, load_audit
+from nodecheck.results.audit import AuditRecord, Outcome, Setting, TensorError, load_audit
 from nodecheck.results.percentages import percent
 
 TIMES = torch.tensor([0.0, 1.0])
@@ -93,6 +93,25 @@ def test_a_record_without_numbers_is_shown():
     assert headline(record) == "mine was not audited. dropout"
     assert "mine was not audited" in render_audit(record)
     assert audit_text(record).startswith("· mine was not audited")
+
+
+def rows(*errors):
+    return tuple(TensorError(f"net.{k}.weight", 1.0, e, 1.0, {}, missing=False) for k, e in enumerate(errors))
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ((0.014, 0.002), ". The target is for the whole gradient: net.0.weight alone is off by 1.4 %"),
+        ((0.03, 0.014), ": net.0.weight alone is off by 3 %, net.1.weight by 1.4 %"),
+        ((0.05, 0.04, 0.03, 0.02), "net.1.weight by 4 %, net.2.weight by 3 %, and 1 more"),
+        ((0.01, 0.002), "within the target of 1 %"),
+    ],
+)
+def test_tensors_beyond_the_target_are_named_beside_the_verdict(errors, words):
+    record = AuditRecord("mine", 0.01, Outcome.WITHIN_TARGET, error=0.009, tensors=rows(*errors))
+    assert headline(record).endswith(words)
+    assert f"{words.strip('. ')}" in " ".join(render_audit(record).split())
 
 
 def test_a_bug_says_that_no_setting_mends_it():
