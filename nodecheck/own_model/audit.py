@@ -13,10 +13,11 @@ from nodecheck.own_model.states import Layout, State, layout_of, mapped, parts
 from nodecheck.problems.modules.copies import copied
 from nodecheck.results.percentages import fraction
 
-__all__ = ["Audit", "Loss", "Solve", "Task", "task_of"]
+__all__ = ["LOSS_OF_NONE", "Audit", "Loss", "Solve", "Task", "task_of"]
 
 Solve = Callable[[nn.Module, State, Tensor], State]
 Loss = Callable[[State], Tensor]
+LOSS_OF_NONE = "none was given: a linear function of the states with random weights, the same in every run"
 _SEED = 0
 
 

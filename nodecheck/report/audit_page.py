@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nodecheck.report.audit_words import CAUSES, advice, recommended, symbol, verdict
+from nodecheck.report.audit_words import advice, cause_words, recommended, symbol, verdict
 from nodecheck.report.html import environment
 from nodecheck.report.panels import Figure, Panel
 from nodecheck.report.plots import DrawnFigure, drawn_figure
@@ -41,7 +41,7 @@ def _render(template: str, record: AuditRecord) -> str:
         verdict=verdict(record),
         symbol=symbol(record),
         outcome=_CLASSES[record.outcome],
-        causes=CAUSES,
+        causes=cause_words(record),
         percent=percent,
         advice=advice(record),
         best=recommended(record),

@@ -6,10 +6,10 @@ import math
 import sys
 
 from nodecheck.numerics.audit_constants import MARGIN
-from nodecheck.results.audit import AuditRecord, Outcome, Part, Setting
+from nodecheck.results.audit import AuditRecord, Outcome, Setting
 from nodecheck.results.percentages import percent
 
-__all__ = ["CAUSES", "advice", "cause_of", "headline", "recommended", "symbol", "verdict"]
+__all__ = ["advice", "cause_of", "cause_words", "headline", "recommended", "symbol", "verdict"]
 
 EVALUATIONS = "evaluations, forward and backward"
 CAUSES = {
@@ -17,7 +17,7 @@ CAUSES = {
     "loss": "error of the states, seen through the loss",
     "reconstruction": "error of the state that the backward pass reconstructs",
     "discretisation": "error of the steps of the gradient",
-    "unexplained": "what finer settings do not remove",
+    "unexplained": "what is left at the finest setting tried",
 }
 FIRST_STEP = (
     "Does the field jump at a time? Backprop through torchdiffeq also differentiates the choice of its "
@@ -81,9 +81,15 @@ def cause_of(record: AuditRecord) -> str:
     return CAUSES[max(parts, key=lambda part: part.share).cause] if parts else "unknown"
 
 
-def unexplained(record: AuditRecord) -> Part | None:
-    """Return the part that finer settings do not remove, if it was measured."""
-    return next((part for part in record.parts if part.cause == "unexplained"), None)
+def cause_words(record: AuditRecord) -> dict[str, str]:
+    """Return what each cause is.
+
+    Only of a bug it is known that finer settings do not remove what is left: the last of them left the error
+    of a tensor as it was.  A gradient that is missing is a bug without that.
+    """
+    if record.outcome is Outcome.BUG and not any(row.missing for row in record.tensors):
+        return CAUSES | {"unexplained": "what finer settings do not remove"}
+    return CAUSES
 
 
 def _chooses_a_first_step(record: AuditRecord) -> bool:

@@ -16,7 +16,7 @@ from nodecheck.own_model.conduct import conduct
 from nodecheck.report.audit_page import render_audit
 from nodecheck.report.audit_text import audit_text
 from nodecheck.report.audit_words import advice, headline, recommended
-from nodecheck.results.audit import AuditRecord, Outcome, Setting, TensorError, load_audit
+from nodecheck.results.audit import AuditRecord, Outcome, Part, Setting, TensorError, load_audit
 from nodecheck.results.percentages import percent
 
 TIMES = torch.tensor([0.0, 1.0])
@@ -126,6 +126,45 @@ def test_a_bug_says_that_no_setting_mends_it():
     )
     assert "this is a bug" in str(wrong)
     assert "No setting of the solver mends it" in str(wrong)
+    for shown in (str(wrong), wrong._repr_html_()):
+        assert "what finer settings do not remove" in " ".join(shown.split())
+
+
+def test_what_finer_settings_reduce_is_called_what_is_left_at_the_finest():
+    """A missing step is of order one, and smaller with smaller steps: no plateau is found."""
+    dynamics = made(Tanh)
+    found = nodecheck.audit(
+        by_hand(16, "a step is missing"),
+        dynamics,
+        batch(dynamics),
+        TIMES,
+        loss=loss,
+        refine=lambda level: by_hand(16 * 2**level, "a step is missing"),
+    )
+    assert found.outcome is Outcome.TOLERANCE
+    for shown in (str(found), found._repr_html_()):
+        assert "what is left at the finest setting tried" in " ".join(shown.split())
+        assert "do not remove" not in shown
+
+
+def test_of_a_missing_gradient_no_plateau_is_claimed():
+    missing = TensorError("net.0.weight", 1.0, 1.0, 0.0, {}, missing=True)
+    record = AuditRecord(
+        "mine", 0.01, Outcome.BUG, parts=(Part("unexplained", 1.0, 1.0),), tensors=(missing,)
+    )
+    assert "what is left at the finest setting tried" in audit_text(record)
+
+
+def test_an_audit_without_a_loss_says_which_it_took():
+    dynamics = made(Tanh)
+    own, none = (
+        nodecheck.audit(ours(n_steps=9), dynamics, batch(dynamics), TIMES, loss=chosen)
+        for chosen in (loss, None)
+    )
+    told = "loss: none was given: a linear function of the states with random weights"
+    assert told in " ".join(str(none).split())
+    assert "solver" in none.record.facts
+    assert "loss" not in own.record.facts
 
 
 @pytest.mark.parametrize(
