@@ -44,8 +44,8 @@ class GradientMonitor:
         The error of the gradient that is acceptable: the distance to the exact gradient of the same step,
         over the norm of that, or over its usual norm in this run where that is larger (see the notes).
     share : float or str
-        The share of the training time that readings may take, over any 1000 iterations: 0.02, or "2%".  The first
-        reading comes once it pays for five steps: at 0.02 after 250 iterations, at 0.2 after 25.
+        The share of the training time that readings may take, over any 1000 iterations: 0.02, or "2%".  The
+        first reading comes once it pays for five steps: at 0.02 after 250 iterations, at 0.2 after 25.
     writer : object or None
         Has ``add_scalar(name, value, iteration)``, as the SummaryWriter of TensorBoard.
 
