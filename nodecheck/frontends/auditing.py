@@ -12,6 +12,7 @@ from nodecheck.own_model.audit import Audit, Loss, Solve
 from nodecheck.own_model.conduct import conduct
 from nodecheck.own_model.states import State
 from nodecheck.results.audit import AuditRecord, Outcome
+from nodecheck.results.percentages import fraction
 
 __all__ = ["AuditReport", "audit"]
 
@@ -66,7 +67,7 @@ def audit(
     t: Tensor,
     *,
     loss: Loss | None = None,
-    target: float = 0.01,
+    target: float | str = 0.01,
     refine: Callable[[int], Solve] | None = None,
     name: str = "model",
 ) -> AuditReport:
@@ -100,4 +101,4 @@ def audit(
     >>> nodecheck.audit(solve, Field(), torch.randn(8, 2), torch.tensor([0.0, 1.0])).outcome.value
     'within the target'
     """
-    return AuditReport(conduct(Audit(name, solve, dynamics, y0, t, loss, target, refine)))
+    return AuditReport(conduct(Audit(name, solve, dynamics, y0, t, loss, fraction(target, "target"), refine)))

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from nodecheck.own_model.states import Layout, State, layout_of, mapped, parts
 from nodecheck.problems.modules.copies import copied
+from nodecheck.results.percentages import fraction
 
-__all__ = ["Audit", "Loss", "Solve", "Task", "task_of"]
+__all__ = ["LOSS_OF_NONE", "Audit", "Loss", "Solve", "Task", "task_of"]
 
 Solve = Callable[[nn.Module, State, Tensor], State]
 Loss = Callable[[State], Tensor]
+LOSS_OF_NONE = "none was given: a linear function of the states with random weights, the same in every run"
 _SEED = 0
 
 
@@ -41,7 +43,7 @@ class Audit:
         Maps what `solve` returns to a scalar; it may go through a decoder.  None for a random linear
         function, the same in every run.
     target : float
-        The relative error of the gradient that is acceptable.
+        The relative error that is acceptable, of the whole gradient; 0.01, or as text "1%".
     refine : function or None
         ``refine(k)`` returns the same solve at a finer setting: tolerances divided by 10^k, or 2^k times the
         steps.  None if `solve` uses torchdiffeq, torchode, torchdyn or `ODELayer`, whose settings are known.
@@ -81,10 +83,7 @@ class Audit:
         steps = self.t.detach().diff()
         if not (bool((steps > 0).all()) or bool((steps < 0).all())):
             raise ValueError(f"t must increase or decrease, got {self.t.tolist()}; sort the times")
-        if not 0.0 < self.target < math.inf:
-            raise ValueError(
-                f"target must be a relative error above 0, got {self.target!r}; 0.01 is one per cent"
-            )
+        object.__setattr__(self, "target", fraction(self.target, "target"))
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def concluded(
         parts=_parts(reference, split),
         tensors=_tensors(reference, split, missing),
         refinement=tuple((level, max(errors.values())) for level, errors in split.levels),
-        facts=facts,
+        facts={**known.facts, **facts},
     )
 
 

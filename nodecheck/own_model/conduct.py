@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nodecheck._version import __version__
 from nodecheck.numerics.audit_constants import AMPLIFIED_TOLERANCE
-from nodecheck.own_model.audit import Audit, Task, task_of
+from nodecheck.own_model.audit import LOSS_OF_NONE, Audit, Task, task_of
 from nodecheck.own_model.conclusion import concluded, cosine_of, error_of, gap
 from nodecheck.own_model.gate import CAPTURED, examine_field, examine_field_in_float64, foreign_leaves
 from nodecheck.own_model.knobs import Refinement
@@ -66,6 +66,7 @@ def _captured(audit: Audit) -> list[Tensor]:
 def _stages(audit: Audit) -> Iterator[tuple[AuditRecord, str]]:
     """Yield what is known, and what begins next; the last record is the conclusion."""
     known = AuditRecord(audit.name, audit.target, Outcome.INCONCLUSIVE, "it was interrupted")
+    known = replace(known, facts={} if audit.loss else {"loss": LOSS_OF_NONE})
     own, exact = task_of(audit), task_of(audit, torch.float64)
     yield known, "the field"
     known = replace(known, findings=_findings(audit, own, exact))
@@ -194,6 +195,7 @@ def _died(audit: Audit, known: AuditRecord, tasks: tuple[Task, Task], error: Exc
         return replace(known, reason=reason)
     error_then = error_of(reference, forced.gradient)
     facts = {"with the exact state in the backward pass": f"error {error_then:.1e}", **_growth_fact(tangent)}
+    facts = {**known.facts, **facts}
     reason += (
         f"; with the exact state in the backward pass it runs, with an error of {error_then:.1e}: the state "
         "cannot be reconstructed backwards; use backprop or checkpoints in place of the adjoint"

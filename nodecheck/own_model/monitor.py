@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from nodecheck.own_model.time_budget import TimeBudget
 from nodecheck.own_model.unchanged import RandomStates, leaves_unchanged, unchanged
 from nodecheck.own_model.watched import ExactSolve, WatchedSolve
 from nodecheck.results.monitor import MonitorLog, Reading
+from nodecheck.results.percentages import fraction
 
 __all__ = ["GradientMonitor"]
 
@@ -38,12 +40,19 @@ class GradientMonitor:
         What `nodecheck.watch` returns; the model must solve with it.
     model : nn.Module or iterable of parameters
         The parameters that are trained.  Of a module the buffers are also put back after each reading.
-    budget : float
-        The relative error of the gradient that is acceptable.
-    share : float
-        The share of the training time that readings may take, over any 1000 iterations.
+    budget : float or str
+        The error of the gradient that is acceptable: the distance to the exact gradient of the same step,
+        over the norm of that, or over its usual norm in this run where that is larger (see the notes).
+    share : float or str
+        The share of the training time that readings may take, over any 1000 iterations: 0.02, or "2%".  The
+        first reading comes once it pays for five steps: at 0.02 after 250 iterations, at 0.2 after 25.
     writer : object or None
         Has ``add_scalar(name, value, iteration)``, as the SummaryWriter of TensorBoard.
+
+    Warns
+    -----
+    UserWarning
+        Once, if no more readings are taken: the closure does not repeat the step, or `share` pays for none.
 
     Notes
     -----
@@ -51,6 +60,10 @@ class GradientMonitor:
     random numbers are those of the step where `before_forward` is called before it.  Random states, gradients
     and what the model holds are afterwards what they were before.  A hook of a module is called in a reading,
     as in any forward pass.  A reading over the budget is repeated with a more exact solve before it counts.
+
+    The usual norm of the exact gradient is the root of its mean square over the readings, in which the newest
+    weigh most.  Without it the small gradients near a minimum would be alarms.  Each reading also holds the
+    error relative to the exact gradient of its step alone, as `relative`.
 
     Examples
     --------
@@ -71,8 +84,8 @@ class GradientMonitor:
         solve: WatchedSolve,
         model: nn.Module | Iterable[nn.Parameter],
         *,
-        budget: float = 0.05,
-        share: float = 0.02,
+        budget: float | str = 0.05,
+        share: float | str = 0.02,
         writer: Any = None,
     ) -> None:
         if not isinstance(solve, WatchedSolve):
@@ -80,24 +93,27 @@ class GradientMonitor:
                 f"solve must be what nodecheck.watch(solve) returns, got {type(solve).__name__}; wrap it"
             )
             raise TypeError(message)
-        for name, value in (("budget", budget), ("share", share)):
-            if not 0.0 < value < 1.0:
-                message = f"{name} must be between 0 and 1, got {value!r}; 0.05 is five per cent"
-                raise ValueError(message)
         self._solve, self._modules = solve, [model] if isinstance(model, nn.Module) else []
         parameters = model.parameters() if isinstance(model, nn.Module) else model
         self._parameters = [p for p in parameters if p.requires_grad]
         if not self._parameters:
             message = "model must have parameters that require grad, got none; pass the model that is trained"
             raise ValueError(message)
-        self.budget, self._writer = budget, writer
-        self._time, self._exact = TimeBudget(share), ExactSolve(EXACT_TOLERANCE)
+        self.budget, self._writer = fraction(budget, "budget"), writer
+        self._time, self._exact = (
+            TimeBudget(fraction(share, "share", "a share of the time")),
+            ExactSolve(EXACT_TOLERANCE),
+        )
         self._iteration, self._scale = 0, 0.0
         self._last: float | None = None
         self._random: RandomStates | None = None
         self._factor = 1.0
-        self._stopped = ""
+        self._stopped, self._left_out, self._warned = "", 0, False
         self._readings: list[Reading] = []
+
+    def __repr__(self) -> str:
+        """Return what was read, when the next reading comes, and why there is none."""
+        return f"GradientMonitor: {self.log.summary}"
 
     @property
     def log(self) -> MonitorLog:
@@ -109,11 +125,13 @@ class GradientMonitor:
             self._time.trained,
             self._time.spent,
             self._stopped,
+            "" if self._stopped else self._time.next_reading(self._iteration),
+            self._left_out,
         )
 
     @property
     def alarm(self) -> int | None:
-        """The iteration of the first alarm, or None."""
+        """The iteration of the first alarm; None also before any reading: print the monitor to see."""
         return self.log.alarm
 
     def save(self, path: Path | str) -> Path:
@@ -162,8 +180,21 @@ class GradientMonitor:
             self._factor = factor
             reading = self._read(closure)
             self._time.add_reading(self._iteration, time.perf_counter() - now)
+            self._left_out += int(reading is None and not self._stopped)
+        self._warn_if_blind()
         self._last = time.perf_counter()
         return reading
+
+    def _warn_if_blind(self) -> None:
+        """Warn, once, that no more readings are taken."""
+        reason = "" if self._warned else self._stopped or self._time.why_never
+        if reason:
+            self._warned = True
+            message = (
+                f"a gradient monitor must take readings, but takes none from iteration {self._iteration} on, "
+                f"and its alarm then tells nothing: {reason}"
+            )
+            warnings.warn(message, UserWarning, stacklevel=3)
 
     def _read(self, closure: Callable[[], Tensor]) -> Reading | None:
         start = time.perf_counter()
@@ -203,7 +234,8 @@ class GradientMonitor:
         over = not error <= self.budget
         recent = [r.over for r in self._readings[-READINGS_OF_AN_ALARM:]]
         alarm = over and (any(recent) or not error <= ALARM_AT_ONCE * self.budget)
-        reading = Reading(self._iteration, error, cosine, seconds, self._exact.tol, over, alarm)
+        alone = _relative(own, exact, 0.0)
+        reading = Reading(self._iteration, error, cosine, seconds, self._exact.tol, over, alarm, alone)
         self._readings.append(reading)
         if self._writer is not None:
             self._writer.add_scalar("nodecheck/gradient error", error, self._iteration)
@@ -219,7 +251,10 @@ class GradientMonitor:
         again, own = (torch.nan_to_num(g, 0.0, 0.0, 0.0) for g in (self._gradient(closure), own))
         gap = 0.0 if torch.equal(again, own) else _relative(again, own, 0.0)
         if self._solve.calls == before:
-            self._stopped = "the closure does not call the watched solve"
+            self._stopped = (
+                "the closure does not call the watched solve; let the model solve with what nodecheck.watch "
+                "returned"
+            )
         elif not gap <= SAME_STEP:
             self._stopped = (
                 "the closure does not repeat the step: its gradient differs from that in p.grad by "
@@ -238,7 +273,7 @@ class GradientMonitor:
             except RuntimeError as error:
                 if "max_steps" not in str(error) and "small enough" not in str(error):
                     raise
-                self._stopped = f"no exact solve: {error}"
+                self._stopped = f"no exact solve: {error}; nodecheck.audit of this step tells more"
                 return None
 
     def _gradient(self, closure: Callable[[], Tensor]) -> Tensor:

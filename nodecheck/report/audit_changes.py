@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nodecheck.numerics.audit_constants import WORSE_ERROR
-from nodecheck.report.audit_words import percent
 from nodecheck.report.numbers import clean, shorten
 from nodecheck.results.audit import AuditRecord
+from nodecheck.results.percentages import percent
 
 __all__ = ["audit_headline", "audit_is_worse", "change_rows", "print_audit_changes"]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nodecheck.report.audit_words import CAUSES, advice, percent, recommended, symbol, verdict
+from nodecheck.report.audit_words import advice, cause_words, recommended, symbol, verdict
 from nodecheck.report.html import environment
 from nodecheck.report.panels import Figure, Panel
 from nodecheck.report.plots import DrawnFigure, drawn_figure
 from nodecheck.report.svg import marker_definitions
 from nodecheck.results import Series
 from nodecheck.results.audit import AuditRecord, Outcome
+from nodecheck.results.percentages import percent
 
 __all__ = ["audit_body", "render_audit"]
 
@@ -40,7 +41,7 @@ def _render(template: str, record: AuditRecord) -> str:
         verdict=verdict(record),
         symbol=symbol(record),
         outcome=_CLASSES[record.outcome],
-        causes=CAUSES,
+        causes=cause_words(record),
         percent=percent,
         advice=advice(record),
         best=recommended(record),

@@ -6,9 +6,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nodecheck.report.audit_words import CAUSES, advice, headline, percent, symbol
+from nodecheck.report.audit_words import advice, cause_words, headline, symbol
 from nodecheck.report.numbers import clean, duration, shorten
 from nodecheck.results.audit import AuditRecord, Outcome
+from nodecheck.results.percentages import percent
 
 __all__ = ["audit_text", "print_audit"]
 
@@ -55,9 +56,10 @@ def _causes(record: AuditRecord) -> Table:
     table = Table(box=None, pad_edge=False, show_edge=False)
     for head, justify in (("cause", "left"), ("size", "right"), ("share", "right"), ("", "left")):
         table.add_column(head, justify=justify, header_style="dim")  # type: ignore[arg-type]
+    words = cause_words(record)
     for part in record.parts:
         table.add_row(
-            part.cause, percent(part.size), f"{100 * part.share:+.0f} %", Text(CAUSES[part.cause], "dim")
+            part.cause, percent(part.size), f"{100 * part.share:+.0f} %", Text(words[part.cause], "dim")
         )
     return table
 

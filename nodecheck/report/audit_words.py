@@ -6,9 +6,10 @@ import math
 import sys
 
 from nodecheck.numerics.audit_constants import MARGIN
-from nodecheck.results.audit import AuditRecord, Outcome, Part, Setting
+from nodecheck.results.audit import AuditRecord, Outcome, Setting
+from nodecheck.results.percentages import percent
 
-__all__ = ["CAUSES", "advice", "cause_of", "headline", "percent", "recommended", "symbol", "verdict"]
+__all__ = ["advice", "cause_of", "cause_words", "headline", "recommended", "symbol", "verdict"]
 
 EVALUATIONS = "evaluations, forward and backward"
 CAUSES = {
@@ -16,13 +17,14 @@ CAUSES = {
     "loss": "error of the states, seen through the loss",
     "reconstruction": "error of the state that the backward pass reconstructs",
     "discretisation": "error of the steps of the gradient",
-    "unexplained": "what finer settings do not remove",
+    "unexplained": "what is left at the finest setting tried",
 }
 FIRST_STEP = (
     "Does the field jump at a time? Backprop through torchdiffeq also differentiates the choice of its "
     "first step, and a finer tolerance hardly helps: give options={'first_step': 0.01} or {'jump_t': times}, "
     "or use odeint_adjoint. If it does not jump, look for .detach() between the steps."
 )
+_MOST_NAMED = 3  # tensors in a sentence
 SYMBOLS = {
     Outcome.WITHIN_TARGET: "✓",
     Outcome.TOLERANCE: "✗",
@@ -37,21 +39,13 @@ def symbol(record: AuditRecord) -> str:
     return SYMBOLS[record.outcome]
 
 
-def percent(value: float) -> str:
-    """Return a relative number in per cent, with two digits: 4.6 %, 0.00017 %."""
-    if not math.isfinite(value):
-        return "unknown"
-    digits = f"{100 * value:.2g}"
-    return f"{float(digits):.0f} %" if "e" in digits and value >= 1 else f"{digits} %"
-
-
 def headline(record: AuditRecord) -> str:
     """Return the verdict in a sentence or two."""
     return ". ".join(filter(None, verdict(record)))
 
 
 def verdict(record: AuditRecord) -> tuple[str, str]:
-    """Return the verdict, and its cause or ""."""
+    """Return the verdict, and its cause, or which tensors are beyond the target, or ""."""
     name = record.name
     if record.outcome is Outcome.NOT_AUDITED:
         return f"{name} was not audited", record.reason
@@ -65,7 +59,20 @@ def verdict(record: AuditRecord) -> tuple[str, str]:
     if record.outcome is Outcome.TOLERANCE:
         cause = cause_of(record)
         return f"{size}, more than the target of {percent(record.target)}", f"Cause: settings, mostly {cause}"
-    return f"{size}, within the target of {percent(record.target)}", ""
+    return f"{size}, within the target of {percent(record.target)}", _tensors_above(record)
+
+
+def _tensors_above(record: AuditRecord) -> str:
+    """Return which tensors alone are beyond the target that the whole gradient is within; "" if none."""
+    above = [row for row in record.tensors if row.error > record.target]
+    if not above:
+        return ""
+    first, *others = above[:_MOST_NAMED]
+    named = [f"{first.name} alone is off by {percent(first.error)}"]
+    named += [f"{row.name} by {percent(row.error)}" for row in others]
+    if len(above) > _MOST_NAMED:
+        named.append(f"and {len(above) - _MOST_NAMED} more")
+    return f"The target is for the whole gradient: {', '.join(named)}"
 
 
 def cause_of(record: AuditRecord) -> str:
@@ -74,9 +81,15 @@ def cause_of(record: AuditRecord) -> str:
     return CAUSES[max(parts, key=lambda part: part.share).cause] if parts else "unknown"
 
 
-def unexplained(record: AuditRecord) -> Part | None:
-    """Return the part that finer settings do not remove, if it was measured."""
-    return next((part for part in record.parts if part.cause == "unexplained"), None)
+def cause_words(record: AuditRecord) -> dict[str, str]:
+    """Return what each cause is.
+
+    Only of a bug it is known that finer settings do not remove what is left: the last of them left the error
+    of a tensor as it was.  A gradient that is missing is a bug without that.
+    """
+    if record.outcome is Outcome.BUG and not any(row.missing for row in record.tensors):
+        return CAUSES | {"unexplained": "what finer settings do not remove"}
+    return CAUSES
 
 
 def _chooses_a_first_step(record: AuditRecord) -> bool:

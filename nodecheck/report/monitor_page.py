@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nodecheck.report.audit_words import percent
 from nodecheck.report.html import environment
 from nodecheck.report.panels import Figure, Panel
 from nodecheck.report.plots import DrawnFigure, drawn_figure
 from nodecheck.report.svg import marker_definitions
 from nodecheck.results import Series
 from nodecheck.results.monitor import MonitorLog
+from nodecheck.results.percentages import percent
 
 __all__ = ["monitor_headline", "render_monitor"]
 
@@ -29,13 +29,7 @@ def render_monitor(log: MonitorLog) -> str:
 
 def monitor_headline(log: MonitorLog) -> str:
     """Return the verdict in one sentence."""
-    if not log.readings:
-        return f"No reading was taken in {log.iterations} iterations"
-    worst = max(log.readings, key=lambda r: r.error)
-    size = f"the largest error of the gradient was {percent(worst.error)}, at iteration {worst.iteration}"
-    if log.alarm is None:
-        return f"No alarm in {log.iterations} iterations: {size}"
-    return f"Alarm at iteration {log.alarm}: {size}"
+    return log.verdict
 
 
 def _figure(log: MonitorLog) -> DrawnFigure | None:
@@ -50,7 +44,11 @@ def _figure(log: MonitorLog) -> DrawnFigure | None:
     ]
     cosines = [_series("cosine", "reading", at, [r.cosine for r in log.readings], "cosine")]
     panels = (_panel("Error", errors), _panel("Cosine", cosines))
-    note = "Relative to the exact gradient of the same step."
+    note = (
+        "The error is the distance to the exact gradient of the same step, over the norm of that, or over "
+        "its usual norm where that is larger (the root of its mean square over the readings, in which the "
+        "newest weigh most). The budget is for this error: small gradients near a minimum are no alarm."
+    )
     return drawn_figure(Figure("Gradient against iteration", note, panels), "wide")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+from nodecheck.results.percentages import percent
 
 __all__ = ["MonitorLog", "Reading", "load_log"]
 
 # JSON has no NaN or infinity.
 _NON_FINITE_AS_STRINGS = {"ser_json_inf_nan": "strings"}
+_UNKNOWN = "once the share of the time pays for one; this log does not say when"
 
 
 @dataclass(frozen=True)
@@ -19,14 +23,19 @@ class Reading:
     ----------
     iteration : int
         Counted from 1.
-    error, cosine : float
-        Relative to the exact gradient, or to its usual size where it is small; and the cosine of the angle.
+    error : float
+        Distance to the exact gradient of the same step, over the norm of that, or over its usual norm where
+        that is larger: the root of its mean square over the readings, in which the newest weigh most.
+    cosine : float
+        Of the angle to the exact gradient.
     seconds : float
         Time of the reading.
     tol : float
         Tolerance of the exact solve.
     over, alarm : bool
         True if the error is over the budget; and if this is an alarm: twice the budget, or the second time.
+    relative : float or None
+        The same distance over the norm of the exact gradient of the same step alone; None in older logs.
     """
 
     __pydantic_config__ = _NON_FINITE_AS_STRINGS
@@ -38,6 +47,7 @@ class Reading:
     tol: float
     over: bool
     alarm: bool
+    relative: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class MonitorLog:
     Attributes
     ----------
     budget : float
-        The relative error that is acceptable.
+        The error that is acceptable, in the sense of `Reading.error`.
     readings : tuple of Reading
         In order.
     iterations : int
@@ -56,6 +66,10 @@ class MonitorLog:
         Seconds of the training and of the readings.
     stopped : str
         Why no more readings are taken, or "".
+    waits : str
+        When the next reading is expected, and what it waits for; "" in older logs.
+    left_out : int
+        Readings without a result, as a gradient was not finite.
     """
 
     __pydantic_config__ = _NON_FINITE_AS_STRINGS
@@ -66,11 +80,45 @@ class MonitorLog:
     trained: float
     spent: float
     stopped: str = ""
+    waits: str = ""
+    left_out: int = 0
 
     @property
     def alarm(self) -> int | None:
-        """The iteration of the first alarm, or None."""
+        """The iteration of the first alarm; None also if there was no reading: see `summary`."""
         return next((r.iteration for r in self.readings if r.alarm), None)
+
+    @property
+    def worst(self) -> Reading | None:
+        """The reading with the largest error; None if there was none."""
+        return max(self.readings, key=lambda r: r.error if r.error == r.error else math.inf, default=None)
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in a sentence, with the number of readings on which it rests."""
+        worst = self.worst
+        if worst is None:
+            return f"No reading was taken in {self.iterations} iterations"
+        size = f"the largest error of the gradient was {percent(worst.error)}, at iteration {worst.iteration}"
+        if self.alarm is not None:
+            return f"Alarm at iteration {self.alarm}: {size}"
+        n = len(self.readings)
+        taken = f"{n} reading{'s' if n > 1 else ''}, the last at iteration {self.readings[-1].iteration}"
+        return f"No alarm in {taken} of {self.iterations}: {size}"
+
+    @property
+    def outlook(self) -> str:
+        """Whether more readings come, when, and why not."""
+        told = (
+            f"No more readings: {self.stopped}" if self.stopped else f"Next reading: {self.waits or _UNKNOWN}"
+        )
+        left = f". Left out, as a gradient was not finite: {self.left_out}" if self.left_out else ""
+        return told + left
+
+    @property
+    def summary(self) -> str:
+        """What was read until now, and what comes next."""
+        return f"{self.verdict}. {self.outlook}"
 
     def save(self, path: Path | str) -> Path:
         """Write the log as JSON; return its path."""

@@ -15,8 +15,9 @@ from nodecheck.frontends.cli.main import main
 from nodecheck.own_model.conduct import conduct
 from nodecheck.report.audit_page import render_audit
 from nodecheck.report.audit_text import audit_text
-from nodecheck.report.audit_words import advice, headline, percent, recommended
-from nodecheck.results.audit import AuditRecord, Outcome, Setting, load_audit
+from nodecheck.report.audit_words import advice, headline, recommended
+from nodecheck.results.audit import AuditRecord, Outcome, Part, Setting, TensorError, load_audit
+from nodecheck.results.percentages import percent
 
 TIMES = torch.tensor([0.0, 1.0])
 MODULE = """
@@ -94,6 +95,25 @@ def test_a_record_without_numbers_is_shown():
     assert audit_text(record).startswith("· mine was not audited")
 
 
+def rows(*errors):
+    return tuple(TensorError(f"net.{k}.weight", 1.0, e, 1.0, {}, missing=False) for k, e in enumerate(errors))
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ((0.014, 0.002), ". The target is for the whole gradient: net.0.weight alone is off by 1.4 %"),
+        ((0.03, 0.014), ": net.0.weight alone is off by 3 %, net.1.weight by 1.4 %"),
+        ((0.05, 0.04, 0.03, 0.02), "net.1.weight by 4 %, net.2.weight by 3 %, and 1 more"),
+        ((0.01, 0.002), "within the target of 1 %"),
+    ],
+)
+def test_tensors_beyond_the_target_are_named_beside_the_verdict(errors, words):
+    record = AuditRecord("mine", 0.01, Outcome.WITHIN_TARGET, error=0.009, tensors=rows(*errors))
+    assert headline(record).endswith(words)
+    assert f"{words.strip('. ')}" in " ".join(render_audit(record).split())
+
+
 def test_a_bug_says_that_no_setting_mends_it():
     dynamics = made(Tanh)
     wrong = nodecheck.audit(
@@ -106,6 +126,45 @@ def test_a_bug_says_that_no_setting_mends_it():
     )
     assert "this is a bug" in str(wrong)
     assert "No setting of the solver mends it" in str(wrong)
+    for shown in (str(wrong), wrong._repr_html_()):
+        assert "what finer settings do not remove" in " ".join(shown.split())
+
+
+def test_what_finer_settings_reduce_is_called_what_is_left_at_the_finest():
+    """A missing step is of order one, and smaller with smaller steps: no plateau is found."""
+    dynamics = made(Tanh)
+    found = nodecheck.audit(
+        by_hand(16, "a step is missing"),
+        dynamics,
+        batch(dynamics),
+        TIMES,
+        loss=loss,
+        refine=lambda level: by_hand(16 * 2**level, "a step is missing"),
+    )
+    assert found.outcome is Outcome.TOLERANCE
+    for shown in (str(found), found._repr_html_()):
+        assert "what is left at the finest setting tried" in " ".join(shown.split())
+        assert "do not remove" not in shown
+
+
+def test_of_a_missing_gradient_no_plateau_is_claimed():
+    missing = TensorError("net.0.weight", 1.0, 1.0, 0.0, {}, missing=True)
+    record = AuditRecord(
+        "mine", 0.01, Outcome.BUG, parts=(Part("unexplained", 1.0, 1.0),), tensors=(missing,)
+    )
+    assert "what is left at the finest setting tried" in audit_text(record)
+
+
+def test_an_audit_without_a_loss_says_which_it_took():
+    dynamics = made(Tanh)
+    own, none = (
+        nodecheck.audit(ours(n_steps=9), dynamics, batch(dynamics), TIMES, loss=chosen)
+        for chosen in (loss, None)
+    )
+    told = "loss: none was given: a linear function of the states with random weights"
+    assert told in " ".join(str(none).split())
+    assert "solver" in none.record.facts
+    assert "loss" not in own.record.facts
 
 
 @pytest.mark.parametrize(
@@ -218,7 +277,14 @@ def test_the_recommended_setting_has_a_margin_to_the_target():
         ("y0", [1.0], "y0 must be a tensor or a tuple of tensors"),
         ("t", torch.tensor([0.0]), "t must be a tensor of at least two times"),
         ("t", torch.tensor([0.0, 2.0, 1.0]), "t must increase or decrease"),
-        ("target", -1.0, "target must be a relative error above 0"),
+        ("target", -1.0, "target must be a relative error above 0 and below 1, got -1.0; write 0.01"),
+        ("target", "much", "target must be a relative error above 0 and below 1, got 'much'; write 0.01"),
+        ("target", 1, "got 1; did you mean 1 %: 0.01"),
+        ("target", "2.5", "got '2.5'; did you mean 2.5 %: 0.025"),
+        ("target", "100%", "got '100%'; write 0.01 or \"1%\""),
+        ("target", None, "got None; write 0.01"),
+        ("target", math.nan, "got nan; write 0.01"),
+        ("target", True, "got True; write 0.01"),
     ],
 )
 def test_wrong_arguments_are_refused(name, value, words):
@@ -231,6 +297,21 @@ def test_wrong_arguments_are_refused(name, value, words):
     }
     with pytest.raises((TypeError, ValueError), match=words):
         nodecheck.Audit(**{**arguments, name: value})
+
+
+@pytest.mark.parametrize("target", ["1%", " 1 %", "0.01", 0.01, torch.tensor(0.01, dtype=torch.float64)])
+def test_a_target_is_a_number_or_text_as_on_the_command_line(target):
+    assert (
+        nodecheck.Audit("mine", ours(n_steps=3), Tanh(), torch.ones(1, 2), TIMES, target=target).target
+        == 0.01
+    )
+
+
+def test_an_audit_from_python_takes_its_target_in_per_cent():
+    dynamics = made(Tanh)
+    solve = ours(n_steps=3, solver="euler")
+    found = nodecheck.audit(solve, dynamics, batch(dynamics), TIMES, loss=loss, target="30%")
+    assert (found.record.target, found.outcome) == (0.3, Outcome.WITHIN_TARGET)
 
 
 def test_a_solve_that_ignores_its_dynamics_is_refused():
@@ -259,6 +340,7 @@ def test_the_command_exits_with_one_beyond_the_target(tmp_path, steps, code):
         ("my.py:MISSING", (), 3, "expected an attribute 'MISSING'"),
         ("none.py:AUDIT", (), 3, "expected a Python file"),
         ("my.py:AUDIT", ("--target", "much"), 2, "--target must be a relative error above 0"),
+        ("my.py:AUDIT", ("--target", "1"), 2, "did you mean 1 %: 0.01"),
     ],
 )
 def test_wrong_usage_of_the_command(tmp_path, target, options, code, words):

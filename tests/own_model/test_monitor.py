@@ -63,7 +63,7 @@ def test_a_right_run_has_no_alarm():
 def test_a_detached_stage_is_an_alarm_at_the_first_readings():
     _, monitor = trained(detached_stage(4))
     assert monitor.alarm is not None
-    assert monitor.alarm <= monitor.log.readings[2].iteration
+    assert monitor.alarm <= monitor.log.readings[:3][-1].iteration
 
 
 def test_coarse_steps_are_an_alarm_for_a_small_budget():
@@ -95,7 +95,8 @@ def test_random_state_and_gradients_are_put_back():
 
 
 def test_random_numbers_that_are_not_repeated_end_the_readings_with_a_reason():
-    _, monitor = trained(EXACT, noted=False)
+    with pytest.warns(UserWarning, match="takes none from iteration"):
+        _, monitor = trained(EXACT, noted=False)
     assert not monitor.log.readings
     assert "call before_forward" in monitor.log.stopped
 
@@ -104,10 +105,17 @@ def test_a_closure_without_the_watched_solve_ends_the_readings():
     torch.manual_seed(0)
     solve, model = nodecheck.watch(EXACT), Model(EXACT)
     monitor = nodecheck.GradientMonitor(solve, model, share=0.9)
-    for _ in range(20):
-        model(torch.ones(2, 3)).sum().backward()
-        monitor.after_backward(lambda: model(torch.ones(2, 3)).sum())
-    assert monitor.log.stopped == "the closure does not call the watched solve"
+
+    def train():
+        for _ in range(20):
+            model(torch.ones(2, 3)).sum().backward()
+            monitor.after_backward(lambda: model(torch.ones(2, 3)).sum())
+
+    with pytest.warns(UserWarning, match="takes none from iteration .* alarm .* let the model solve") as told:
+        train()
+    assert len(told) == 1
+    assert monitor.log.stopped.startswith("the closure does not call the watched solve")
+    assert f"No reading was taken in 20 iterations. No more readings: {monitor.log.stopped}" in repr(monitor)
 
 
 def test_clipping_that_begins_late_is_no_alarm():
@@ -115,14 +123,20 @@ def test_clipping_that_begins_late_is_no_alarm():
     solve = nodecheck.watch(EXACT)
     model, x = Model(solve).eval(), torch.randn(6, 3)
     monitor = nodecheck.GradientMonitor(solve, model, share=0.9)
-    for k in range(60):
-        model(x).square().sum().backward()
-        if k >= 30:
-            nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
-        monitor.after_backward(lambda: model(x).square().sum())
-        model.zero_grad()
+
+    def train():
+        for k in range(60):
+            model(x).square().sum().backward()
+            if k >= 30:
+                nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+            monitor.after_backward(lambda: model(x).square().sum())
+            model.zero_grad()
+
+    with pytest.warns(UserWarning, match="or clipped before"):
+        train()
     assert monitor.log.readings
     assert monitor.alarm is None
+    assert monitor.log.verdict.startswith(f"No alarm in {len(monitor.log.readings)} reading")
     assert "does not repeat the step" in monitor.log.stopped
 
 
@@ -169,7 +183,8 @@ def test_a_scaled_gradient_is_read_where_the_factor_is_told(scale):
 
 
 def test_a_scaled_gradient_ends_the_readings_where_the_factor_is_not_told():
-    monitor = scaled(EXACT, scale=2.0, told=1.0)
+    with pytest.warns(UserWarning, match="tell factor="):
+        monitor = scaled(EXACT, scale=2.0, told=1.0)
     assert not monitor.log.readings
     assert "does not repeat the step" in monitor.log.stopped
 
@@ -178,6 +193,8 @@ def test_a_scaled_gradient_that_overflows_is_left_out():
     monitor = scaled(EXACT, scale=4.0, told=4.0, overflow=True)
     assert not monitor.log.readings
     assert not monitor.log.stopped
+    assert f"Left out, as a gradient was not finite: {monitor.log.left_out}" in repr(monitor)
+    assert monitor.log.left_out >= 1
 
 
 def test_without_lightning_its_callback_is_refused(monkeypatch):
@@ -247,6 +264,56 @@ def test_a_log_without_readings_is_drawn(tmp_path):
     assert "No reading was taken" in (tmp_path / "log.html").read_text(encoding="utf-8")
 
 
+def test_before_the_first_reading_a_monitor_tells_what_it_waits_for(tmp_path):
+    _, monitor = trained(EXACT, n=12, share=0.02)
+    told = repr(monitor)
+    assert "No reading was taken in 12 iterations. Next reading: about iteration 25" in told
+    assert "a larger share gives earlier ones" in told
+    CliRunner().invoke(main, ["report", str(monitor.save(tmp_path / "log.json"))], catch_exceptions=False)
+    page = " ".join((tmp_path / "log.html").read_text(encoding="utf-8").split())
+    assert "Next reading: about iteration 25" in page
+
+
+def test_a_monitor_prints_its_worst_error_and_when_it_reads_next():
+    _, monitor = trained(detached_stage(4))
+    worst = max(monitor.log.readings, key=lambda r: r.error)
+    assert f"Alarm at iteration {monitor.alarm}: the largest error" in repr(monitor)
+    assert f"at iteration {worst.iteration}. Next reading: about iteration" in repr(monitor)
+
+
+def test_a_share_that_never_pays_for_a_reading_is_told_once():
+    with pytest.warns(UserWarning, match="raise share above 0.005") as told:
+        _, monitor = trained(EXACT, n=12, share=0.004)
+    assert len(told) == 1
+    assert "Next reading: none: a reading takes the time of 5 steps" in repr(monitor)
+
+
+@pytest.mark.parametrize(("cost", "never"), [(15.0, False), (17.0, True)])
+def test_a_reading_that_costs_more_than_a_window_pays_for_has_no_next(cost, never):
+    budget = TimeBudget(0.02)
+    for iteration in range(2000):
+        budget.add_step(1.0)
+        if budget.is_due(iteration):
+            budget.add_reading(iteration, cost)
+    assert (budget.spent == cost) is never
+    assert bool(budget.why_never) is never
+    assert ("none: a reading takes the time of 21 steps" in budget.next_reading(2000)) is never
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2])
+def test_readings_come_when_they_are_expected(share):
+    """The expectation before each reading, with a cost that does not change."""
+    budget, expected, told = TimeBudget(share), [], ""
+    for iteration in range(1, 3000):
+        budget.add_step(1.0)
+        if budget.is_due(iteration):
+            expected.append((int(told.split("iteration ")[1].split(",")[0]), iteration))
+            budget.add_reading(iteration, 5.0)
+        told = budget.next_reading(iteration)
+    assert len(expected) >= 5
+    assert all(abs(then - now) <= 1 for then, now in expected)
+
+
 def test_a_file_that_is_no_log_is_refused(tmp_path):
     (tmp_path / "log.json").write_text("[]")
     with pytest.raises(ValueError, match="expected the log of a GradientMonitor"):
@@ -268,8 +335,15 @@ def test_wrong_arguments_of_a_monitor_are_refused(solve, model, words):
 
 @pytest.mark.parametrize("option", ["budget", "share"])
 def test_shares_are_between_zero_and_one(option):
-    with pytest.raises(ValueError, match=f"{option} must be between 0 and 1"):
+    with pytest.raises(
+        ValueError, match=rf"{option} must be a .* above 0 and below 1, got 2.0; did you mean 2 %"
+    ):
         nodecheck.GradientMonitor(nodecheck.watch(EXACT), Tanh(), **{option: 2.0})
+
+
+def test_budget_and_share_may_be_written_in_per_cent():
+    monitor = nodecheck.GradientMonitor(nodecheck.watch(EXACT), Tanh(), budget="5%", share="30 %")
+    assert monitor.budget == monitor.log.budget == 0.05
 
 
 @pytest.mark.parametrize("cost", [0.5, 3.0, 12.0])
@@ -295,3 +369,42 @@ def test_a_first_reading_that_costs_more_is_paid_before_the_next():
         if budget.is_due(iteration):
             budget.add_reading(iteration, 80.0)
     assert budget.spent <= 0.1 * budget.trained
+
+
+def shrinking(*, scales=(1.0, 0.01), each=40):
+    """Return the monitor of a frozen model with a rough solve, whose loss becomes a hundred times smaller."""
+    torch.manual_seed(0)
+    solve = nodecheck.watch(ours(n_steps=6, solver="euler"))
+    model, x = Model(solve).eval(), torch.randn(6, 3)
+    monitor = nodecheck.GradientMonitor(solve, model, budget=0.5, share=0.9)
+    for scale in scales:
+        for _ in range(each):
+            closure = lambda scale=scale: scale * model(x).square().sum()  # noqa: E731
+            closure().backward()
+            monitor.after_backward(closure)
+            model.zero_grad()
+    return monitor
+
+
+def test_a_small_gradient_is_measured_against_its_usual_size():
+    readings = shrinking().log.readings
+    first, small = readings[0], next(r for r in readings if r.iteration > 40)
+    assert first.error == pytest.approx(first.relative)
+    assert small.error < 0.1 * small.relative
+    assert small.relative == pytest.approx(first.relative, rel=1e-3)
+
+
+def test_the_page_says_to_what_an_error_is_relative(tmp_path):
+    path = shrinking(scales=(1.0,)).save(tmp_path / "log.json")
+    CliRunner().invoke(main, ["report", str(path)], catch_exceptions=False)
+    page = (tmp_path / "log.html").read_text(encoding="utf-8")
+    assert "over its usual norm where that is larger" in " ".join(page.split())
+    assert "Relative to the exact gradient of the step alone" in page
+
+
+def test_a_log_without_relative_errors_is_still_drawn(tmp_path):
+    old = b'{"budget": 0.05, "readings": [{"iteration": 9, "error": 0.01, "cosine": 1.0, "seconds": 0.1, '
+    old += b'"tol": 1e-4, "over": false, "alarm": false}], "iterations": 9, "trained": 1.0, "spent": 0.1}'
+    (tmp_path / "log.json").write_bytes(old)
+    CliRunner().invoke(main, ["report", str(tmp_path / "log.json")], catch_exceptions=False)
+    assert "not recorded" in (tmp_path / "log.html").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nodecheck.frontends.cli.arguments import end_politely, interruptible, make_folder, usage_errors
+from nodecheck.results.percentages import fraction
 
 if TYPE_CHECKING:
     from nodecheck.own_model.audit import Audit
@@ -42,7 +43,7 @@ def audit(target: str, goal: str | None, output: str | None, strict: bool) -> No
     The model runs in this process.
     """
     with usage_errors():
-        wanted = None if goal is None else _relative(goal)
+        wanted = None if goal is None else fraction(goal, "--target")
     audits = _loaded(target)
     if wanted is not None:
         audits = [replace(a, target=wanted) for a in audits]
@@ -60,18 +61,6 @@ def audit(target: str, goal: str | None, output: str | None, strict: bool) -> No
                 sys.exit(130)
             code = max(code, record.exit_code, int(strict and record.undecided))
     sys.exit(code)
-
-
-def _relative(text: str) -> float:
-    """Return a relative error that is written as a number or in per cent."""
-    try:
-        value = float(text.rstrip("% ")) / (100 if "%" in text else 1)
-    except ValueError:
-        value = -1.0
-    if not value > 0.0:
-        message = f"--target must be a relative error above 0, got {text!r}; write 0.01 or 1%"
-        raise ValueError(message)
-    return value
 
 
 def _loaded(target: str) -> list[Audit]:
