@@ -14,7 +14,7 @@ GALLERY = REPORTS / "third-party" / "index.html"
 if not GALLERY.is_file():
     pytest.skip("a source distribution has no reports", allow_module_level=True)
 # What git ignores is not published: runs of a check, and what `nodecheck check` writes beside a page.
-PUBLISHED = ("README.md", "third-party", "published", "application", "spiral")
+PUBLISHED = ("README.md", "third-party", "published", "application", "spiral", "initial-step")
 NOT_PUBLISHED = ("run.json", "junit.xml", "summary.md")
 MOST, MOST_FIRST_PAGE = 4_000_000, 1_000_000  # bytes: each new version stays in the history for ever
 
