@@ -52,8 +52,8 @@ def examine_field_in_float64(task: Task) -> list[Finding]:
     if value.dtype != torch.float64:
         text = f"the field returns {value.dtype} for a float64 state"
         return [Finding("no float64", text, _NO_FLOAT64, blocks=True)]
-    noise = _noise(lambda z: field(t, z), y)
-    return [*_noisy(noise), *_captured(task, value), *_wrong_gradients(task, noise)]
+    noise, noise_in_time = _noise(lambda z: field(t, z), y), _noise(lambda s: field(s, y), t)
+    return [*_noisy(max(noise, noise_in_time)), *_captured(task, value), *_wrong_gradients(task, noise)]
 
 
 CAPTURED = "captured tensor"

@@ -149,3 +149,17 @@ def test_a_slope_of_one_tensor_for_two_is_of_another_shape():
             return super().forward(t, state)[0]
 
     assert [finding.kind for finding in findings(made(Half))] == ["another shape"]
+
+
+class ClockInFloat32(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = Tanh()
+
+    def forward(self, t, y):
+        return self.net(t, y) + torch.sin(torch.as_tensor(t).float() * 1.7).to(y)
+
+
+def test_a_time_that_is_cast_to_float32_is_found():
+    torch.manual_seed(0)
+    assert [finding.kind for finding in findings(ClockInFloat32())] == ["float32 inside"]
