@@ -105,8 +105,8 @@ def _repeated(task: Task) -> Iterator[Finding]:
         yield Finding(
             "not a function",
             f"two calls with the same t and y differ by {gap:.2g} of the largest slope",
-            "Dropout, noise or a random projection: no gradient of a solution exists. "
-            "Audit in eval mode, or draw the random numbers once for each solve.",
+            "Dropout, noise, or something that is kept from call to call: no gradient of a solution exists. "
+            "Use eval mode, or draw the random numbers once for each solve.",
             blocks=True,
         )
     if changed:

@@ -181,7 +181,7 @@ def test_an_audit_serves_as_a_problem():
 
 
 GATE = [
-    (own_fields.Dropping, r"got not a function: two calls .* differ by [\d.]+ .* Audit in eval mode"),
+    (own_fields.Dropping, r"got not a function: two calls .* differ by [\d.]+ .* Use eval mode"),
     (own_fields.Normalised, "got state changes: each call changes norm.running_mean"),
     (own_fields.Casting, "got float32 inside: float64 values carry noise of .*e-0[789]"),
     (
