@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from nodecheck.report.check_rows import check_rows
-from nodecheck.report.html import SCRIPT, SHEETS, page, source
+from nodecheck.report.html import RECORD, SCRIPT, SHEETS, page, source
 from nodecheck.report.layer_card import detail
 from nodecheck.report.layer_table import layer_rows
 from nodecheck.report.page_plan import LAYERS, has_layer_pages, layer_address
@@ -15,7 +15,7 @@ from nodecheck.report.words import layer_names
 from nodecheck.results import Run
 
 
-def layer_pages(run: Run, overview: str, place: str) -> Iterator[tuple[str, str]]:
+def layer_pages(run: Run, overview: str, place: str = RECORD) -> Iterator[tuple[str, str]]:
     """Yield the files beside the overview, each with its name and its text; none of a run of few layers.
 
     `place` is the folder of the run, as a command names it.

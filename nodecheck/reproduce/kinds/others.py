@@ -133,7 +133,7 @@ def _leaks(setting: Setting, source: LayerSource) -> list[str]:
         *field(setting, source),
         *start(setting),
         f"layer, counts = {source.built(resolution(setting, source))}, []",
-        "for _ in range(6):",
+        "for _ in range(5):",
         f"    {source.y1_of('layer', 'y0')}.sum().backward()",
         "    gc.collect()",
         "    counts.append(sum(type(x) is torch.Tensor for x in gc.get_objects()))",
