@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 _EVIDENCE = re.compile(r"\s*\((residual ([^\s;]+) against (?:[^()]|\([^()]*\))*)\)")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+(?=[A-Z∂])")
-_REMEDY = re.compile(r"(Usual remedy: |(Loop|Tell|Use|Keep|Claim|Give|Take|Return) )")
+_REMEDY = re.compile(
+    r"(Usual remedy: |(Loop|Tell|Use|Keep|Claim|Give|Take|Return|End|Compute|Differentiate) )"
+)
 _MOST = 220  # characters of a headline: two lines of a terminal
 
 
