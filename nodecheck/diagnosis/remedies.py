@@ -1,4 +1,4 @@
-"""What to do about a fault: by the cause that a diagnosis names, else by the check that failed.
+"""The remedies of faults: for a cause that a diagnosis names, else for the check that failed.
 
 The sources are those of the checks; the causes are named by `nodecheck.diagnosis`.
 """
@@ -35,7 +35,7 @@ _BY_CAUSE = (
         r"^Order \S+ where time runs backwards",
         "Let the signs of steps, times and comparisons follow t1 - t0.",
     ),
-    (r"random numbers|state of random|generator", "Leave the state of random generators as it was."),
+    (r"^Changed.*random state", "Leave the state of random generators as it was."),
     (r"^Changed.*(training|eval|mode)", "Leave the mode of the module, train or eval, as it was."),
     (r"^Changed.*require a gradient", "Leave `requires_grad` of the parameters as it was."),
     (r"J instead of Jᵀ", "Use the vector-Jacobian product: torch.autograd.grad(f, y, grad_outputs=a)."),
@@ -171,7 +171,7 @@ _BY_CHECK = {
 
 
 def remedy_of(check: str, diagnosis: str = "") -> str:
-    """Return what to do about the cause that a diagnosis names, else about a failure of the check."""
+    """Return the remedy of the cause that a diagnosis names, or else that of the check."""
     named = " ".join(without_evidence([diagnosis]))  # a runner-up is no cause
     for cause, remedy in () if check in _ONE_REMEDY else _BY_CAUSE:
         if re.search(cause, named):

@@ -27,3 +27,24 @@ def test_a_runner_up_has_no_part_in_the_remedy():
 def test_the_remedy_of_a_dropped_penalty_is_not_that_of_a_detached_stage():
     text = remedy_of("second-derivatives", "The backward pass differentiates detached copies.")
     assert "is_grad_enabled" in text
+
+
+@pytest.mark.parametrize(
+    ("check", "diagnosis", "words"),
+    [
+        (
+            "determinism",
+            "Other numbers the second time: hidden state or random numbers.",
+            "Remove random numbers",
+        ),
+        ("nothing-mutated", "Changed by the layer: random state of torch (reseeded).", "random generators"),
+        ("nothing-mutated", "Changed by the layer: y0.", "Work on copies"),
+        (
+            "forward-tolerance",
+            "The tolerance has no effect: the error stays at 0.1.",
+            "Pass rtol and atol on",
+        ),
+    ],
+)
+def test_a_remedy_is_that_of_its_cause_and_check(check, diagnosis, words):
+    assert words in remedy_of(check, diagnosis)

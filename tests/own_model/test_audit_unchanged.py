@@ -169,8 +169,10 @@ def test_parameters_that_stand_in_for_others_are_not_kept():
 
 
 def test_modules_that_have_no_shapes_yet_are_left_alone():
-    with unchanged([nn.LazyLinear(2)]):
-        pass
+    module = nn.LazyLinear(2)
+    with unchanged([module]):
+        module(torch.ones(1, 3))
+    assert module.weight.shape == (2, 3)
 
 
 def test_a_solve_may_use_checkpoints_of_the_old_kind():

@@ -38,7 +38,7 @@ class Fault:
 
     @property
     def headline(self) -> str:
-        """What is wrong, its size, and the cause where it is known."""
+        """The first sentences of the diagnosis: the mistake, its size, and the cause where it is known."""
         worst = self.worst
         if worst.status is Status.ERROR:
             return f"{statement(worst)}: {shorten(worst.reason or worst.diagnosis, _LONGEST_ERROR)}"
@@ -53,14 +53,14 @@ class Fault:
 
     @property
     def size(self) -> str:
-        """How large the fault is, from the curve that shows it worst; "" where the headline says it."""
+        """The size of the fault, from the curve that shows it worst; "" where the headline has it."""
         if "%" in self.headline or "off by" in self.headline:
             return ""
         return size_of(self.worst)
 
     @property
     def remedy(self) -> str:
-        """What to do; "" if nothing is known, as in runs of older versions."""
+        """The remedy; "" if none is known, as in runs of older versions."""
         return self.parts.remedy or self.worst.remedy
 
     @property
