@@ -16,7 +16,7 @@ from nodecheck.checks import CHECKS, Check
 
 @dataclass(frozen=True)
 class Theme:
-    """What a group of checks asks, and why it usually fails.
+    """A group of checks: its question, and usual causes of a failure.
 
     Attributes
     ----------

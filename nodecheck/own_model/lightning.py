@@ -93,7 +93,7 @@ def _class_for(base: Any) -> Any:
 
 
 def _factor(trainer: Any) -> float:
-    """Return what the loss was multiplied by: the scale of mixed precision, and one over the batches."""
+    """Return the factor of the loss: the scale of mixed precision over the number of batches added up."""
     scaler = getattr(trainer.precision_plugin, "scaler", None)
     scale = 1.0 if scaler is None else float(scaler.get_scale())
     return scale / float(trainer.accumulate_grad_batches)

@@ -112,7 +112,7 @@ class GradientMonitor:
         self._readings: list[Reading] = []
 
     def __repr__(self) -> str:
-        """Return what was read, when the next reading comes, and why there is none."""
+        """Return the number of readings, the worst of them, and the next one or the reason for none."""
         return f"GradientMonitor: {self.log.summary}"
 
     @property

@@ -1,4 +1,4 @@
-"""What a training step changes beside gradients, put back: random states, and what modules hold."""
+"""Restores random states and the contents of modules after a training step that is repeated."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def leaves_unchanged(leaves: Iterable[Tensor]) -> Iterator[None]:
 
 
 class _Kept:
-    """What modules hold, from the first time that they are added."""
+    """The contents of modules, as they were when each was first added."""
 
     def __init__(self) -> None:
         self._modules: dict[int, nn.Module] = {}  # which keeps them alive: an id is not used again

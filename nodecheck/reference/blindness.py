@@ -51,7 +51,7 @@ _LENGTH_ONE = "The interval has length 1: a factor of its length that is missing
 
 
 def blindness(problem: Problem) -> tuple[str, ...]:
-    """Return what no check can see on a field of the user's own; the checks on the suite see it.
+    """Return the mistakes that no check can see on a field of the user's own, as sentences.
 
     Raises
     ------

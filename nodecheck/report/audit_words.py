@@ -82,7 +82,7 @@ def cause_of(record: AuditRecord) -> str:
 
 
 def cause_words(record: AuditRecord) -> dict[str, str]:
-    """Return what each cause is.
+    """Return the meaning of each cause in words.
 
     Only of a bug it is known that finer settings do not remove what is left: the last of them left the error
     of a tensor as it was.  A gradient that is missing is a bug without that.

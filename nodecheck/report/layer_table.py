@@ -166,7 +166,7 @@ def _forward_cost(metrics: Iterable[Metric]) -> Cost:
 
 
 def _capabilities(results: tuple[Result, ...]) -> tuple[str, ...]:
-    """Return what was found right beside y1 and its gradient: its check passed, and it was not refused."""
+    """Return the capabilities beside y1 and its gradient whose check passed and that were not refused."""
     facts = facts_of(results)
     statuses: dict[str, set[Status]] = {}
     for r in results:

@@ -1,4 +1,4 @@
-"""What a user can rely on in each library of a run: its layers, and its known faults in words."""
+"""The libraries of a run: the verdicts on their layers, and their known faults in words."""
 
 from __future__ import annotations
 

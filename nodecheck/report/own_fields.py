@@ -1,4 +1,4 @@
-"""What a report says of the user's own fields, on which alone a run looked."""
+"""The paragraph of a report on fields of the user's own: the mistakes that they cannot reveal."""
 
 from __future__ import annotations
 

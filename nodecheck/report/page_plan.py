@@ -26,7 +26,7 @@ def layer_address(name: str) -> str:
 
 
 def extent(run: Run) -> Callable[[str], Extent]:
-    """Return what is drawn of a layer beside others: no pictures of one without a fault."""
+    """Return the extent of a layer's figures beside other layers: one without a fault has no pictures."""
     count = len(layer_names(run))
 
     def of_layer(name: str) -> Extent:

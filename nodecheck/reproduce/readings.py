@@ -1,4 +1,4 @@
-"""What `nodecheck.adapt` does, in one or a few lines each, for scripts that do without nodecheck."""
+"""The functions of `nodecheck.adapt` in a few lines each, for scripts that do without nodecheck."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Laboratory:
         self._pool.join()
 
     def call(self, function: Any, *arguments: Any, seconds: float) -> Any:
-        """Return what a function returns there.
+        """Call a function in the other process and return its result.
 
         Raises
         ------

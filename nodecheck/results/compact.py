@@ -42,7 +42,7 @@ def compact_json(data: bytes) -> bytes:
 
 
 def expanded_json(data: bytes) -> bytes:
-    """Return what `compact_json` was given; other JSON, and what is none, as it is."""
+    """Return the JSON that `compact_json` made compact; any other bytes are returned as they are."""
     if f'"{SHARED}":['.encode() not in data:
         return data
     return _dumped(expanded(json.loads(data)))

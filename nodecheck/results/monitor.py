@@ -117,7 +117,7 @@ class MonitorLog:
 
     @property
     def summary(self) -> str:
-        """What was read until now, and what comes next."""
+        """The verdict on the readings so far, and the outlook on the next one."""
         return f"{self.verdict}. {self.outlook}"
 
     def save(self, path: Path | str) -> Path:

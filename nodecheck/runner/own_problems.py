@@ -132,7 +132,7 @@ _Known = tuple[frozenset[Feature], Sensitivity | None]
 
 
 def _references(problem: Problem, *, outputs: bool) -> bytes:
-    """Return what is known of a problem, and of the same at output times, pickled."""
+    """Return the references of a problem, and of the same at output times, pickled."""
     posed = (problem, at_usual_outputs(problem)) if outputs else (problem,)
     return pickle.dumps([_known(p) for p in posed])
 

@@ -13,7 +13,7 @@ from nodecheck.results.phrases import in_per_cent
 
 
 def explain_gradient(layer: LayerUnderTest, problem: Problem) -> str:
-    """Return what the backward pass makes of l, beside what the forward pass returns.
+    """Return the weights that the backward pass gives to the trace, beside those of the forward pass.
 
     For y' = A y, l is linear in A.  So its gradient shows the weights that the backward pass gives to the
     entries of the Jacobian, and they have to be those of the forward pass.

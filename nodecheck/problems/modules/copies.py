@@ -35,7 +35,7 @@ def copied(dynamics: nn.Module) -> nn.Module:
 
 
 def _values(kept: object) -> tuple[object, ...]:
-    """Return what a dictionary, a tuple or a list holds, or the object itself."""
+    """Return the elements of a dictionary, a tuple or a list; of another object, itself alone."""
     if isinstance(kept, dict):
         return tuple(kept.values())
     return tuple(kept) if isinstance(kept, tuple | list) else (kept,)

@@ -17,7 +17,7 @@ def resolution(setting: Setting, source: LayerSource) -> str:
 
 
 def exact_bound(setting: Setting, source: LayerSource) -> str:
-    """Return what rounding, or the tolerance of an adaptive layer, may leave."""
+    """Return the largest error that rounding, or the tolerance of an adaptive layer, allows."""
     if source.adaptive:
         return f"{TOLERANCE_FACTOR * setting.tol:g}"
     return f"{SCRIPT_EXACT[setting.dtype]:g}"
